@@ -1,0 +1,51 @@
+"""Every error that leaf_ray raises on purpose.
+
+LeafRayError
+|-- ConfigError         a run file or an override is wrong            (ValueError)
+|-- InputError          texts, vectors or judgments are unusable      (ValueError)
+|-- SpaceMismatch       two parts belong to different vector spaces   (ValueError)
+|-- EncodingError       a model returned something that is no vector  (ValueError)
+|-- ModelNotFound       a model is neither a folder nor on the hub    (FileNotFoundError)
+|-- MissingStage        a stage's input is not finished               (FileNotFoundError)
+|-- StaleStage          a finished part was made with other settings  (RuntimeError)
+`-- ServiceError        the service cannot start or does not answer   (RuntimeError)
+
+Each message says what was found, what was wanted and what to do. Each error is built from its
+message alone, so that it survives pickling between Ray processes.
+"""
+
+
+class LeafRayError(Exception):
+    """Base of all of leaf_ray's own errors."""
+
+
+class ConfigError(LeafRayError, ValueError):
+    """A run file or an override is wrong."""
+
+
+class InputError(LeafRayError, ValueError):
+    """Texts, vectors or judgments cannot be used."""
+
+
+class SpaceMismatch(LeafRayError, ValueError):
+    """Two parts belong to different vector spaces."""
+
+
+class EncodingError(LeafRayError, ValueError):
+    """A model returned something that is not a usable vector."""
+
+
+class ModelNotFound(LeafRayError, FileNotFoundError):
+    """A model is neither a local folder nor reachable on a hub."""
+
+
+class MissingStage(LeafRayError, FileNotFoundError):
+    """The part that a stage reads is not there or not finished."""
+
+
+class StaleStage(LeafRayError, RuntimeError):
+    """A finished part was made with other settings than those asked for now."""
+
+
+class ServiceError(LeafRayError, RuntimeError):
+    """The search service cannot start or does not answer."""
