@@ -1,0 +1,1 @@
+"""Nouns of leaf_ray: pure functions and values, without Ray, LanceDB or configuration."""

@@ -1,0 +1,106 @@
+"""The probe: fixed texts whose vectors show whether an encoder is the one it claims to be.
+
+Shapes: P = probe texts (16), D = dimensions.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.errors import SpaceMismatch
+
+# Lengths, scripts, digits and punctuation vary on purpose: a wrong tokenizer, pooling, prompt or
+# truncation moves at least one of them. Never edit: every stored space holds their vectors.
+PROBE_QUERIES = (
+    "how do I read a parquet file",
+    "capital of France",
+    "What causes the northern lights?",
+    "symptoms of vitamin D deficiency in adults",
+    "python sort dictionary by value",
+    "1969 moon landing crew",
+    "best way to remove red wine from a carpet",
+    "Wie funktioniert eine Wärmepumpe?",
+)
+PROBE_DOCUMENTS = (
+    "The mitochondrion is an organelle found in the cells of most eukaryotes. It uses aerobic "
+    "respiration to generate adenosine triphosphate, which is used throughout the cell as a "
+    "source of chemical energy.",
+    "def merge(left, right): return {**left, **right}",
+    "Bread rises because yeast turns sugar into carbon dioxide.",
+    "A",
+    "The treaty was signed on 24 October 1648, ending thirty years of war in central Europe; "
+    "its terms shaped the idea of state sovereignty for centuries.",
+    "E = mc^2 relates mass and energy.",
+    "Le chat dort sur le canapé pendant que la pluie tombe.",
+    "HTTP 429 (Too Many Requests): the client has sent too many requests in a given time; "
+    "the response may carry a Retry-After header.",
+)
+
+
+class Encodes(Protocol):
+    """Anything that turns texts of one kind into unit vectors or plain vectors."""
+
+    def encode(self, texts: tuple[str, ...], *, kind: str) -> npt.NDArray[np.float32]:
+        """[N texts] -> [N, D] float32."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probe:
+    """vectors_PD: float32, the 8 queries first, then the 8 documents."""
+
+    vectors_PD: npt.NDArray[np.float32]
+
+    @classmethod
+    def take(cls, encoder: Encodes) -> "Probe":
+        """Encode the probe's texts."""
+        queries = encoder.encode(PROBE_QUERIES, kind=QUERY)
+        documents = encoder.encode(PROBE_DOCUMENTS, kind=DOCUMENT)
+        return cls(np.concatenate([queries, documents]).astype(np.float32))
+
+    def lowest_cosine(self, other: "Probe") -> float:
+        """The worst agreement of the 16; -1 when the dimensions differ, never NaN."""
+        a_PD, b_PD = self.vectors_PD, other.vectors_PD
+        if a_PD.shape != b_PD.shape:
+            return -1.0
+        norms_P = np.linalg.norm(a_PD, axis=1) * np.linalg.norm(b_PD, axis=1)
+        cosines_P = np.einsum("pd,pd->p", a_PD, b_PD) / np.maximum(norms_P, 1e-12)
+        return float(np.nan_to_num(cosines_P, nan=-1.0).min())
+
+    def check(self, encoder: Encodes, *, name: str, threshold: float = 0.999) -> float:
+        """Re-encode the probe and return the lowest cosine to this one.
+
+        The default threshold lets bfloat16 pass (0.9999) and stops another pooling, prompt or
+        model.
+
+        Raises:
+            SpaceMismatch: the lowest cosine is under the threshold.
+        """
+        cosine = self.lowest_cosine(Probe.take(encoder))
+        if cosine < threshold:
+            raise SpaceMismatch(
+                f"{name} does not encode as recorded: lowest cosine {cosine:.4f} on the probe "
+                f"texts, wanted at least {threshold}. Its weights, pooling, prompts or precision "
+                "are not those of the model that was recorded; load that model, or make the part "
+                "again with this one"
+            )
+        return cosine
+
+    def to_json(self) -> dict[str, Any]:
+        """Little-endian float32 in base64, since 16 x D decimals would be five times as long."""
+        little = np.ascontiguousarray(self.vectors_PD, dtype="<f4")
+        return {
+            "shape": list(little.shape),
+            "float32": base64.b64encode(little.tobytes()).decode("ascii"),
+        }
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Probe":
+        """Read `to_json`'s form."""
+        flat = np.frombuffer(base64.b64decode(fields["float32"]), dtype="<f4")
+        return cls(flat.reshape(fields["shape"]).astype(np.float32))

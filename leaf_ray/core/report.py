@@ -1,0 +1,204 @@
+"""What an evaluation found, and what may be said of it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from leaf_ray.core.bootstrap import Interval
+from leaf_ray.errors import InputError
+
+Role = Literal["teacher", "asymmetric", "symmetric", "baseline", "untrained"]
+"""Who stands on both sides of a row.
+
+teacher: the teacher on both. asymmetric: the leaf for queries, the teacher for documents.
+symmetric: the leaf on both. baseline: as asymmetric, but the leaf has only its closed-form head
+and no training. untrained: the encoder that the leaf started from, on both.
+"""
+
+QueryForm = Literal["judged", "given", "derived"]
+"""Where queries come from.
+
+judged: a collection with relevance judgments. given: queries that came with the texts.
+derived: cut out of the documents themselves.
+"""
+
+Metric = Literal["nDCG@10", "recall@100", "MRR@10", "overlap@10"]
+
+# Below this the percentile bootstrap's intervals are noticeably too narrow.
+FEW_QUERIES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One pair of encoders over one collection.
+
+    `ndcg`, `recall` and `mrr` are None where no judgments say what is relevant. `overlap` is that
+    with the teacher's ranking, and None for the teacher itself. `query_ms` is the median time to
+    encode one query in milliseconds, None where it was not timed. `kept` is the share of the
+    teacher's nDCG@10, None where there is none to keep.
+    """
+
+    queries_by: str
+    documents_by: str
+    role: Role
+    ndcg: Interval | None
+    recall: Interval | None
+    overlap: Interval | None
+    mrr: Interval | None
+    query_ms: float | None
+    kept: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A metric of the row `role` less that of the row `minus`, over the same queries."""
+
+    role: Role
+    minus: Role
+    metric: Metric
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that was measured on one collection; `space` is the space's fingerprint."""
+
+    collection: str
+    num_documents: int
+    num_queries: int
+    query_form: QueryForm
+    space: str
+    teacher: str
+    leaf: str
+    rows: tuple[Row, ...]
+    differences: tuple[Difference, ...]
+
+
+def verdict(report: Report) -> str:
+    """Say in a few sentences what the intervals allow to be said, and no more.
+
+    The first row of a role speaks for it. A difference whose interval holds zero is reported as
+    none that can be claimed.
+    """
+    leaf = next((row for row in report.rows if row.role == "asymmetric"), None)
+    if leaf is None:
+        return "The leaf was not measured against the teacher's documents: nothing can be claimed."
+    sentences = [
+        _headline(leaf, report.query_form),
+        _training(report),
+        _caution(report) or _document_side(report),
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def signed(interval: Interval) -> str:
+    """Write a difference, such as +0.120 [+0.101, +0.139]."""
+    return f"{interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
+
+
+def percent(interval: Interval) -> str:
+    """Write a share in percent, such as 84.5 % [82.0, 87.1]."""
+    return f"{100 * interval.mean:.1f} % [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """Return the report as plain dictionaries, lists, strings and numbers."""
+    fields = asdict(report)
+    return {**fields, "rows": list(fields["rows"]), "differences": list(fields["differences"])}
+
+
+def from_json(fields: Mapping[str, Any]) -> Report:
+    """Return the report that `to_json` was given.
+
+    Raises:
+        InputError: fields are missing, unknown or of another form.
+
+    """
+    try:
+        _check_names([fields["query_form"]], QueryForm)
+        rows = tuple(_row(row) for row in fields["rows"])
+        differences = tuple(_difference(difference) for difference in fields["differences"])
+        return Report(**{**fields, "rows": rows, "differences": differences})
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"this is not a report that this version of leaf_ray wrote ({error!r}); "
+            "run `leaf evaluate` again"
+        ) from error
+
+
+def _row(fields: Mapping[str, Any]) -> Row:
+    _check_names([fields["role"]], Role)
+    intervals = {
+        name: None if fields[name] is None else Interval(**fields[name])
+        for name in ("ndcg", "recall", "overlap", "mrr", "kept")
+    }
+    return Row(**{**fields, **intervals})
+
+
+def _difference(fields: Mapping[str, Any]) -> Difference:
+    _check_names([fields["role"], fields["minus"]], Role)
+    _check_names([fields["metric"]], Metric)
+    return Difference(**{**fields, "interval": Interval(**fields["interval"])})
+
+
+def _check_names(names: list[str], kind: Any) -> None:
+    unknown = set(names) - set(get_args(kind))
+    if unknown:
+        raise InputError(f"the report says {sorted(unknown)}, but knows only {get_args(kind)}")
+
+
+def _headline(leaf: Row, query_form: QueryForm) -> str:
+    if leaf.overlap is not None and (query_form == "derived" or leaf.kept is None):
+        return f"The leaf finds {percent(leaf.overlap)} of the teacher's first ten documents."
+    if leaf.kept is not None:
+        return f"The leaf keeps {percent(leaf.kept)} of the teacher's nDCG@10."
+    return "Neither overlap with the teacher nor a share of its nDCG@10 was measured."
+
+
+def _training(report: Report) -> str:
+    return _claim(
+        report,
+        minus="baseline",
+        more="Training improved {metric} over the closed-form head alone by {by}.",
+        less="Training made {metric} worse than the closed-form head alone, by {by}.",
+        neither="No difference can be claimed in {metric} between the trained leaf and "
+        "the closed-form head alone ({by}).",
+    )
+
+
+def _document_side(report: Report) -> str:
+    return _claim(
+        report,
+        minus="symmetric",
+        more="With documents by the teacher instead of the leaf, {metric} is higher by {by}.",
+        less="With documents by the teacher instead of the leaf, {metric} is lower, by {by}.",
+        neither="No difference can be claimed in {metric} between documents by the teacher and "
+        "documents by the leaf ({by}).",
+    )
+
+
+def _claim(report: Report, *, minus: Role, more: str, less: str, neither: str) -> str:
+    """Word the first difference between the leaf and another role; nothing if there is none."""
+    pairs = (found for found in report.differences if found.role == "asymmetric")
+    difference = next((found for found in pairs if found.minus == minus), None)
+    if difference is None:
+        return ""
+    wording = neither
+    if difference.interval.excludes_zero:
+        wording = more if difference.interval.mean > 0 else less
+    return wording.format(metric=difference.metric, by=signed(difference.interval))
+
+
+def _caution(report: Report) -> str:
+    cautions = []
+    if report.query_form == "derived":
+        cautions.append(
+            "The queries were derived from the documents themselves, so nDCG is a sanity check "
+            "here and overlap with the teacher is the figure to read."
+        )
+    if report.num_queries < FEW_QUERIES:
+        cautions.append(
+            f"The number of queries, {report.num_queries}, is too small for these intervals to "
+            "be relied on."
+        )
+    return " ".join(cautions)
