@@ -1,0 +1,116 @@
+"""What a sentence-transformers folder says of its model, read without loading the model."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from leaf_ray.errors import ModelNotFound
+
+WEIGHT_SUFFIXES = {".safetensors", ".bin"}
+# Files that cannot change a vector.
+COMMENTARY = {
+    "README.md",
+    "training.json",
+    "space.json",
+    "probe.json",
+    "data_config.json",
+    "manifest.json",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """One model on disk.
+
+    max_length: tokens per text, special tokens included.
+    pooling: the pooling mode, "mean" or another of sentence-transformers' names.
+    """
+
+    path: Path
+    max_length: int
+    pooling: str
+    normalized: bool
+    query_prompt: str
+    document_prompt: str
+    pad_id: int
+
+    @classmethod
+    def read(cls, path: Path) -> "ModelFolder":
+        """Read the folder's JSON files.
+
+        Raises:
+            ModelNotFound: it is no sentence-transformers folder, or one without a transformer.
+        """
+        if not (path / "modules.json").is_file():
+            raise ModelNotFound(
+                f"{path} is not a sentence-transformers folder: it has no modules.json; "
+                "name such a folder, or a model id"
+            )
+        modules = {m["type"].rsplit(".", 1)[-1]: path / m["path"] for m in _json(path, "modules")}
+        if "Transformer" not in modules:
+            raise ModelNotFound(
+                f"{path} holds no transformer, only {', '.join(modules)}; "
+                "name a model that is a transformer with pooling"
+            )
+        transformer = modules["Transformer"]
+        config = _json(transformer, "config")
+        prompts = _json(path, "config_sentence_transformers").get("prompts") or {}
+        return cls(
+            path=path,
+            max_length=_max_length(transformer, config),
+            pooling=_pooling(modules["Pooling"]) if "Pooling" in modules else "none",
+            normalized="Normalize" in modules,
+            query_prompt=prompts.get("query") or "",
+            document_prompt=prompts.get("document") or prompts.get("passage") or "",
+            pad_id=config.get("pad_token_id") or 0,
+        )
+
+    def weights_sha256(self) -> str:
+        """sha256 over the weight files, by name order; one file gives that file's own sha256."""
+        digest = hashlib.sha256()
+        for file in self._files():
+            if file.suffix in WEIGHT_SUFFIXES:
+                _update(digest, file)
+        return digest.hexdigest()
+
+    def sha256(self) -> str:
+        """sha256 over everything that can change a vector: weights, tokenizer, configuration."""
+        digest = hashlib.sha256()
+        for file in self._files():
+            if file.name not in COMMENTARY:
+                digest.update(str(file.relative_to(self.path)).encode())
+                _update(digest, file)
+        return digest.hexdigest()
+
+    def _files(self) -> Iterator[Path]:
+        yield from sorted(f for f in self.path.rglob("*") if f.is_file())
+
+
+def _update(digest: "hashlib._Hash", file: Path) -> None:
+    with file.open("rb") as stream:
+        while chunk := stream.read(1 << 22):
+            digest.update(chunk)
+
+
+def _json(folder: Path, name: str) -> Any:
+    file = folder / f"{name}.json"
+    return json.loads(file.read_text("utf-8")) if file.is_file() else {}
+
+
+def _max_length(transformer: Path, config: dict[str, Any]) -> int:
+    declared = _json(transformer, "sentence_bert_config").get("max_seq_length")
+    tokenizer = _json(transformer, "tokenizer_config").get("model_max_length")
+    positions = config.get("max_position_embeddings", 512)
+    return int(declared or min(int(tokenizer or positions), int(positions)))
+
+
+def _pooling(folder: Path) -> str:
+    fields = _json(folder, "config")
+    if mode := fields.get("pooling_mode"):
+        return mode if isinstance(mode, str) else "+".join(mode)
+    prefix = "pooling_mode_"
+    modes = [k.removeprefix(prefix) for k, v in fields.items() if k.startswith(prefix) and v]
+    return "+".join(m.removesuffix("_tokens").removesuffix("_token") for m in modes)

