@@ -1,0 +1,20 @@
+"""The base of every section of a run file."""
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Section(BaseModel):
+    """Frozen; unknown keys are refused.
+
+    `execution` names the keys that say how to run and cannot change what is made: a finished
+    part stays valid when only those differ.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    execution: ClassVar[frozenset[str]] = frozenset()
+
+    def made_with(self) -> dict[str, Any]:
+        """The settings that decide what is made, JSON-ready, for the manifest."""
+        return self.model_dump(mode="json", exclude=set(self.execution))

@@ -1,0 +1,79 @@
+"""Whether a stage has to run: a pure decision on its part's manifest."""
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Any
+
+from leaf_ray.errors import SpaceMismatch, StaleStage
+from leaf_ray.run.folder import PARTS, Part, Run
+from leaf_ray.run.manifest import Manifest
+
+
+class Decision(Enum):
+    """What to do with a stage."""
+
+    SKIP = auto()
+    RUN = auto()
+
+
+def decide(
+    manifest: Manifest | None,
+    *,
+    wanted: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    part: str,
+) -> Decision:
+    """Skip a part that is finished, made with the wanted settings and from these inputs.
+
+    A part whose inputs were made again since is made again too.
+
+    Raises:
+        SpaceMismatch: it is finished, but in another space.
+        StaleStage: it is finished, but with other settings; nothing is overwritten unasked.
+    """
+    if manifest is None:
+        return Decision.RUN
+    changed = _changes(manifest.made_with, wanted)
+    if not changed:
+        return Decision.SKIP if dict(manifest.inputs) == dict(inputs) else Decision.RUN
+    stage = manifest.stage
+    fix = f"use another root, or `leaf {stage} FILE --again` to make it and what follows anew"
+    listed = "; ".join(f"{k}: {old!r} there, {new!r} wanted" for k, (old, new) in changed.items())
+    error = SpaceMismatch if any(k.startswith("space.") for k in changed) else StaleStage
+    raise error(f"{part} is finished, but was made with other settings ({listed}): {fix}")
+
+
+def inputs_of(run: Run, *names: str) -> dict[str, str]:
+    """The manifest ids of the parts that a stage reads.
+
+    Raises:
+        MissingStage: one of them is not finished.
+    """
+    ids = {}
+    for name in names:
+        ids[name] = run.part(name).require(command=f"leaf {PARTS[name]} FILE").id
+    return ids
+
+
+def unfinish_from(run: Run, part: Part) -> None:
+    """Let a part and all that follow it count as unfinished, last first.
+
+    Files stay until their stage writes them anew: the index goes on serving meanwhile.
+    """
+    names = list(PARTS)
+    for name in reversed(names[names.index(part.name) :]):
+        run.part(name).unfinish()
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    flat_old, flat_new = _flatten(old), _flatten(new)
+    keys = sorted(flat_old.keys() | flat_new.keys())
+    return {
+        key: (flat_old.get(key), flat_new.get(key))
+        for key in keys
+        if flat_old.get(key) != flat_new.get(key)
+    }
+
+
+def _flatten(sections: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{s}.{k}": v for s, fields in sections.items() for k, v in fields.items()}

@@ -1,0 +1,193 @@
+"""The only module that knows the names inside a run folder."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.fs as pafs
+
+from leaf_ray.errors import ConfigError, MissingStage
+from leaf_ray.run.manifest import Manifest
+
+# The parts, in the order in which stages make them, with the stage that makes each.
+PARTS: Mapping[str, str] = {
+    "texts": "texts",
+    "vectors": "embed",
+    "leaf": "distill",
+    "index": "index",
+    "report": "evaluate",
+}
+MANIFEST = "manifest.json"
+# Inside texts.
+TEXTS_FILE, JUDGMENTS_FILE = "texts.parquet", "judgments.parquet"
+# Inside vectors.
+SPACE_FILE = "space.json"
+# Inside leaf.
+MODEL_FOLDER, UNTRAINED_FOLDER = "model", "untrained"
+# Inside report.
+REPORT_JSON, REPORT_MARKDOWN, REPORT_PLOT = "report.json", "report.md", "report.png"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One stage's output: `path` on `filesystem`, `uri` for libraries that open URIs."""
+
+    name: str
+    path: str
+    uri: str
+    filesystem: pafs.FileSystem
+
+    def file(self, name: str) -> str:
+        """The path of a file inside the part."""
+        return f"{self.path}/{name}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether `path` can be opened without a file system of pyarrow's."""
+        return isinstance(self.filesystem, pafs.LocalFileSystem)
+
+    def manifest(self) -> Manifest | None:
+        """None when the part is not finished."""
+        data = self.read(MANIFEST)
+        return None if data is None else Manifest.from_json(data.decode())
+
+    def require(self, *, command: str) -> Manifest:
+        """The manifest of a finished part.
+
+        Raises:
+            MissingStage: it is not finished; the message names the command that makes it.
+        """
+        manifest = self.manifest()
+        if manifest is None:
+            raise MissingStage(f"{self.uri} is not finished: run `{command}` first")
+        return manifest
+
+    def finish(self, manifest: Manifest) -> None:
+        """Write the manifest, which makes the part count."""
+        self.write(MANIFEST, manifest.to_json().encode())
+
+    def unfinish(self) -> None:
+        """Take the manifest away, so that the part no longer counts."""
+        if self.exists(MANIFEST):
+            self.filesystem.delete_file(self.file(MANIFEST))
+
+    def clear(self) -> None:
+        """Make the part an empty folder; the manifest goes first, so that no half counts."""
+        self.unfinish()
+        self.filesystem.create_dir(self.path, recursive=True)
+        self.filesystem.delete_dir_contents(self.path)
+
+    def exists(self, name: str) -> bool:
+        """Whether the file is there."""
+        return bool(self.filesystem.get_file_info(self.file(name)).is_file)
+
+    def read(self, name: str) -> bytes | None:
+        """A small file's bytes; None when it is not there."""
+        if not self.exists(name):
+            return None
+        with self.filesystem.open_input_stream(self.file(name)) as stream:
+            return bytes(stream.read())
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a small file whole or not at all."""
+        path = self.file(name)
+        self.filesystem.create_dir(path.rpartition("/")[0], recursive=True)
+        # An object store's upload is atomic of itself; a local file is only once it is renamed.
+        target = f"{path}.partial" if self.is_local else path
+        with self.filesystem.open_output_stream(target) as stream:
+            stream.write(data)
+        if target != path:
+            self.filesystem.move(target, path)
+
+    def publish(self, folder: Path, *, into: str) -> None:
+        """Copy a local folder's files into a folder of the part."""
+        target = self.file(into)
+        self.filesystem.create_dir(target, recursive=True)
+        pafs.copy_files(
+            str(folder),
+            target,
+            source_filesystem=pafs.LocalFileSystem(),
+            destination_filesystem=self.filesystem,
+        )
+
+    def fetch(self, name: str, cache: Path) -> Path:
+        """A folder of the part as a local one: itself, or a copy made once in `cache`."""
+        if self.is_local:
+            return Path(self.file(name))
+        target = cache / name
+        if not target.is_dir():
+            cache.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=cache, ignore_cleanup_errors=True) as partial:
+                pafs.copy_files(
+                    self.file(name),
+                    partial,
+                    source_filesystem=self.filesystem,
+                    destination_filesystem=pafs.LocalFileSystem(),
+                )
+                try:
+                    Path(partial).rename(target)
+                except OSError:
+                    # Another process of this machine was first.
+                    if not target.is_dir():
+                        raise
+        return target
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run's folder. `root` is as the run file gives it."""
+
+    root: str
+    filesystem: pafs.FileSystem
+    path: str
+
+    @classmethod
+    def open(cls, root: str) -> "Run":
+        """Open a run folder; nothing is created yet.
+
+        Raises:
+            ConfigError: the root is a URI that no file system understands.
+        """
+        if "://" not in root:
+            return cls(root, pafs.LocalFileSystem(), str(Path(root).expanduser().absolute()))
+        try:
+            filesystem, path = pafs.FileSystem.from_uri(root)
+        except (ValueError, OSError) as error:
+            raise ConfigError(f"root: {root} cannot be opened: {error}") from error
+        return cls(root, filesystem, path.rstrip("/"))
+
+    def part(self, name: str) -> Part:
+        """One of PARTS."""
+        remote = "://" in self.root
+        uri = f"{self.root.rstrip('/') if remote else self.path}/{name}"
+        return Part(name, f"{self.path}/{name}", uri, self.filesystem)
+
+    def training(self, key: str) -> Part:
+        """Where an unfinished training keeps its checkpoints; `key` says which training."""
+        return self.part(f"training/{key}")
+
+    @property
+    def texts(self) -> Part:
+        """Texts, as Parquet, and the judgments on them."""
+        return self.part("texts")
+
+    @property
+    def vectors(self) -> Part:
+        """The texts with the teacher's vectors, as Parquet."""
+        return self.part("vectors")
+
+    @property
+    def leaf(self) -> Part:
+        """The trained leaf in `model`, the leaf before its first step in `untrained`."""
+        return self.part("leaf")
+
+    @property
+    def index(self) -> Part:
+        """The LanceDB database of the documents."""
+        return self.part("index")
+
+    @property
+    def report(self) -> Part:
+        """What the leaf keeps of its teacher."""
+        return self.part("report")

@@ -1,0 +1,54 @@
+"""The manifest: what made a part. A part without one is not finished."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+VERSIONED = ("leaf-ray", "ray", "torch", "transformers", "sentence-transformers", "lancedb")
+
+
+@cache
+def installed_versions() -> dict[str, str]:
+    """Versions of the packages that can change a result."""
+    return {name: version(name) for name in VERSIONED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What made a part.
+
+    made_with: the run file's sections that decided it.
+    inputs: the parts it was made from, each with the id of its manifest.
+    counts: rows and the like, by name. seconds: wall time of the stage.
+    space: fingerprint of the space its vectors belong to; "" for parts without vectors.
+    """
+
+    stage: str
+    made_with: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    counts: Mapping[str, Any]
+    seconds: float
+    space: str = ""
+    finished: str = field(
+        default_factory=lambda: datetime.now(UTC).isoformat(timespec="microseconds")
+    )
+    versions: Mapping[str, str] = field(default_factory=installed_versions)
+
+    @property
+    def id(self) -> str:
+        """Changes whenever the part is made again."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        """Indented, for people."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Manifest":
+        """Read `to_json`'s form."""
+        return cls(**json.loads(text))
