@@ -1,0 +1,1 @@
+"""Forms in which leaf_ray keeps and shows what it made."""
