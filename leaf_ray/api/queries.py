@@ -1,0 +1,99 @@
+"""The `queries` application: the leaf and the table in one process, so a search is one hop."""
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from fastapi import FastAPI
+
+from leaf_ray.api import problems
+from leaf_ray.api.embedder import Embedder
+from leaf_ray.api.health import health_of
+from leaf_ray.api.models import (
+    EmbeddingsRequest,
+    EmbeddingsResponse,
+    Health,
+    SearchHit,
+    SearchRequest,
+    SearchResponse,
+)
+from leaf_ray.core.texts import QUERY
+from leaf_ray.store.table import DocumentTable, Hit
+
+# Searches at once; each is short and mostly waits for LanceDB's own threads.
+SEARCH_THREADS = 4
+# How old the served version may be: a write is seen by searches within this time.
+REFRESH_SECONDS = 2.0
+
+
+class QueryService:
+    """Searches by the leaf over the served version of the table."""
+
+    def __init__(self, embedder: Embedder, table: DocumentTable) -> None:
+        self.embedder = embedder
+        self.table = table
+        self._threads = ThreadPoolExecutor(SEARCH_THREADS, thread_name_prefix="search")
+        self._refreshed = time.monotonic()
+
+    async def search(self, request: SearchRequest) -> SearchResponse:
+        """Encode the query unless the mode is text, search, and say how long each step took."""
+        began = time.perf_counter()
+        vector_D = None
+        if request.mode != "text":
+            vector_D = (await self.embedder.encode([request.query], kind=QUERY))[0]
+        encoded = time.perf_counter()
+
+        def find() -> list[Hit]:
+            self._refresh()
+            return self.table.search(
+                k=request.k, mode=request.mode, text=request.query, vector_D=vector_D
+            )
+
+        hits = await asyncio.get_running_loop().run_in_executor(self._threads, find)
+        found = time.perf_counter()
+        return SearchResponse(
+            hits=[
+                SearchHit(id=h.id, text=h.text, score=h.score, metadata=dict(h.metadata))
+                for h in hits
+            ],
+            milliseconds={
+                "encode": round(1000 * (encoded - began), 3),
+                "search": round(1000 * (found - encoded), 3),
+                "total": round(1000 * (found - began), 3),
+            },
+            table_version=self.table.version,
+            space=self.table.space.fingerprint,
+        )
+
+    def _refresh(self) -> None:
+        now = time.monotonic()
+        if now - self._refreshed > REFRESH_SECONDS:
+            self._refreshed = now
+            self.table.refresh()
+
+
+def queries_app(service: QueryService) -> FastAPI:
+    """Build the application's routes over a service."""
+    app = FastAPI(
+        title="leaf_ray queries",
+        summary="Search by a leaf over documents that its teacher embedded.",
+        responses=problems.RESPONSES,
+    )
+    problems.install(app)
+
+    @app.post("/v1/search", tags=["search"])
+    async def search(request: SearchRequest) -> SearchResponse:
+        """Find the documents that answer a question."""
+        return await service.search(request)
+
+    @app.post("/v1/embeddings", tags=["embeddings"])
+    async def embeddings(request: EmbeddingsRequest) -> EmbeddingsResponse:
+        """Embed texts with the leaf; OpenAI-compatible."""
+        return await service.embedder.embeddings(request)
+
+    @app.get("/health", tags=["operations"])
+    async def health() -> Health:
+        """What is served, once the leaf encodes as recorded and the table is open."""
+        return health_of(service.embedder, service.table, application="queries")
+
+    return app
