@@ -1,0 +1,1 @@
+"""The verbs, one module each. The only package that imports Ray."""

@@ -1,0 +1,79 @@
+"""Joining a Ray cluster, or starting one on this machine."""
+
+import logging
+import os
+import warnings
+from types import TracebackType
+
+import ray
+from ray.data import DataContext
+
+# Ray Data's tasks, Train's workers and the stages' own actors each hold a logical CPU; with as
+# many as cores, a small machine's pipeline waits for itself forever. Threads are set apart.
+MINIMUM_LOGICAL_CPUS = 8
+# What passes between processes here is blocks of some MB: more would only be memory held.
+LOCAL_OBJECT_STORE_BYTES = 1 << 30
+
+
+class Cluster:
+    """The Ray cluster of a command: joined or started at the first `connect`, left at the end.
+
+    A cluster that was there before (a job's own, RAY_ADDRESS, an earlier ray.init) is left as
+    it was; one that was started here is stopped.
+    """
+
+    def __init__(self) -> None:
+        self._ours = False
+
+    def connect(self) -> None:
+        """Join or start the cluster, once."""
+        if ray.is_initialized():
+            return
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        if os.environ.get("RAY_ADDRESS"):
+            ray.init(logging_level=logging.ERROR)
+        else:
+            start_local()
+        self._ours = True
+        _quieten()
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._ours:
+            ray.shutdown()
+
+
+def start_local() -> None:
+    """Start Ray on this machine alone: small, and without a dashboard."""
+    with warnings.catch_warnings():
+        # Lance warns of every fork; Ray's children run a new program at once.
+        warnings.simplefilter("ignore")
+        ray.init(
+            address="local",
+            num_cpus=max(MINIMUM_LOGICAL_CPUS, cores_per_node()),
+            object_store_memory=LOCAL_OBJECT_STORE_BYTES,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+
+
+def cores_per_node() -> int:
+    """Cores that one process here may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _quieten() -> None:
+    """Leave the terminal to our own progress; Ray's log files keep everything."""
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    for name in ("ray.data", "ray.train", "ray.serve"):
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,0 +1,170 @@
+"""distill: from cached vectors to a leaf, by Ray Train."""
+
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import ray.data
+from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchTrainer
+
+from leaf_ray.core.ids import hash_share
+from leaf_ray.core.texts import DOCUMENT, QUERY, TRAIN
+from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.leaf_folder import TRAINING_FILE, leaf_probe, leaf_space
+from leaf_ray.encoders.load import EncoderSpec
+from leaf_ray.encoders.resolve import resolve_model
+from leaf_ray.encoders.tokenizer import Tokenizer
+from leaf_ray.errors import InputError
+from leaf_ray.run import Part
+from leaf_ray.run.folder import MODEL_FOLDER
+from leaf_ray.run.parts import read_space, vectors_dataset
+from leaf_ray.stages.cluster import cores_per_node
+from leaf_ray.stages.distill_worker import WorkerJob, train_worker
+from leaf_ray.stages.stage import Job, Made, Stage
+from leaf_ray.stages.ticker import watched
+
+# Lost workers are replaced this often before the run gives up.
+MAX_FAILURES = 3
+
+
+class StudentTokens:
+    """Adds the student's token ids, and whether the row is held out. Ray maps it."""
+
+    def __init__(self, folder: ModelFolder, *, max_length: int, prompts: dict[str, str]) -> None:
+        self.folder = folder
+        self.max_length = max_length
+        self.prompts = prompts
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Tokenise one batch of texts with vectors."""
+        return pa.table(self.columns(batch))
+
+    def columns(self, batch: pa.Table) -> dict[str, pa.Array]:
+        """Ragged int32 `ids`, and the teacher's `vector` as it came."""
+        tokenizer = Tokenizer(self.folder, max_length=self.max_length)
+        ids: list[list[int]] = []
+        for text, kind in zip(batch["text"].to_pylist(), batch["kind"].to_pylist(), strict=True):
+            ids.extend(tokenizer([text], prompt=self.prompts[kind]))
+        return {"ids": pa.array(ids, pa.list_(pa.int32())), "vector": batch["vector"]}
+
+
+def _training_rows(job: Job) -> tuple[pa.Table, pa.Table]:
+    """Ids, texts and vectors to train on, and those held out to watch the training by."""
+    settings = job.config.distill
+    rows = vectors_dataset(job.run.vectors).to_table(
+        columns=["id", "text", "kind", "vector"], filter=pc.field("split") == TRAIN
+    )
+    num_queries = pc.sum(pc.equal(rows["kind"], QUERY)).as_py() or 0
+    num_documents = len(rows) - num_queries
+    # With no queries there is nothing to balance: train on all documents.
+    wanted = settings.documents_per_query * num_queries if num_queries else num_documents
+    share = min(1.0, wanted / max(1, num_documents))
+    ids, kinds = rows["id"].to_pylist(), rows["kind"].to_pylist()
+    wanted_row = [
+        kind != DOCUMENT or hash_share(text_id, purpose="train on documents") < share
+        for text_id, kind in zip(ids, kinds, strict=True)
+    ]
+    held_out = [
+        hash_share(text_id, purpose="watch the training") < settings.held_out_share
+        for text_id in ids
+    ]
+    kept, watched_by = np.array(wanted_row), np.array(held_out)
+    return rows.filter(pa.array(kept & ~watched_by)), rows.filter(pa.array(kept & watched_by))
+
+
+def _check_enough(job: Job, num_rows: int) -> None:
+    settings = job.config.distill
+    needed = settings.batch_size * settings.workers
+    if num_rows < needed:
+        raise InputError(
+            f"{num_rows} training texts are fewer than one batch of {settings.batch_size} for "
+            f"each of {settings.workers} workers: bring more texts, or lower distill.batch_size"
+        )
+
+
+def _make(job: Job) -> Made:
+    settings = job.config.distill
+    space = read_space(job.run.vectors)
+    init = resolve_model(settings.init)
+    train_rows, held_out_rows = _training_rows(job)
+    _check_enough(job, len(train_rows))
+    job.part.clear()
+    prompts = {QUERY: space.query_prompt, DOCUMENT: space.document_prompt}
+    folder = ModelFolder.read(init)
+    tokens = StudentTokens(folder, max_length=space.max_length, prompts=prompts)
+    training = job.run.training(_training_key(job))
+    notes = "loss {loss:.3f}, held-out cosine {cosine:.3f}, {rate:.1f} steps/s"
+    job.cluster.connect()
+    with watched(job.progress, done="step", total="steps", notes=notes) as ticker:
+        worker_job = WorkerJob(
+            settings=settings,
+            space=space,
+            init=init,
+            pad_id=folder.pad_id,
+            part=job.part,
+            held_out=tokens.columns(held_out_rows),
+            threads=max(1, cores_per_node() // settings.workers),
+            ticker=ticker,
+        )
+        shards = ray.data.from_arrow(train_rows).map_batches(tokens, batch_format="pyarrow")
+        _fit(worker_job, shards, training)
+    training.filesystem.delete_dir(training.path)
+    with tempfile.TemporaryDirectory() as copies:
+        leaf = job.part.fetch(MODEL_FOLDER, Path(copies))
+        return _check(leaf, num_texts=len(train_rows), num_held_out=len(held_out_rows))
+
+
+def _fit(worker_job: WorkerJob, shards: ray.data.Dataset, training: Part) -> None:
+    storage, _, name = training.path.rpartition("/")
+    settings = worker_job.settings
+    TorchTrainer(
+        train_worker,
+        train_loop_config={"job": worker_job},
+        scaling_config=ScalingConfig(
+            num_workers=settings.workers, use_gpu=ray.cluster_resources().get("GPU", 0) > 0
+        ),
+        run_config=RunConfig(
+            name=name,
+            storage_path=storage,
+            storage_filesystem=training.filesystem,
+            failure_config=FailureConfig(max_failures=MAX_FAILURES),
+            checkpoint_config=CheckpointConfig(num_to_keep=1),
+        ),
+        datasets={"train": shards},
+    ).fit()
+
+
+def _check(leaf: Path, *, num_texts: int, num_held_out: int) -> Made:
+    """Load the leaf as the service will, and see that it encodes as it did in training."""
+    leaf_probe(leaf).check(EncoderSpec(folder=str(leaf)).load(), name=f"the leaf in {leaf}")
+    curve = json.loads((leaf / TRAINING_FILE).read_text("utf-8"))["curve"]
+    before, after = curve[0]["cosine"], curve[-1]["cosine"]
+    counts = {"texts": num_texts, "held_out": num_held_out, "steps": curve[-1]["step"]}
+    return Made(
+        counts={**counts, "cosine_before": before, "cosine_after": after},
+        summary=f"{counts['steps']:,} steps on {num_texts:,} texts, held-out cosine "
+        f"{before:.3f} to {after:.3f}",
+        space=leaf_space(leaf).fingerprint,
+    )
+
+
+def _training_key(job: Job) -> str:
+    """Names the checkpoints: a killed training is resumed only by the very same training."""
+    inputs = job.run.vectors.require(command="leaf embed FILE").id
+    made_with = json.dumps([inputs, DISTILL.wanted(job.config)], sort_keys=True)
+    return hashlib.sha256(made_with.encode()).hexdigest()[:16]
+
+
+DISTILL = Stage(
+    name="distill",
+    part="leaf",
+    about="a leaf trained into the teacher's space",
+    reads=("vectors",),
+    sections=("distill",),
+    make=_make,
+)

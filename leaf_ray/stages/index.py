@@ -1,0 +1,68 @@
+"""index: the documents' vectors into a LanceDB table, by Ray Data, with its indices."""
+
+import lance_ray
+import pyarrow as pa
+import ray.data
+from ray.data.expressions import col
+
+from leaf_ray.core.schema import VECTOR
+from leaf_ray.core.texts import DOCUMENT
+from leaf_ray.run.parts import read_space, vectors_dataset
+from leaf_ray.stages.stage import Job, Made, Stage
+from leaf_ray.store.table import publish_table, storage_options, table_schema, table_uri
+
+# Columns that say how a text is used in the run, not what it is.
+RUN_COLUMNS = {"id", "text", "kind", "split", VECTOR}
+# LanceDB's own Lance core reads file formats up to 2.2.
+FILE_FORMAT = "2.1"
+
+
+class _Rows:
+    """Gives batches the table's schema: its columns, float32 vectors, ids that are not null."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.schema = schema
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        return batch.select(self.schema.names).cast(self.schema)
+
+
+def _make(job: Job) -> Made:
+    settings = job.config.index
+    vectors = job.run.vectors
+    space = read_space(vectors)
+    dataset = vectors_dataset(vectors)
+    metadata = [field for field in dataset.schema if field.name not in RUN_COLUMNS]
+    schema = table_schema(space.dimension, metadata, space)
+    job.cluster.connect()
+    rows = ray.data.read_parquet(dataset.files, filesystem=vectors.filesystem)
+    rows = rows.filter(expr=col("kind") == DOCUMENT)
+    rows = rows.map_batches(_Rows(schema), batch_format="pyarrow", zero_copy_batch=True)
+    # Overwriting makes a new version: the served tag still points at the old one.
+    lance_ray.write_lance(
+        rows,
+        table_uri(job.part.uri, settings.table),
+        schema=schema,
+        mode="overwrite",
+        data_storage_version=FILE_FORMAT,
+        storage_options=storage_options(job.part.uri),
+    )
+    counts = publish_table(
+        job.part.uri, settings.table, vector_index_rows=settings.vector_index_rows
+    )
+    kind = "an IVF_PQ vector index" if counts["vector_index"] else "exact vector search"
+    return Made(
+        counts=counts,
+        summary=f"{counts['rows']:,} documents, full-text index, {kind}",
+        space=space.fingerprint,
+    )
+
+
+INDEX = Stage(
+    name="index",
+    part="index",
+    about="the documents' vectors in a LanceDB table",
+    reads=("vectors",),
+    sections=("index",),
+    make=_make,
+)

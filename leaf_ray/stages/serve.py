@@ -1,0 +1,91 @@
+"""serve: both applications on Ray Serve, until told to stop."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ray import serve
+
+from leaf_ray.config import RunConfig
+from leaf_ray.core.space import require_same_space
+from leaf_ray.encoders.leaf_folder import leaf_space
+from leaf_ray.encoders.resolve import cache_folder
+from leaf_ray.errors import ServiceError
+from leaf_ray.run import Run
+from leaf_ray.run.folder import MODEL_FOLDER
+from leaf_ray.run.progress import Progress
+from leaf_ray.stages.cluster import Cluster
+from leaf_ray.stages.deployments import DOCUMENTS, QUERIES, ROUTES, bind
+from leaf_ray.store.table import DocumentTable
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where a running service listens."""
+
+    queries: str
+    documents: str | None
+
+
+@contextmanager
+def serving(config: RunConfig, *, progress: Progress, cluster: Cluster) -> Iterator[Service]:
+    """Serve a finished run while the block runs; both applications are ready inside it.
+
+    Raises:
+        MissingStage: the leaf or the index is not finished.
+        SpaceMismatch: the leaf and the table belong to different spaces.
+        ServiceError: the port is in use, or a replica did not start.
+    """
+    progress.stage("serve", about="the search service")
+    _check(config)
+    cluster.connect()
+    settings = config.serve
+    serve.start(http_options={"host": settings.host, "port": settings.port})
+    try:
+        yield _deploy(config, progress)
+    finally:
+        serve.shutdown()
+
+
+def _deploy(config: RunConfig, progress: Progress) -> Service:
+    base = f"http://{config.serve.host}:{config.serve.port}"
+    applications = [QUERIES, *([DOCUMENTS] if config.serve.documents else [])]
+    progress.update(0, 1, note=f"starting {' and '.join(applications)}")
+    targets = [
+        serve.RunTarget(bind(config, name), name=name, route_prefix=ROUTES[name])
+        for name in applications
+    ]
+    try:
+        serve.run_many(targets)
+    except RuntimeError as error:
+        raise ServiceError(f"the service did not start: {error}") from error
+    progress.end(f"listening on {base}, API pages at {base}/docs and {base}/documents/docs")
+    return Service(base, base + ROUTES[DOCUMENTS] if config.serve.documents else None)
+
+
+def _check(config: RunConfig) -> None:
+    """Find out before any process starts what replicas would only say in their logs."""
+    run = Run.open(config.root)
+    manifest = run.leaf.require(command="leaf distill FILE")
+    run.index.require(command="leaf index FILE")
+    leaf = run.leaf.fetch(MODEL_FOLDER, cache_folder() / "leaves" / manifest.id)
+    table = DocumentTable(run.index.uri, config.index.table)
+    require_same_space(
+        leaf_space(leaf), table.space, our_name=f"the leaf {leaf}", their_name=table.name
+    )
+    _require_free(config.serve.host, config.serve.port)
+
+
+def _require_free(host: str, port: int) -> None:
+    # Serve's proxies share ports, so without this a second service would silently take
+    # half of the first one's requests.
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ServiceError(
+                f"cannot listen on {host}:{port}: {error.strerror}; stop what uses it, "
+                f"or choose another with serve.port={port + 1}"
+            ) from error

@@ -1,0 +1,98 @@
+"""What every stage has in common: decide, make, write the manifest last."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from leaf_ray.config import RunConfig
+from leaf_ray.run import Manifest, Part, Run
+from leaf_ray.run.decide import Decision, decide, inputs_of, unfinish_from
+from leaf_ray.run.progress import Progress
+from leaf_ray.stages.cluster import Cluster
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a stage's work returns for its manifest; `summary` is a line for people."""
+
+    counts: Mapping[str, Any]
+    summary: str
+    space: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a stage's work is given."""
+
+    config: RunConfig
+    run: Run
+    part: Part
+    progress: Progress
+    cluster: Cluster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A verb: the part it makes, the parts it reads, the settings that decide the result."""
+
+    name: str
+    part: str
+    about: str
+    reads: tuple[str, ...]
+    sections: tuple[str, ...]
+    make: Callable[[Job], Made] = field(repr=False)
+
+    def wanted(self, config: RunConfig) -> dict[str, Any]:
+        """The settings that decide what this stage makes."""
+        return {name: getattr(config, name).made_with() for name in self.sections}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished part's manifest, and whether it had been finished before."""
+
+    manifest: Manifest
+    skipped: bool
+
+
+def perform(
+    stage: Stage, config: RunConfig, *, progress: Progress, cluster: Cluster, again: bool
+) -> Outcome:
+    """Run one stage unless its part is finished.
+
+    again: let the part and all that follow it count as unfinished first.
+
+    Raises:
+        MissingStage: a part that it reads is not finished.
+        StaleStage, SpaceMismatch: its part is finished, but with other settings.
+    """
+    run = Run.open(config.root)
+    part = run.part(stage.part)
+    inputs = inputs_of(run, *stage.reads)
+    if again:
+        unfinish_from(run, part)
+    wanted, manifest = stage.wanted(config), part.manifest()
+    decision = decide(manifest, wanted=wanted, inputs=inputs, part=part.uri)
+    progress.stage(stage.name, about=stage.about)
+    if manifest is not None and decision is Decision.SKIP:
+        progress.end(f"finished before, {part.uri}")
+        return Outcome(manifest, skipped=True)
+    unfinish_from(run, part)
+    began = time.monotonic()
+    made = stage.make(Job(config, run, part, progress, cluster))
+    finished = Manifest(
+        stage=stage.name,
+        made_with=wanted,
+        inputs=inputs,
+        counts=made.counts,
+        seconds=round(time.monotonic() - began, 2),
+        space=made.space,
+    )
+    part.finish(finished)
+    progress.end(f"{made.summary} in {finished.seconds:.0f} s")
+    log.info("%s: %s", stage.name, made.summary)
+    return Outcome(finished, skipped=False)

@@ -1,0 +1,89 @@
+"""The Python API: each verb of the command line as a function of a run's configuration."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+
+from leaf_ray.config import RunConfig
+from leaf_ray.run import Manifest
+from leaf_ray.run.progress import Progress, Silent
+from leaf_ray.stages.cluster import Cluster
+from leaf_ray.stages.stage import Outcome, Stage, perform
+
+# Imported when used: each brings libraries that take seconds to load.
+STAGES: Mapping[str, str] = {
+    "texts": "leaf_ray.stages.texts:TEXTS",
+    "embed": "leaf_ray.stages.embed:EMBED",
+    "distill": "leaf_ray.stages.distill:DISTILL",
+    "index": "leaf_ray.stages.index:INDEX",
+    "evaluate": "leaf_ray.stages.evaluate:EVALUATE",
+}
+SILENT = Silent()
+
+
+def texts(config: RunConfig, *, progress: Progress = SILENT, again: bool = False) -> Manifest:
+    """Read the texts, hold queries out, and write both; see `Raises` of `run`."""
+    return _one("texts", config, progress, again=again)
+
+
+def embed(config: RunConfig, *, progress: Progress = SILENT, again: bool = False) -> Manifest:
+    """Compute the teacher's vectors of all texts with Ray Data."""
+    return _one("embed", config, progress, again=again)
+
+
+def distill(config: RunConfig, *, progress: Progress = SILENT, again: bool = False) -> Manifest:
+    """Train a leaf into the teacher's space with Ray Train."""
+    return _one("distill", config, progress, again=again)
+
+
+def index(config: RunConfig, *, progress: Progress = SILENT, again: bool = False) -> Manifest:
+    """Write the documents' vectors into a LanceDB table with its indices."""
+    return _one("index", config, progress, again=again)
+
+
+def evaluate(config: RunConfig, *, progress: Progress = SILENT, again: bool = False) -> Manifest:
+    """Measure what the leaf keeps of its teacher, and write the report."""
+    return _one("evaluate", config, progress, again=again)
+
+
+def run(config: RunConfig, *, progress: Progress = SILENT) -> dict[str, Manifest]:
+    """Run all stages in order; those that are finished are skipped.
+
+    Returns: the manifest of each stage, by name.
+
+    Raises:
+        InputError: the texts cannot be used.
+        ModelNotFound: the teacher or the leaf's initial encoder cannot be found.
+        StaleStage, SpaceMismatch: a finished part was made with other settings.
+    """
+    with Cluster() as cluster:
+        return {
+            name: _perform(name, config, progress, cluster, again=False).manifest for name in STAGES
+        }
+
+
+@contextmanager
+def serving(config: RunConfig, *, progress: Progress = SILENT) -> Iterator[str]:
+    """Serve a finished run while the block runs; gives the base URL of the service.
+
+    Raises:
+        MissingStage: the leaf or the index is not finished.
+        ServiceError: the port is in use, or a replica did not start.
+    """
+    from leaf_ray.stages import serve
+
+    with Cluster() as cluster, serve.serving(config, progress=progress, cluster=cluster) as service:
+        yield service.queries
+
+
+def _one(name: str, config: RunConfig, progress: Progress, *, again: bool) -> Manifest:
+    with Cluster() as cluster:
+        return _perform(name, config, progress, cluster, again=again).manifest
+
+
+def _perform(
+    name: str, config: RunConfig, progress: Progress, cluster: Cluster, *, again: bool
+) -> Outcome:
+    module, _, attribute = STAGES[name].partition(":")
+    stage: Stage = getattr(import_module(module), attribute)
+    return perform(stage, config, progress=progress, cluster=cluster, again=again)
