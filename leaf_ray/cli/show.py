@@ -1,0 +1,85 @@
+"""What `leaf show` and `leaf search` print."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from leaf_ray.config import RunConfig
+from leaf_ray.core.bootstrap import Interval
+from leaf_ray.core.report import Report, from_json, verdict
+from leaf_ray.run import PARTS, Run
+from leaf_ray.run.folder import REPORT_JSON, REPORT_MARKDOWN, REPORT_PLOT
+from leaf_ray.run.parts import read_json
+from leaf_ray.store.table import Hit
+
+SHOWN_CHARACTERS = 160
+
+
+def print_run(console: Console, config: RunConfig) -> None:
+    """The parts of a run, then its report if there is one."""
+    run = Run.open(config.root)
+    table = Table("part", "made by", "finished", "seconds", "what", title=config.root)
+    for name, stage in PARTS.items():
+        manifest = run.part(name).manifest()
+        if manifest is None:
+            table.add_row(name, f"leaf {stage}", "not yet", "", "")
+            continue
+        what = ", ".join(f"{key} {_short(value)}" for key, value in manifest.counts.items())
+        table.add_row(
+            name, f"leaf {stage}", manifest.finished[:16], f"{manifest.seconds:.0f}", escape(what)
+        )
+    console.print(table)
+    if run.report.manifest() is not None:
+        print_report(console, run)
+
+
+def print_report(console: Console, run: Run) -> None:
+    """The comparison, its verdict, and where the whole report lies."""
+    report = from_json(read_json(run.report, REPORT_JSON))
+    console.print(_rows(report))
+    console.print(escape(verdict(report)), highlight=False)
+    for name in (REPORT_MARKDOWN, REPORT_PLOT):
+        console.print(f"  {run.report.uri}/{name}", highlight=False)
+
+
+def print_hits(console: Console, hits: Sequence[Hit]) -> None:
+    """Hits with their place in a file, where they know it."""
+    if not hits:
+        console.print("nothing found")
+    for rank, hit in enumerate(hits, start=1):
+        console.print(f"[bold]{rank}[/] {escape(hit.id)}  [dim]{hit.score:.3f}[/]")
+        if hit.metadata.get("file"):
+            console.print(f"  {hit.metadata['file']}:{hit.metadata.get('line', 1)}")
+        console.print(f"  {escape(' '.join(hit.text.split())[:SHOWN_CHARACTERS])}", style="dim")
+
+
+def _rows(report: Report) -> Table:
+    table = Table(
+        "queries by",
+        "documents by",
+        "nDCG@10 [95 %]",
+        "overlap@10 with the teacher",
+        "ms a query (p50)",
+        title=escape(f"{report.num_queries:,} held-out queries, {report.collection}"),
+    )
+    for row in report.rows:
+        table.add_row(
+            row.queries_by,
+            row.documents_by,
+            _interval(row.ndcg),
+            _interval(row.overlap),
+            "" if row.query_ms is None else f"{row.query_ms:.1f}",
+        )
+    return table
+
+
+def _interval(interval: Interval | None) -> str:
+    if interval is None:
+        return "-"
+    return escape(f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]")
+
+
+def _short(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
