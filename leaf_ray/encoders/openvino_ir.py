@@ -7,6 +7,7 @@ from pathlib import Path
 
 from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.openvino_quiet import import_openvino
+from leaf_ray.encoders.reference import load_reference
 from leaf_ray.encoders.resolve import cache_folder
 
 
@@ -33,12 +34,11 @@ def openvino_ir(folder: ModelFolder) -> Path:
 
 def _convert(folder: ModelFolder, into: Path) -> None:
     import torch
-    from sentence_transformers import SentenceTransformer
 
     from leaf_ray.core.sentence import SentenceVectors
 
     openvino = import_openvino()
-    model = SentenceVectors(SentenceTransformer(str(folder.path), device="cpu")).eval()
+    model = SentenceVectors(load_reference(folder.path)).eval()
     # Two texts of seven tokens: no axis may be 1, or tracing would fix it.
     ids = torch.randint(5, 100, (2, 7))
     example = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}

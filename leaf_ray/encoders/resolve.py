@@ -3,18 +3,13 @@
 import os
 from pathlib import Path
 
+from leaf_ray.encoders.model_wheels import default_folder
 from leaf_ray.errors import ModelNotFound
 
 
 def cache_folder() -> Path:
     """Where converted models are kept: $LEAF_RAY_CACHE, or ~/.cache/leaf_ray."""
-    return Path(os.environ.get("LEAF_RAY_CACHE", "~/.cache/leaf_ray")).expanduser()
-
-
-def models_folder() -> Path:
-    """Where `leaf models` puts models: $LEAF_RAY_MODELS, or `models` in the cache folder."""
-    named = os.environ.get("LEAF_RAY_MODELS")
-    return Path(named).expanduser() if named else cache_folder() / "models"
+    return Path(os.environ.get("LEAF_RAY_CACHE") or "~/.cache/leaf_ray").expanduser()
 
 
 def resolve_model(name: str) -> Path:
@@ -24,7 +19,7 @@ def resolve_model(name: str) -> Path:
         ModelNotFound: none of them has it; the message says what was tried and what to do.
     """
     folder = Path(name).expanduser()
-    local = models_folder() / folder.name
+    local = default_folder() / folder.name
     for candidate in (folder, local):
         if (candidate / "modules.json").is_file():
             return candidate.resolve()
