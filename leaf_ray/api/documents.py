@@ -1,9 +1,9 @@
 """The `documents` application: the teacher, and the table's writer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,8 @@ from leaf_ray.core.texts import DOCUMENT
 from leaf_ray.errors import InputError
 from leaf_ray.store.table import DocumentTable
 
+T = TypeVar("T")
+
 
 class DocumentService:
     """Embeds documents with the teacher and writes them to the served table."""
@@ -46,27 +48,45 @@ class DocumentService:
         rows = self._rows(documents)
         vectors_ND = await self.embedder.encode([d.text for d in documents], kind=DOCUMENT)
         table = with_vectors(rows, vectors_ND.astype(np.float32), self.table.space)
-        await self._write(lambda: self.table.upsert(table))
-        return self._written()
+
+        def upsert() -> Written:
+            self.table.upsert(table)
+            return self._written()
+
+        return await self._on_writer(upsert)
 
     async def delete(self, ids: Sequence[str]) -> Written:
         """Delete documents by id."""
-        await self._write(lambda: self.table.delete(ids))
-        return self._written()
+
+        def delete() -> Written:
+            self.table.delete(ids)
+            return self._written()
+
+        return await self._on_writer(delete)
 
     async def get(self, document_id: str) -> dict[str, Any] | None:
         """One document, without its vector."""
-        found: dict[str, Any] | None = await self._write(lambda: self.table.get(document_id))
-        return found
+
+        def get() -> dict[str, Any] | None:
+            # Another replica may have written it.
+            self.table.refresh()
+            return self.table.get(document_id)
+
+        return await self._on_writer(get)
 
     def _rows(self, documents: Sequence[Document]) -> pa.Table:
         ids = [d.id for d in documents]
         repeated = {i for i in ids if ids.count(i) > 1}
         if repeated:
             raise InputError(f"id {min(repeated)!r} comes twice in one request: send each once")
+        for d in documents:
+            if own := {"id", "text"} & d.metadata.keys():
+                raise InputError(
+                    f"metadata of {d.id!r} holds {min(own)!r}: give it beside metadata"
+                )
         return self.table.rows_of([{"id": d.id, "text": d.text, **d.metadata} for d in documents])
 
-    async def _write(self, work: Any) -> Any:
+    async def _on_writer(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._writer, work)
 
     def _written(self) -> Written:

@@ -5,8 +5,9 @@ Shapes: N = texts, D = dimensions.
 
 import asyncio
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ from leaf_ray.api.models import Embedding, EmbeddingsRequest, EmbeddingsResponse
 from leaf_ray.core.space import Space
 from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.errors import InputError
+
+T = TypeVar("T")
 
 
 class Embedder:
@@ -30,10 +33,7 @@ class Embedder:
 
     async def encode(self, texts: Sequence[str], *, kind: str) -> npt.NDArray[np.float32]:
         """[N texts] -> [N, D] float32."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._thread, lambda: self.encoder.encode(texts, kind=kind)
-        )
+        return await self._on_thread(lambda: self.encoder.encode(texts, kind=kind))
 
     async def embeddings(self, request: EmbeddingsRequest) -> EmbeddingsResponse:
         """Answer as the OpenAI API does.
@@ -45,7 +45,9 @@ class Embedder:
         vectors_ND = await self.encode(texts, kind=request.input_type or self.kind)
         if request.dimensions is not None:
             vectors_ND = self._truncate(vectors_ND, request.dimensions)
-        tokens = sum(len(ids) for ids in self.encoder.tokenizer(texts))
+        tokens = await self._on_thread(
+            lambda: sum(len(ids) for ids in self.encoder.tokenizer(texts))
+        )
         return EmbeddingsResponse(
             data=[
                 Embedding(index=i, embedding=_encoded(vector_D, request.encoding_format))
@@ -54,6 +56,9 @@ class Embedder:
             model=self.name,
             usage=Usage(prompt_tokens=tokens, total_tokens=tokens),
         )
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _truncate(self, vectors_ND: npt.NDArray[np.float32], d: int) -> npt.NDArray[np.float32]:
         if d > self.space.dimension:

@@ -9,12 +9,13 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from leaf_ray.api.models import Problem
-from leaf_ray.errors import LeafRayError
+from leaf_ray.errors import InputError, LeafRayError
 
 log = logging.getLogger(__name__)
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     422: {"model": Problem, "description": "the request is not valid; `detail` says where"},
+    503: {"model": Problem, "description": "what is served does not fit together any more"},
     500: {"model": Problem, "description": "a fault of the service"},
 }
 
@@ -42,11 +43,16 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
 async def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     kind = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http")
-    return _answer(error.status_code, Problem(error=str(error.detail), error_type=kind))
+    answer = _answer(error.status_code, Problem(error=str(error.detail), error_type=kind))
+    # A 405 says in its headers what is allowed.
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 async def _ours(_: Request, error: Exception) -> JSONResponse:
-    return _answer(422, Problem(error=str(error), error_type=type(error).__name__))
+    # The others are no fault of the request: the table was made again in another space, say.
+    status = 422 if isinstance(error, InputError) else 503
+    return _answer(status, Problem(error=str(error), error_type=type(error).__name__))
 
 
 async def _fault(request: Request, error: Exception) -> JSONResponse:

@@ -1,6 +1,7 @@
 """The `queries` application: the leaf and the table in one process, so a search is one hop."""
 
 import asyncio
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,7 +19,10 @@ from leaf_ray.api.models import (
     SearchResponse,
 )
 from leaf_ray.core.texts import QUERY
+from leaf_ray.errors import SpaceMismatch
 from leaf_ray.store.table import DocumentTable, Hit
+
+log = logging.getLogger(__name__)
 
 # Searches at once; each is short and mostly waits for LanceDB's own threads.
 SEARCH_THREADS = 4
@@ -69,7 +73,11 @@ class QueryService:
         now = time.monotonic()
         if now - self._refreshed > REFRESH_SECONDS:
             self._refreshed = now
-            self.table.refresh()
+            try:
+                self.table.refresh()
+            except SpaceMismatch as error:
+                # The leaf and the old version still belong together: serve them until restarted.
+                log.warning("still serving version %s: %s", self.table.version, error)
 
 
 def queries_app(service: QueryService) -> FastAPI:

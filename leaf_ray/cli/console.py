@@ -3,6 +3,7 @@
 import time
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 # Seconds between lines where there is no terminal.
@@ -25,12 +26,12 @@ class ConsoleProgress:
         self._close()
         self._name, self._first, self._last_line = name, None, time.monotonic()
         if not self._console.is_terminal:
-            self._console.print(f"{name}: {about}")
+            self._console.print(f"{name}: {about}", markup=False)
             return
         self._bar = Progress(
             TextColumn("[bold]{task.fields[stage]:9}"),
             BarColumn(bar_width=24),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
@@ -49,12 +50,14 @@ class ConsoleProgress:
             self._bar.update(self._task, completed=done, total=total, description=said)
         elif now - self._last_line >= LOG_EVERY:
             self._last_line = now
-            self._console.print(f"  {self._name} {done:,.0f} of {total:,.0f}, {said}")
+            comma = ", " if said else ""
+            line = f"  {self._name} {done:,.0f} of {total:,.0f}{comma}{said}"
+            self._console.print(line, markup=False)
 
     def end(self, summary: str) -> None:
         """Leave one line behind."""
         self._close()
-        self._console.print(f"[bold]{self._name:9}[/] {summary}", highlight=False)
+        self._console.print(f"[bold]{self._name:9}[/] {escape(summary)}", highlight=False)
 
     def _time_left(self, now: float, done: float, total: float) -> str:
         assert self._first is not None

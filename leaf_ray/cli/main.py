@@ -29,7 +29,8 @@ Again = Annotated[
     bool, typer.Option("--again", help="Make it anew though it is finished, and what follows too.")
 ]
 
-console = Console(soft_wrap=True)
+# Whatever is printed is somebody's text: a path or a docstring may say `:key:`.
+console = Console(soft_wrap=True, emoji=False)
 
 
 def _stage(name: str, file: Path, overrides: list[str] | None, *, again: bool) -> None:
@@ -152,7 +153,8 @@ def main() -> None:
     try:
         app()
     except LeafRayError as error:
-        Console(stderr=True, soft_wrap=True).print(
-            f"[bold red]{type(error).__name__}[/]: {escape(str(error))}", highlight=False
+        said = escape(" ".join(str(error).splitlines()))
+        Console(stderr=True, soft_wrap=True, emoji=False).print(
+            f"[bold red]{type(error).__name__}[/]: {said}", highlight=False
         )
         sys.exit(1)

@@ -47,10 +47,11 @@ def run_quickstart(console: Console, overrides: Sequence[str]) -> None:
 
 def _with_own_root(overrides: Sequence[str]) -> list[str]:
     """Other texts are another run: they get a folder of their own unless one is named."""
-    path = next((o.partition("=")[2] for o in overrides if o.startswith("texts.path=")), None)
-    if path is None or any(o.startswith("root=") for o in overrides):
+    # Of several, the last one counts, as in the configuration.
+    paths = [o.partition("=")[2] for o in overrides if o.startswith("texts.path=")]
+    if not paths or any(o.startswith("root=") for o in overrides):
         return list(overrides)
-    name = re.sub(r"[^A-Za-z0-9]+", "-", Path(path).stem).strip("-").lower() or "texts"
+    name = re.sub(r"[^A-Za-z0-9]+", "-", Path(paths[-1]).stem).strip("-").lower() or "texts"
     return [*overrides, f"root=runs/{name}"]
 
 

@@ -20,7 +20,7 @@ SHOWN_CHARACTERS = 160
 def print_run(console: Console, config: RunConfig) -> None:
     """The parts of a run, then its report if there is one."""
     run = Run.open(config.root)
-    table = Table("part", "made by", "finished", "seconds", "what", title=config.root)
+    table = Table("part", "made by", "finished", "seconds", "what", title=escape(config.root))
     for name, stage in PARTS.items():
         manifest = run.part(name).manifest()
         if manifest is None:
@@ -41,7 +41,7 @@ def print_report(console: Console, run: Run) -> None:
     console.print(_rows(report))
     console.print(escape(verdict(report)), highlight=False)
     for name in (REPORT_MARKDOWN, REPORT_PLOT):
-        console.print(f"  {run.report.uri}/{name}", highlight=False)
+        console.print(f"  {run.report.uri}/{name}", markup=False, highlight=False)
 
 
 def print_hits(console: Console, hits: Sequence[Hit]) -> None:
@@ -51,7 +51,8 @@ def print_hits(console: Console, hits: Sequence[Hit]) -> None:
     for rank, hit in enumerate(hits, start=1):
         console.print(f"[bold]{rank}[/] {escape(hit.id)}  [dim]{hit.score:.3f}[/]")
         if hit.metadata.get("file"):
-            console.print(f"  {hit.metadata['file']}:{hit.metadata.get('line', 1)}")
+            place = f"  {hit.metadata['file']}:{hit.metadata.get('line', 1)}"
+            console.print(place, markup=False)
         console.print(f"  {escape(' '.join(hit.text.split())[:SHOWN_CHARACTERS])}", style="dim")
 
 

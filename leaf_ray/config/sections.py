@@ -1,8 +1,8 @@
 """The sections of a run file, one per stage, and their defaults."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from leaf_ray.config.section import Section
 
@@ -85,6 +85,15 @@ class DistillConfig(Section):
     """Steps between checkpoints: what a lost worker costs at most."""
 
     execution: ClassVar[frozenset[str]] = frozenset({"checkpoint_steps"})
+
+    @model_validator(mode="after")
+    def _falls(self) -> Self:
+        if self.final_learning_rate > self.learning_rate:
+            raise ValueError(
+                f"final_learning_rate {self.final_learning_rate:g} is above learning_rate "
+                f"{self.learning_rate:g}: the rate has to fall"
+            )
+        return self
 
 
 class IndexConfig(Section):

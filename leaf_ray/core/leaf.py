@@ -30,6 +30,7 @@ def build_leaf(init: Path, space: Space) -> SentenceTransformer:
     queries and documents as the teacher does.
     """
     transformer = Transformer(str(init), max_seq_length=space.max_length)
+    _without_dropout(transformer)
     width = transformer.get_embedding_dimension()
     head = Dense(
         in_features=width,
@@ -46,6 +47,13 @@ def build_leaf(init: Path, space: Space) -> SentenceTransformer:
         similarity_fn_name="cosine" if space.normalized else "dot",
         device="cpu",
     )
+
+
+def _without_dropout(transformer: torch.nn.Module) -> None:
+    # The target is exact for every text: noise in the features would only have to be unlearned.
+    for module in transformer.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
 
 
 def set_head(leaf: SentenceTransformer, head: Head) -> None:

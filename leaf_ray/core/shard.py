@@ -44,10 +44,12 @@ class Shard:
             torch.from_numpy(self.teacher_ND[rows]),
         )
 
-    def in_order(self, *, batch_size: int) -> Iterator[Batch]:
-        """Every row once, in order."""
+    def by_length(self, *, batch_size: int) -> Iterator[tuple[npt.NDArray[np.int64], Batch]]:
+        """Every row once, like lengths together, each batch with the rows it holds."""
+        order = np.argsort([len(row) for row in self.ids], kind="stable")
         for start in range(0, len(self), batch_size):
-            yield self.take(np.arange(start, min(start + batch_size, len(self))))
+            rows = order[start : start + batch_size]
+            yield rows, self.take(rows)
 
     def batches(self, *, batch_size: int, seed: int, first_step: int) -> Iterator[Batch]:
         """Endless epochs of length-bucketed batches, from step `first_step` on.

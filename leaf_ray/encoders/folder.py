@@ -26,6 +26,7 @@ class ModelFolder:
     """One model on disk.
 
     max_length: tokens per text, special tokens included.
+    positions: tokens that the architecture could read at most.
     pooling: the pooling mode, "mean" or another of sentence-transformers' names.
     """
 
@@ -36,6 +37,7 @@ class ModelFolder:
     query_prompt: str
     document_prompt: str
     pad_id: int
+    positions: int
 
     @classmethod
     def read(cls, path: Path) -> "ModelFolder":
@@ -66,6 +68,7 @@ class ModelFolder:
             query_prompt=prompts.get("query") or "",
             document_prompt=prompts.get("document") or prompts.get("passage") or "",
             pad_id=config.get("pad_token_id") or 0,
+            positions=int(config.get("max_position_embeddings", 512)),
         )
 
     def weights_sha256(self) -> str:

@@ -13,44 +13,23 @@ from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
 from leaf_ray.core.ids import hash_share
+from leaf_ray.core.space import Space
 from leaf_ray.core.texts import DOCUMENT, QUERY, TRAIN
 from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.leaf_folder import TRAINING_FILE, leaf_probe, leaf_space
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.resolve import resolve_model
-from leaf_ray.encoders.tokenizer import Tokenizer
-from leaf_ray.errors import InputError
+from leaf_ray.errors import ConfigError, InputError
 from leaf_ray.run import Part
 from leaf_ray.run.folder import MODEL_FOLDER
 from leaf_ray.run.parts import read_space, vectors_dataset
 from leaf_ray.stages.cluster import cores_per_node
-from leaf_ray.stages.distill_worker import WorkerJob, train_worker
+from leaf_ray.stages.distill_job import StudentTokens, WorkerJob
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.stages.ticker import watched
 
 # Lost workers are replaced this often before the run gives up.
 MAX_FAILURES = 3
-
-
-class StudentTokens:
-    """Adds the student's token ids, and whether the row is held out. Ray maps it."""
-
-    def __init__(self, folder: ModelFolder, *, max_length: int, prompts: dict[str, str]) -> None:
-        self.folder = folder
-        self.max_length = max_length
-        self.prompts = prompts
-
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        """Tokenise one batch of texts with vectors."""
-        return pa.table(self.columns(batch))
-
-    def columns(self, batch: pa.Table) -> dict[str, pa.Array]:
-        """Ragged int32 `ids`, and the teacher's `vector` as it came."""
-        tokenizer = Tokenizer(self.folder, max_length=self.max_length)
-        ids: list[list[int]] = []
-        for text, kind in zip(batch["text"].to_pylist(), batch["kind"].to_pylist(), strict=True):
-            ids.extend(tokenizer([text], prompt=self.prompts[kind]))
-        return {"ids": pa.array(ids, pa.list_(pa.int32())), "vector": batch["vector"]}
 
 
 def _training_rows(job: Job) -> tuple[pa.Table, pa.Table]:
@@ -77,6 +56,15 @@ def _training_rows(job: Job) -> tuple[pa.Table, pa.Table]:
     return rows.filter(pa.array(kept & ~watched_by)), rows.filter(pa.array(kept & watched_by))
 
 
+def _check_length(folder: ModelFolder, space: Space) -> None:
+    if folder.positions < space.max_length:
+        raise ConfigError(
+            f"distill.init {folder.path.name} reads at most {folder.positions} tokens, but the "
+            f"space {space} has texts of {space.max_length}: start from another encoder, or make "
+            f"the vectors again with space.max_length={folder.positions}"
+        )
+
+
 def _check_enough(job: Job, num_rows: int) -> None:
     settings = job.config.distill
     needed = settings.batch_size * settings.workers
@@ -91,11 +79,12 @@ def _make(job: Job) -> Made:
     settings = job.config.distill
     space = read_space(job.run.vectors)
     init = resolve_model(settings.init)
+    folder = ModelFolder.read(init)
+    _check_length(folder, space)
     train_rows, held_out_rows = _training_rows(job)
     _check_enough(job, len(train_rows))
     job.part.clear()
     prompts = {QUERY: space.query_prompt, DOCUMENT: space.document_prompt}
-    folder = ModelFolder.read(init)
     tokens = StudentTokens(folder, max_length=space.max_length, prompts=prompts)
     training = job.run.training(_training_key(job))
     notes = "loss {loss:.3f}, held-out cosine {cosine:.3f}, {rate:.1f} steps/s"
@@ -119,11 +108,19 @@ def _make(job: Job) -> Made:
         return _check(leaf, num_texts=len(train_rows), num_held_out=len(held_out_rows))
 
 
+def _train(config: dict[str, WorkerJob]) -> None:
+    # Imported in the workers only: sentence-transformers costs ten seconds of a core in every
+    # process that loads it, and Ray Data's processes load this module.
+    from leaf_ray.stages.distill_worker import train_worker
+
+    train_worker(config["job"])
+
+
 def _fit(worker_job: WorkerJob, shards: ray.data.Dataset, training: Part) -> None:
     storage, _, name = training.path.rpartition("/")
     settings = worker_job.settings
     TorchTrainer(
-        train_worker,
+        _train,
         train_loop_config={"job": worker_job},
         scaling_config=ScalingConfig(
             num_workers=settings.workers, use_gpu=ray.cluster_resources().get("GPU", 0) > 0

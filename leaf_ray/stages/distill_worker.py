@@ -5,7 +5,6 @@ Shapes: N = texts, F = pooled features, D = dimensions.
 
 import itertools
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,16 @@ import ray.train.torch
 import torch
 from sentence_transformers import SentenceTransformer
 
-from leaf_ray.config.sections import DistillConfig
 from leaf_ray.core.leaf import NUM_FEATURE_MODULES, build_leaf, freeze_unused, set_head
 from leaf_ray.core.loss import LOSSES
 from leaf_ray.core.ridge import fit_head
 from leaf_ray.core.schedule import linear_cycles
 from leaf_ray.core.sentence import SentenceVectors
 from leaf_ray.core.shard import Shard, read_shard
-from leaf_ray.core.space import Space
-from leaf_ray.core.train import Batch, Step, adamw, train
+from leaf_ray.core.train import Step, adamw, train
 from leaf_ray.encoders.leaf_folder import save_leaf
-from leaf_ray.run import Part
 from leaf_ray.run.folder import MODEL_FOLDER, UNTRAINED_FOLDER
+from leaf_ray.stages.distill_job import WorkerJob
 
 # More texts make the closed-form head hardly better, and each costs a forward pass.
 HEAD_TEXTS = 4096
@@ -37,29 +34,8 @@ LOOKS = 10
 STATE_FILE = "state.pt"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerJob:
-    """What the driver sends to every worker.
-
-    held_out: ids and vectors as `StudentTokens` gives them. threads: of torch, per worker.
-    """
-
-    settings: DistillConfig
-    space: Space
-    init: Path
-    pad_id: int
-    part: Part
-    held_out: Any
-    threads: int
-    ticker: Any
-
-
-def train_worker(config: dict[str, WorkerJob]) -> None:
-    """Train one leaf together with the other workers; rank 0 saves it.
-
-    config: Ray Train passes a dictionary; ours holds the one key `job`.
-    """
-    job = config["job"]
+def train_worker(job: WorkerJob) -> None:
+    """Train one leaf together with the other workers; rank 0 saves it."""
     torch.set_num_threads(job.threads)
     shard = read_shard(ray.train.get_dataset_shard("train").iter_batches(), pad_id=job.pad_id)
     leaf = build_leaf(job.init, job.space).to(ray.train.torch.get_device())
@@ -159,17 +135,17 @@ def _forward(leaf: SentenceTransformer, shard: Shard, *, modules: int | None) ->
     model = SentenceVectors(leaf, modules=modules)
     was_training = leaf.training
     model.eval()
-
-    def move(batch: Batch) -> Batch:
-        return batch.to(leaf.device)
-
+    outputs: list[np.ndarray] = []
+    rows: list[np.ndarray] = []
     with torch.inference_mode():
-        outputs = [
-            model(batch.input_ids_BL, batch.attention_mask_BL).float().cpu().numpy()
-            for batch in map(move, shard.in_order(batch_size=FORWARD_TEXTS))
-        ]
+        for rows_B, batch in shard.by_length(batch_size=FORWARD_TEXTS):
+            moved = batch.to(leaf.device)
+            output_BD = model(moved.input_ids_BL, moved.attention_mask_BL)
+            outputs.append(output_BD.float().cpu().numpy())
+            rows.append(rows_B)
     model.train(was_training)
-    return np.concatenate(outputs)
+    back = np.argsort(np.concatenate(rows))
+    return np.concatenate(outputs)[back]
 
 
 def _save(

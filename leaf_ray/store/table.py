@@ -4,7 +4,8 @@ Shapes: D = dimensions.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -17,11 +18,15 @@ from lancedb.index import FTS, BTree, IvfPq
 from lancedb.rerankers import RRFReranker
 
 from leaf_ray.core.schema import VECTOR
-from leaf_ray.core.space import Space
-from leaf_ray.errors import InputError, MissingStage
+from leaf_ray.core.space import Space, require_same_space
+from leaf_ray.errors import InputError, MissingStage, SpaceMismatch
 
 # Readers follow this tag, so that they never see a table without its indices.
 SERVED = "served"
+# Product quantization ranks coarsely and its distances are no similarities: so many times k
+# candidates are ranked again by their vectors. Without a vector index it changes nothing.
+REFINE_FACTOR = 10
+PRIMARY_KEY = b"lance-schema:unenforced-primary-key:position"
 SearchMode = Literal["vector", "text", "hybrid"]
 
 
@@ -62,7 +67,8 @@ def publish_table(uri: str, name: str, *, vector_index_rows: int) -> dict[str, i
     """
     table = lancedb.connect(uri, storage_options=storage_options(uri)).open_table(name)
     # Without a primary key, two writers that upsert one id both insert it.
-    table.set_unenforced_primary_key("id")
+    if PRIMARY_KEY not in (table.schema.field("id").metadata or {}):
+        table.set_unenforced_primary_key("id")
     rows = table.count_rows()
     table.create_index("id", config=BTree(), wait_timeout=timedelta(hours=1))
     table.create_index("text", config=FTS(), wait_timeout=timedelta(hours=1))
@@ -82,20 +88,20 @@ class DocumentTable:
         """Open it.
 
         Raises:
-            MissingStage: there is no such table.
+            MissingStage: there is no such table, or it was never published.
             SpaceMismatch: the table does not say which space it belongs to.
         """
         database = lancedb.connect(uri, storage_options=storage_options(uri))
         try:
             self._table = database.open_table(name)
+            self._table.checkout(SERVED)
         except (ValueError, FileNotFoundError) as error:
             raise MissingStage(
-                f"there is no table {name} in {uri}: run `leaf index FILE` first"
+                f"there is no finished table {name} in {uri}: run `leaf index FILE` first"
             ) from error
         self.name = f"{uri}/{name}"
         self.space = Space.from_metadata(self._table.schema.metadata, owner=self.name)
         self._metric = _metric(self.space)
-        self._table.checkout(SERVED)
 
     @property
     def version(self) -> int:
@@ -106,9 +112,19 @@ class DocumentTable:
         return int(self._table.count_rows())
 
     def refresh(self) -> None:
-        """Move on to the served version, if the tag has moved."""
-        if self._table.tags.get_version(SERVED) != self._table.version:
+        """Move on to the served version, if the tag has moved.
+
+        Raises:
+            SpaceMismatch: it belongs to another space; searches go on reading the old version.
+        """
+        old = self._table.version
+        if self._table.tags.get_version(SERVED) != old:
             self._table.checkout(SERVED)
+            try:
+                self._require_own_space()
+            except SpaceMismatch:
+                self._table.checkout(old)
+                raise
 
     def search(
         self,
@@ -127,15 +143,20 @@ class DocumentTable:
             query = self._table.search(text, query_type="fts", fts_columns="text")
         elif mode == "vector":
             query = self._table.search(vector_D, query_type="vector", vector_column_name=VECTOR)
-            query = query.distance_type(self._metric)
+            query = query.distance_type(self._metric).refine_factor(REFINE_FACTOR)
         else:
             query = self._table.search(
                 query_type="hybrid", vector_column_name=VECTOR, fts_columns="text"
             )
             query = query.vector(vector_D).text(text).distance_type(self._metric)
-            query = query.rerank(RRFReranker())
-        found = query.select(self._columns(mode)).limit(k).to_arrow()
-        return [_hit(row) for row in found.to_pylist()]
+            query = query.refine_factor(REFINE_FACTOR).rerank(RRFReranker())
+        if mode != "hybrid":
+            # Of a selection in a hybrid search, Lance warns twice on stderr, each time.
+            score = {"vector": "_distance", "text": "_score"}[mode]
+            query = query.select([*self._plain_columns(), score])
+        found = query.limit(k).to_arrow()
+        names = [name for name in found.column_names if name != VECTOR]
+        return [_hit(row) for row in found.select(names).to_pylist()]
 
     def get(self, document_id: str) -> dict[str, Any] | None:
         """One document without its vector; None when there is none of that id."""
@@ -162,38 +183,65 @@ class DocumentTable:
                 f"{min(unknown)!r} is no column of {self.name}: it has {', '.join(sorted(known))}"
             )
         try:
+            _refuse_fractions(documents, fields)
             return pa.Table.from_pylist([dict(d) for d in documents], schema=pa.schema(fields))
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        # Arrow's own errors, a lone surrogate, an integer of more than 64 bits.
+        except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
             raise InputError(f"a value does not fit its column in {self.name}: {error}") from error
 
     def upsert(self, rows: pa.Table) -> None:
-        """Insert or replace by id, and serve the result. rows: all columns of the table."""
+        """Insert or replace by id, and serve the result. rows: all columns of the table.
+
+        Raises:
+            SpaceMismatch: the table has been made again in another space.
+        """
         rows = rows.select(self._table.schema.names).cast(self._table.schema)
-        self._table.checkout_latest()
-        merge = self._table.merge_insert("id").when_matched_update_all()
-        merge.when_not_matched_insert_all().execute(rows)
-        _serve_latest(self._table)
-        self._table.checkout(SERVED)
+        with self._writing():
+            merge = self._table.merge_insert("id").when_matched_update_all()
+            merge.when_not_matched_insert_all().execute(rows)
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Delete by id, and serve the result. Unknown ids are no error."""
-        self._table.checkout_latest()
-        self._table.delete(f"id IN ({', '.join(_quoted(i) for i in ids)})")
-        _serve_latest(self._table)
-        self._table.checkout(SERVED)
+        """Delete by id, and serve the result. Unknown ids are no error, nor is none at all.
+
+        Raises:
+            SpaceMismatch: the table has been made again in another space.
+        """
+        if ids:
+            with self._writing():
+                self._table.delete(f"id IN ({', '.join(_quoted(i) for i in ids)})")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """The newest version is open inside; what was written to it is served afterwards."""
+        try:
+            self._table.checkout_latest()
+            self._require_own_space()
+            yield
+            _serve_latest(self._table)
+        finally:
+            self._table.checkout(SERVED)
+
+    def _require_own_space(self) -> None:
+        theirs = Space.from_metadata(self._table.schema.metadata, owner=self.name)
+        require_same_space(
+            self.space, theirs, our_name="this process", their_name=f"what is now {self.name}"
+        )
 
     def _plain_columns(self) -> list[str]:
         return [name for name in self._table.schema.names if name != VECTOR]
 
-    def _columns(self, mode: SearchMode) -> list[str]:
-        score = {"vector": ["_distance"], "text": ["_score"], "hybrid": []}[mode]
-        return [*self._plain_columns(), *score]
-
 
 def _serve_latest(table: Any) -> None:
     tags = table.tags
-    verb = tags.update if SERVED in tags.list() else tags.create
-    verb(SERVED, table.version)
+    table.checkout_latest()
+    while True:
+        newest = table.version
+        verb = tags.update if SERVED in tags.list() else tags.create
+        verb(SERVED, newest)
+        # Another writer may have committed and tagged meanwhile: a late tag must not hide that.
+        table.checkout_latest()
+        if table.version == newest:
+            return
 
 
 def _metric(space: Space) -> Literal["cosine", "dot"]:
@@ -210,6 +258,16 @@ def _hit(row: dict[str, Any]) -> Hit:
         score = row["_score"]
     metadata = {k: v for k, v in row.items() if k not in {"id", "text"} and not k.startswith("_")}
     return Hit(row["id"], row["text"], float(score), metadata)
+
+
+def _refuse_fractions(documents: Sequence[Mapping[str, Any]], fields: Sequence[pa.Field]) -> None:
+    """Arrow would cut them off without a word."""
+    integers = [field.name for field in fields if pa.types.is_integer(field.type)]
+    for document in documents:
+        for name in integers:
+            value = document.get(name)
+            if isinstance(value, float) and not value.is_integer():
+                raise ValueError(f"{name} holds integers, and {value} is none")
 
 
 def _quoted(value: str) -> str:
