@@ -1,0 +1,118 @@
+"""`make demo` as a new user meets it: a fresh clone, nothing installed, then once more.
+
+Needs the network for packages, half an hour, and nothing else running: memory is that of the whole
+machine, above what was in use before.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.targets import Target, finish
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def timed(command: list[str], folder: Path, log: Path) -> dict[str, float]:
+    """Run a command as on a bare machine; wall seconds and peak memory in GiB."""
+    dropped = {"VIRTUAL_ENV", "LEAF_RAY_CACHE", "LEAF_RAY_MODELS", "MAKEFLAGS", "MAKELEVEL"}
+    environment = {k: v for k, v in os.environ.items() if k not in dropped}
+    before, peak, stop = used_gib(), [0.0], threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.5):
+            peak[0] = max(peak[0], used_gib() - before)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    began = time.monotonic()
+    with log.open("w") as output:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, stdout=output, stderr=output, check=False
+        )
+    seconds = time.monotonic() - began
+    stop.set()
+    watcher.join()
+    if done.returncode:
+        sys.exit(f"{command} failed:\n{log.read_text()[-4000:]}")
+    return {"seconds": round(seconds, 1), "peak_gib": round(peak[0], 2)}
+
+
+def used_gib() -> float:
+    memory = psutil.virtual_memory()
+    return (memory.total - memory.available) / 2**30
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Command lines of processes that still run out of the clone."""
+    time.sleep(5)
+    lines = []
+    for process in psutil.process_iter(["cmdline"]):
+        line = " ".join(process.info["cmdline"] or [])
+        if str(folder) in line and process.pid != os.getpid():
+            lines.append(line)
+    return lines
+
+
+def help_seconds(folder: Path) -> float:
+    times = []
+    for _ in range(5):
+        began = time.monotonic()
+        subprocess.run([".venv/bin/leaf", "--help"], cwd=folder, check=True, capture_output=True)
+        times.append(time.monotonic() - began)
+    return sorted(times)[2]
+
+
+def rows_by_role(folder: Path) -> dict[str, dict[str, Any]]:
+    report = json.loads((folder / "runs/quickstart/report/report.json").read_text())
+    return {row["role"]: row for row in report["rows"]}
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "leaf_ray"
+        subprocess.run(["git", "clone", "-q", str(REPOSITORY), str(folder)], check=True)
+        log = Path(temporary) / "first.log"
+        first = timed(["make", "demo"], folder, log)
+        print(log.read_text())
+        second = timed(["make", "demo"], folder, Path(temporary) / "second.log")
+        stages = {
+            part.parent.name: json.loads(part.read_text())["seconds"]
+            for part in folder.glob("runs/quickstart/*/manifest.json")
+        }
+        rows, remaining = rows_by_role(folder), left_behind(folder)
+        leaf, ridge, teacher = rows["asymmetric"], rows["baseline"], rows["teacher"]
+        targets = [
+            Target("make demo from a bare clone, minutes", "<=", 15, first["seconds"] / 60),
+            Target("peak memory of it, GiB", "<=", 8, first["peak_gib"]),
+            Target("second make demo, seconds", "<=", 90, second["seconds"]),
+            Target("leaf --help, seconds (median of 5)", "<=", 1, help_seconds(folder)),
+            Target(
+                "overlap@10: lower end of the leaf's interval minus upper end of ridge only's",
+                ">=",
+                0.0,
+                leaf["overlap"]["low"] - ridge["overlap"]["high"],
+            ),
+            Target(
+                "query time of the leaf / of the teacher",
+                "<=",
+                1 / 3,
+                leaf["query_ms"] / teacher["query_ms"],
+            ),
+            Target("processes left behind", "<=", 0, len(remaining)),
+        ]
+        figures = {"first": first, "second": second, "stage_seconds": stages, "rows": rows}
+        finish("quickstart", targets, {**figures, "left_behind": remaining})
+
+
+main()

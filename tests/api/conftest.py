@@ -1,0 +1,26 @@
+"""Both applications over a real encoder and a real table."""
+
+import pytest
+from fastapi import FastAPI
+
+from leaf_ray.api.documents import DocumentService, documents_app
+from leaf_ray.api.embedder import Embedder
+from leaf_ray.api.queries import QueryService, queries_app
+from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.store.table import DocumentTable
+from tests.small_table import NAME, SmallTable
+
+
+def embedder(small: SmallTable, kind: str) -> Embedder:
+    return Embedder(small.encoder, small.space, name=f"the {kind} model", kind=kind)
+
+
+@pytest.fixture
+def queries(small: SmallTable, index_uri: str) -> FastAPI:
+    return queries_app(QueryService(embedder(small, QUERY), DocumentTable(index_uri, NAME)))
+
+
+@pytest.fixture
+def documents(small: SmallTable, index_uri: str) -> FastAPI:
+    table = DocumentTable(index_uri, NAME)
+    return documents_app(DocumentService(embedder(small, DOCUMENT), table))

@@ -1,0 +1,47 @@
+import pytest
+
+from leaf_ray.cli.jobs import shipped_run_file
+from leaf_ray.cli.quickstart import RUN_FILE, _with_own_root
+from leaf_ray.config import load_config
+
+
+@pytest.mark.parametrize(
+    ("path", "root"),
+    [
+        ("my.jsonl", "runs/my"),
+        ("/data/My Texts (2024).csv", "runs/my-texts-2024"),
+        ("some/folder/", "runs/folder"),
+        ("s3://bucket/docs.parquet", "runs/docs"),
+        ("docstrings:json,csv", "runs/docstrings-json-csv"),
+        ("data/*.jsonl", "runs/texts"),
+        ("", "runs/texts"),
+    ],
+)
+def test_own_texts_get_a_run_of_their_own(path: str, root: str) -> None:
+    given = ["distill.epochs=1", f"texts.path={path}"]
+    assert _with_own_root(given) == [*given, f"root={root}"]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [],
+        ["distill.epochs=1", "texts.num_documents=10"],
+        ["texts.path=my.jsonl", "root=/tmp/here"],
+        ["root=/tmp/here", "texts.path=my.jsonl"],
+    ],
+    ids=str,
+)
+def test_a_run_keeps_its_root_unless_its_texts_are_other_ones(overrides: list[str]) -> None:
+    assert _with_own_root(overrides) == overrides
+
+
+def test_of_two_paths_the_root_follows_the_one_that_counts() -> None:
+    overrides = _with_own_root(["texts.path=first.jsonl", "texts.path=second.jsonl"])
+    config = load_config(shipped_run_file(RUN_FILE), overrides)
+    assert (config.texts.path, config.root) == ("second.jsonl", "runs/second")
+
+
+def test_the_shipped_run_file_is_found_and_loads() -> None:
+    config = load_config(shipped_run_file(RUN_FILE))
+    assert config.root == "runs/quickstart" and config.texts.path.startswith("docstrings:")

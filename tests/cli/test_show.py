@@ -1,0 +1,112 @@
+import json
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from sentence_transformers import SentenceTransformer
+
+from leaf_ray.cli.show import print_hits
+from leaf_ray.config import load_config
+from leaf_ray.config.sections import DistillConfig
+from leaf_ray.core.report import to_json, verdict
+from leaf_ray.encoders.leaf_folder import save_leaf
+from leaf_ray.run import PARTS, Manifest, Run
+from leaf_ray.run.folder import MODEL_FOLDER, REPORT_JSON
+from leaf_ray.store.table import Hit
+from tests.cli.conftest import Said
+from tests.core.test_report import REPORT
+from tests.small_table import RARE_ID, RARE_WORD, TEXTS, SmallTable, publish
+
+Leaf = Callable[..., Said]
+
+
+@pytest.fixture
+def run(run_file: Path) -> Run:
+    return Run.open(load_config(run_file).root)
+
+
+def finish(run: Run, *parts: str, **counts: object) -> None:
+    for name in parts:
+        manifest = Manifest(
+            stage=PARTS[name], made_with={}, inputs={}, counts=counts, seconds=12.4, space="f00"
+        )
+        run.part(name).finish(manifest)
+
+
+def rows_of(shown: str) -> dict[str, list[str]]:
+    """The cells of the first table's rows, by the part's name."""
+    cells = [[cell.strip() for cell in line.split("\u2502")[1:-1]] for line in shown.splitlines()]
+    return {row[0]: row[1:] for row in cells if row and row[0] in PARTS}
+
+
+def test_a_run_with_nothing_in_it_shows_what_makes_each_part(
+    leaf: Leaf, run_file: Path, run: Run
+) -> None:
+    said = leaf("show", run_file)
+    assert (said.code, said.err) == (0, "")
+    assert rows_of(said.out) == {
+        part: [f"leaf {stage}", "not yet", "", ""] for part, stage in PARTS.items()
+    }
+    assert run.root in said.out
+    assert not Path(run.path).exists()
+
+
+def test_a_run_shows_how_far_it_is_and_what_is_in_it(leaf: Leaf, run_file: Path, run: Run) -> None:
+    finish(run, "texts", documents=1234, path="[bold] :key:", share=1 / 3)
+    finish(run, "vectors")
+    rows = rows_of(leaf("show", run_file).out)
+    made, when, seconds, what = rows["texts"]
+    assert (made, seconds) == ("leaf texts", "12") and when.startswith("20")
+    assert what == "documents 1234, path [bold] :key:, share 0.333"
+    assert [row[1] == "not yet" for row in rows.values()] == [False, False, True, True, True]
+
+
+def test_a_finished_run_shows_its_report(leaf: Leaf, run_file: Path, run: Run) -> None:
+    run.report.write(REPORT_JSON, json.dumps(to_json(REPORT)).encode())
+    finish(run, "report")
+    said = leaf("show", run_file)
+    assert (said.code, said.err) == (0, "")
+    assert "0.600 [0.550, 0.650]" in said.out and "350 held-out queries, adi" in said.out
+    assert verdict(REPORT) in said.out
+    assert f"{run.report.uri}/report.md" in said.out
+
+
+def test_a_report_that_was_lost_is_a_missing_stage(leaf: Leaf, run_file: Path, run: Run) -> None:
+    finish(run, "report")
+    said = leaf("show", run_file)
+    assert said.code == 1 and "MissingStage: " in said.err and "--again" in said.err
+
+
+def test_hits_are_printed_as_they_are() -> None:
+    written = StringIO()
+    text = "def f(x: list[int]) -> [bold]\n   reads  :key: values" + " and more" * 50
+    hits = [
+        Hit("a[0]", text, 0.98765, {"file": "src/[x]/a.py", "line": 7}),
+        Hit("b", "short", 0.5, {"file": None}),
+    ]
+    print_hits(Console(file=written, soft_wrap=True, emoji=False), hits)
+    first, place, shown, *second = written.getvalue().splitlines()
+    assert (first, place) == ("1 a[0]  0.988", "  src/[x]/a.py:7")
+    assert shown.startswith("  def f(x: list[int]) -> [bold] reads :key: values and more")
+    assert len(shown) == 162
+    assert second == ["2 b  0.500", "  short"]
+
+
+def test_a_search_of_a_finished_run_needs_no_service(
+    leaf: Leaf, run_file: Path, run: Run, small: SmallTable, tiny_teacher: Path, tmp_path: Path
+) -> None:
+    # The teacher's own weights make the best of leaves.
+    model = SentenceTransformer(str(tiny_teacher), device="cpu")
+    model.prompts = {"query": "", "document": ""}
+    save_leaf(model, small.space, tmp_path / "leaf", settings=DistillConfig().made_with(), curve=[])
+    run.leaf.publish(tmp_path / "leaf", into=MODEL_FOLDER)
+    publish(run.index.uri, small.rows(TEXTS))
+    finish(run, "leaf", "index")
+    for mode, query, best in (("vector", TEXTS["d7"], "d7"), ("text", RARE_WORD, RARE_ID)):
+        said = leaf("search", run_file, query, "-k", "3", "--mode", mode)
+        assert (said.code, said.err) == (0, "")
+        assert said.out.startswith(f"1 {best}  ") and TEXTS[best] in said.out
+        assert said.out.count("\n") == (6 if mode == "vector" else 2)
+    assert leaf("search", run_file, "qqqqqq", "--mode", "text").out == "nothing found\n"

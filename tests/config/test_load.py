@@ -1,0 +1,210 @@
+"""A run file is either right, or refused with the key that is wrong and what to do."""
+
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import pytest
+
+from leaf_ray.config import RunConfig, load_config
+from leaf_ray.config.section import Section
+from leaf_ray.errors import ConfigError
+
+RUN_FILE = """
+root: runs/test
+space:
+  teacher: big-model
+  max_length: 64
+texts:
+  path: texts.parquet
+distill:
+  learning_rate: 3e-4
+"""
+JOBS = sorted((Path(__file__).resolve().parents[2] / "jobs").glob("*.yaml"))
+SECTIONS = {
+    name: field.annotation
+    for name, field in RunConfig.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+}
+
+
+@pytest.fixture
+def run_file(tmp_path: Path) -> Path:
+    file = tmp_path / "run.yaml"
+    file.write_text(RUN_FILE, "utf-8")
+    return file
+
+
+def refusal(file: Path, *overrides: str) -> str:
+    with pytest.raises(ConfigError) as refused:
+        load_config(file, overrides)
+    return str(refused.value)
+
+
+def refusal_of(text: str, file: Path) -> str:
+    file.write_text(text, "utf-8")
+    return refusal(file)
+
+
+def test_what_is_written_is_read_and_the_rest_has_its_default(run_file: Path) -> None:
+    config = load_config(run_file)
+    assert (config.root, config.space.teacher, config.space.max_length) == (
+        "runs/test",
+        "big-model",
+        64,
+    )
+    assert config.distill.epochs == 3.0
+    assert config.embed.dtype == "float32"
+
+
+def test_overrides_set_keys_in_their_order_and_make_sections(run_file: Path) -> None:
+    overrides = ["space.max_length=32", "index.table=docs", "index.table=again", "root=elsewhere"]
+    config = load_config(str(run_file), overrides)
+    assert config.space.max_length == 32
+    assert config.index.table == "again"
+    assert config.root == "elsewhere"
+    assert config.space.teacher == "big-model"
+
+
+def test_the_value_of_an_override_may_hold_an_equals_sign(run_file: Path) -> None:
+    assert load_config(run_file, ["texts.path=a=b"]).texts.path == "a=b"
+
+
+def test_an_override_can_put_a_key_back_to_none(run_file: Path) -> None:
+    assert load_config(run_file, ["space.max_length=null"]).space.max_length is None
+
+
+@pytest.mark.parametrize("written", ["3e-4", "3.0e-4", "0.0003"])
+def test_a_learning_rate_is_a_number_however_it_is_written(run_file: Path, written: str) -> None:
+    # YAML 1.1 reads 3e-4, without a point, as a text.
+    config = load_config(run_file, [f"distill.learning_rate={written}"])
+    assert config.distill.learning_rate == 3e-4
+    assert load_config(run_file).distill.learning_rate == 3e-4
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert "cannot read the run file" in refusal(tmp_path / "no.yaml")
+    assert "no.yaml" in refusal(tmp_path / "no.yaml")
+
+
+def test_a_folder_or_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    assert "cannot read the run file" in refusal(tmp_path)
+    (tmp_path / "model.bin").write_bytes(b"\xff\xfe\x00\x81")
+    assert "cannot read the run file" in refusal(tmp_path / "model.bin")
+
+
+def test_bad_yaml_is_refused_with_its_line(run_file: Path) -> None:
+    message = refusal_of("root: [unclosed\nspace: {}", run_file)
+    assert "is not valid YAML" in message
+    assert "line 2" in message
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words", "42"])
+def test_yaml_that_is_no_mapping_is_refused(run_file: Path, text: str) -> None:
+    assert "should hold sections such as `space:` and `texts:`" in refusal_of(text, run_file)
+
+
+def test_a_missing_section_and_a_missing_key_are_named(run_file: Path) -> None:
+    message = refusal_of("root: here\ntexts: {}\n", run_file)
+    assert "space is missing" in message
+    assert "texts.path is missing" in message
+
+
+def test_an_unknown_section_offers_the_nearest_one(run_file: Path) -> None:
+    message = refusal(run_file, "distil.epochs=1")
+    assert "unknown key 'distil': did you mean 'distill'?" in message
+    assert "known there are root, space, texts" in message
+
+
+def test_an_unknown_key_offers_the_nearest_one_of_its_section(run_file: Path) -> None:
+    message = refusal(run_file, "distill.learning_rte=1")
+    assert "unknown key 'distill.learning_rte': did you mean 'learning_rate'?" in message
+
+
+def test_an_unknown_key_that_is_near_none_lists_the_known_ones(run_file: Path) -> None:
+    message = refusal(run_file, "index.zzz=1")
+    assert "did you mean" not in message
+    assert "known there are table, vector_index_rows" in message
+
+
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ("space.max_length=long", "space.max_length"),
+        ("space.max_length=0", "space.max_length"),
+        ("space.max_length=1.5", "space.max_length"),
+        ("embed.backend=cuda", "embed.backend"),
+        ("embed.dtype=int8", "embed.dtype"),
+        ("distill.loss=cosine", "distill.loss"),
+        ("distill.epochs=0", "distill.epochs"),
+        ("distill.epochs=.nan", "distill.epochs"),
+        ("distill.held_out_share=1", "distill.held_out_share"),
+        ("serve.port=65536", "serve.port"),
+        ("serve.documents=perhaps", "serve.documents"),
+        ("root=7", "root"),
+        ("space=big-model", "space"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_key_and_what_was_given(
+    run_file: Path, override: str, key: str
+) -> None:
+    message = refusal(run_file, override)
+    assert message.startswith(f"{run_file}: {key}: ")
+    assert "(given: " in message
+
+
+def test_all_problems_are_told_at_once(run_file: Path) -> None:
+    message = refusal(run_file, "serve.port=0", "distill.loss=cosine", "index.tabel=a")
+    assert all(key in message for key in ("serve.port", "distill.loss", "index.tabel"))
+
+
+@pytest.mark.parametrize("override", ["space.max_length", "=3", "", "--again"])
+def test_an_override_without_a_key_and_an_equals_sign_is_refused(
+    run_file: Path, override: str
+) -> None:
+    assert "is not an override: write stage.key=value" in refusal(run_file, override)
+
+
+def test_an_override_below_a_scalar_is_refused(run_file: Path) -> None:
+    assert "'teacher' has no keys below it" in refusal(run_file, "space.teacher.name=x")
+    assert "'root' has no keys below it" in refusal(run_file, "root.x=1")
+
+
+def test_an_override_with_bad_yaml_is_refused(run_file: Path) -> None:
+    assert "the value is not valid YAML" in refusal(run_file, "texts.path=[a")
+
+
+def test_a_configuration_cannot_be_changed(run_file: Path) -> None:
+    config: Any = load_config(run_file)
+    with pytest.raises(pydantic.ValidationError, match="frozen"):
+        config.space.max_length = 3
+    with pytest.raises(pydantic.ValidationError, match="frozen"):
+        config.root = "elsewhere"
+
+
+def test_what_a_part_was_made_with_leaves_out_how_it_was_run(run_file: Path) -> None:
+    config = load_config(run_file)
+    assert config.embed.made_with() == {"dtype": "float32"}
+    assert "checkpoint_steps" not in config.distill.made_with()
+    assert config.distill.made_with()["learning_rate"] == 3e-4
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_execution_names_only_keys_that_there_are(name: str) -> None:
+    section = SECTIONS[name]
+    assert section.execution <= set(section.model_fields)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_every_key_of_a_run_file_is_described(name: str) -> None:
+    undescribed = [k for k, f in SECTIONS[name].model_fields.items() if not f.description]
+    assert undescribed == []
+
+
+@pytest.mark.parametrize("file", JOBS, ids=lambda file: file.stem)
+def test_the_run_files_that_come_with_the_project_load(file: Path) -> None:
+    assert load_config(file).space.teacher
+
+
+def test_there_are_run_files_with_the_project() -> None:
+    assert JOBS

@@ -1,0 +1,64 @@
+"""Fixtures that all tests share."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from leaf_ray.testing import write_tiny_model
+
+if TYPE_CHECKING:
+    from tests.small_table import SmallTable
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Converted models go to a folder of this session, unless the caller names one."""
+    if "LEAF_RAY_CACHE" in os.environ:
+        yield
+        return
+    os.environ["LEAF_RAY_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    del os.environ["LEAF_RAY_CACHE"]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The collections and texts for development, which lie beside the checkout."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there: development data come beside the checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sentence-transformers folder of 32 dimensions; read it, do not write into it."""
+    return write_tiny_model(tmp_path_factory.mktemp("models") / "teacher", dimension=32, seed=1)
+
+
+@pytest.fixture(scope="session")
+def tiny_init(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A smaller one, of 16 dimensions, for a leaf to start from; do not write into it."""
+    return write_tiny_model(tmp_path_factory.mktemp("models") / "init", dimension=16, seed=2)
+
+
+@pytest.fixture(scope="session")
+def small(tiny_teacher: Path) -> "SmallTable":
+    """Makes small real tables in the tiny teacher's space."""
+    # Imported here, so that tests without a table do not wait for LanceDB.
+    from tests.small_table import SmallTable
+
+    return SmallTable.of(tiny_teacher)
+
+
+@pytest.fixture
+def index_uri(small: "SmallTable", tmp_path: Path) -> str:
+    """A database with the small table, published, to do as one likes with."""
+    from tests.small_table import TEXTS, publish
+
+    uri = str(tmp_path / "index")
+    publish(uri, small.rows(TEXTS, year=1990, shelf="a"))
+    return uri

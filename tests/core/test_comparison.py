@@ -1,0 +1,107 @@
+"""A comparison measures every side against the teacher, and claims only what it can."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from leaf_ray.core.comparison import Collection, Side, compare
+from leaf_ray.core.report import Difference, Role, Row
+from tests.spaces import unit_vectors
+
+QUERY_QD, DOCUMENT_ND = unit_vectors(30, 16, seed=1), unit_vectors(60, 16, seed=2)
+IDS = [f"d{row:02d}" for row in range(60)]
+TEACHER = Side("teacher", "big", "big", QUERY_QD, DOCUMENT_ND, query_ms=13.7)
+
+# Each query's answer is the document that the teacher has third.
+ANSWERS = np.argsort(-(QUERY_QD @ DOCUMENT_ND.T), axis=1)[:, 2]
+JUDGED = Collection(IDS, [{IDS[row]: 1} for row in ANSWERS])
+UNJUDGED = Collection(IDS, None)
+
+
+def a_side(role: Role, *, noise: float) -> Side:
+    """The teacher's own documents, and its queries with noise."""
+    noisy_QD = QUERY_QD + noise * unit_vectors(30, 16, seed=3)
+    return dataclasses.replace(TEACHER, role=role, queries_by="small", query_QD=noisy_QD)
+
+
+def compared(
+    collection: Collection, *sides: Side
+) -> tuple[dict[str, Row], dict[tuple[str, str, str], Difference]]:
+    rows, differences = compare(collection, [TEACHER, *sides], samples=200, seed=0)
+    return (
+        {row.role: row for row in rows},
+        {(d.role, d.minus, d.metric): d for d in differences},
+    )
+
+
+def test_rows_come_in_the_order_of_the_sides_with_their_names_and_times() -> None:
+    sides = [TEACHER, a_side("baseline", noise=1), a_side("asymmetric", noise=0.1)]
+    rows, _ = compare(JUDGED, sides, samples=50, seed=0)
+    assert [row.role for row in rows] == ["teacher", "baseline", "asymmetric"]
+    assert [(row.queries_by, row.documents_by) for row in rows[:2]] == [
+        ("big",) * 2,
+        ("small", "big"),
+    ]
+    assert rows[0].query_ms == 13.7
+
+
+def test_the_teacher_has_neither_overlap_with_itself_nor_a_share_of_itself() -> None:
+    rows, _ = compared(JUDGED)
+    assert rows["teacher"].overlap is None
+    assert rows["teacher"].kept is None
+    assert rows["teacher"].ndcg is not None
+
+
+def test_metrics_are_those_of_the_ranking() -> None:
+    teacher = compared(JUDGED)[0]["teacher"]
+    # The answer has the third rank: 1 / log2(3 + 1), 1 / 3, and it is found.
+    assert teacher.ndcg is not None and teacher.ndcg.mean == pytest.approx(0.5)
+    assert teacher.mrr is not None and teacher.mrr.mean == pytest.approx(1 / 3)
+    assert teacher.recall is not None and teacher.recall.mean == 1.0
+
+
+def test_a_side_that_encodes_as_the_teacher_keeps_all_and_differs_in_nothing() -> None:
+    rows, differences = compared(JUDGED, a_side("asymmetric", noise=0))
+    row, difference = rows["asymmetric"], differences["asymmetric", "teacher", "nDCG@10"]
+    assert row.overlap is not None and row.overlap.mean == row.overlap.low == 1.0
+    assert row.kept is not None and row.kept.low == row.kept.high == 1.0
+    interval = difference.interval
+    assert (interval.mean, interval.low, interval.high) == (0.0, 0.0, 0.0)
+
+
+def test_the_nearer_side_overlaps_more_and_the_difference_says_so() -> None:
+    near, far = a_side("asymmetric", noise=0.1), a_side("baseline", noise=3)
+    rows, differences = compared(JUDGED, near, far)
+    near_overlap, far_overlap = rows["asymmetric"].overlap, rows["baseline"].overlap
+    assert near_overlap is not None and far_overlap is not None
+    difference = differences["asymmetric", "baseline", "overlap@10"].interval
+    assert difference.mean == pytest.approx(near_overlap.mean - far_overlap.mean)
+    assert difference.low > 0
+
+
+def test_without_judgments_only_overlap_is_measured() -> None:
+    rows, differences = compared(
+        UNJUDGED, a_side("asymmetric", noise=0.1), a_side("baseline", noise=1)
+    )
+    for row in rows.values():
+        assert (row.ndcg, row.recall, row.mrr, row.kept) == (None, None, None, None)
+    assert rows["asymmetric"].overlap is not None
+    assert set(differences) == {("asymmetric", "baseline", "overlap@10")}
+
+
+def test_no_share_is_kept_of_a_teacher_that_finds_nothing() -> None:
+    nothing = Collection(IDS, [{"elsewhere": 1}] * 30)
+    rows, _ = compared(nothing, a_side("asymmetric", noise=0.1))
+    assert rows["asymmetric"].kept is None
+    assert rows["asymmetric"].ndcg is not None and rows["asymmetric"].ndcg.mean == 0.0
+
+
+def test_only_pairs_of_sides_that_are_there_are_compared() -> None:
+    _, differences = compared(JUDGED, a_side("asymmetric", noise=0.1))
+    assert set(differences) == {("asymmetric", "teacher", "nDCG@10")}
+
+
+def test_the_same_seed_gives_the_same_comparison() -> None:
+    side = a_side("asymmetric", noise=0.5)
+    assert compared(JUDGED, side) == compared(JUDGED, side)

@@ -1,0 +1,138 @@
+"""A folder tells of its model without loading it, and its hashes follow what changes a vector."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.errors import ModelNotFound
+from tests.encoders.models import a_copy, edit
+
+
+@pytest.fixture
+def copy(tiny_teacher: Path, tmp_path: Path) -> Path:
+    return a_copy(tiny_teacher, tmp_path / "copy")
+
+
+def test_a_folder_says_what_its_model_is(tiny_teacher: Path) -> None:
+    folder = ModelFolder.read(tiny_teacher)
+    assert folder == ModelFolder(
+        path=tiny_teacher,
+        max_length=64,
+        pooling="mean",
+        normalized=True,
+        query_prompt="",
+        document_prompt="",
+        pad_id=0,
+    )
+
+
+def test_prompts_are_those_of_the_model_and_a_passage_is_a_document(copy: Path) -> None:
+    file = copy / "config_sentence_transformers.json"
+    edit(file, prompts={"query": "query: ", "passage": "passage: "})
+    folder = ModelFolder.read(copy)
+    assert (folder.query_prompt, folder.document_prompt) == ("query: ", "passage: ")
+
+
+@pytest.mark.parametrize("prompts", [None, {}, {"clustering": "c: "}])
+def test_a_model_without_prompts_has_empty_ones(copy: Path, prompts: object) -> None:
+    edit(copy / "config_sentence_transformers.json", prompts=prompts)
+    folder = ModelFolder.read(copy)
+    assert (folder.query_prompt, folder.document_prompt) == ("", "")
+
+
+def test_the_declared_length_goes_before_that_of_tokenizer_and_positions(copy: Path) -> None:
+    edit(copy / "sentence_bert_config.json", max_seq_length=20)
+    assert ModelFolder.read(copy).max_length == 20
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "positions", "expected"),
+    [(40, 64, 40), (int(1e30), 64, 64), (None, 50, 50), (64, None, 64)],
+)
+def test_an_undeclared_length_is_the_lesser_of_tokenizer_and_positions(
+    copy: Path, tokenizer: int | None, positions: int | None, expected: int
+) -> None:
+    edit(copy / "tokenizer_config.json", model_max_length=tokenizer)
+    edit(copy / "config.json", max_position_embeddings=positions)
+    assert ModelFolder.read(copy).max_length == expected
+
+
+def test_a_model_without_normalisation_says_so(copy: Path) -> None:
+    modules = json.loads((copy / "modules.json").read_text())
+    (copy / "modules.json").write_text(json.dumps(modules[:2]))
+    assert not ModelFolder.read(copy).normalized
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"pooling_mode": "cls"}, "cls"),
+        ({"pooling_mode": ["cls", "mean"]}, "cls+mean"),
+        ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}, "cls"),
+        ({"pooling_mode_mean_tokens": True, "pooling_mode_max_tokens": True}, "mean+max"),
+        ({"pooling_mode_lasttoken": True}, "lasttoken"),
+    ],
+)
+def test_pooling_is_read_as_old_and_new_versions_write_it(
+    copy: Path, fields: dict[str, object], expected: str
+) -> None:
+    (copy / "1_Pooling" / "config.json").write_text(json.dumps(fields))
+    assert ModelFolder.read(copy).pooling == expected
+
+
+def test_the_weights_have_the_sha256_of_their_file(tiny_teacher: Path) -> None:
+    expected = hashlib.sha256((tiny_teacher / "model.safetensors").read_bytes()).hexdigest()
+    assert ModelFolder.read(tiny_teacher).weights_sha256() == expected
+
+
+def test_a_second_weights_file_counts_among_the_weights(copy: Path) -> None:
+    before = ModelFolder.read(copy).weights_sha256()
+    (copy / "2_Dense").mkdir()
+    (copy / "2_Dense" / "model.safetensors").write_bytes(b"head")
+    assert ModelFolder.read(copy).weights_sha256() != before
+
+
+def test_a_copy_has_the_hashes_of_the_original(copy: Path, tiny_teacher: Path) -> None:
+    first, second = ModelFolder.read(copy), ModelFolder.read(tiny_teacher)
+    assert first.sha256() == second.sha256()
+    assert first.weights_sha256() == second.weights_sha256()
+
+
+@pytest.mark.parametrize(
+    "name", ["1_Pooling/config.json", "tokenizer.json", "config.json", "model.safetensors"]
+)
+def test_the_hash_changes_with_what_can_change_a_vector(copy: Path, name: str) -> None:
+    before = ModelFolder.read(copy).sha256()
+    (copy / name).write_bytes((copy / name).read_bytes() + b"\n")
+    assert ModelFolder.read(copy).sha256() != before
+
+
+def test_a_change_of_pooling_leaves_the_weights_what_they_were(copy: Path) -> None:
+    before = ModelFolder.read(copy)
+    weights, all_files = before.weights_sha256(), before.sha256()
+    edit(copy / "1_Pooling" / "config.json", pooling_mode="cls")
+    assert ModelFolder.read(copy).weights_sha256() == weights
+    assert ModelFolder.read(copy).sha256() != all_files
+
+
+@pytest.mark.parametrize("name", ["README.md", "training.json", "space.json", "probe.json"])
+def test_the_hash_does_not_change_with_what_is_only_said_of_a_model(copy: Path, name: str) -> None:
+    before = ModelFolder.read(copy).sha256()
+    (copy / name).write_text("other", "utf-8")
+    assert ModelFolder.read(copy).sha256() == before
+
+
+def test_a_folder_of_something_else_and_no_folder_are_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "not-there"):
+        with pytest.raises(ModelNotFound, match=r"no modules\.json; name such a folder, or"):
+            ModelFolder.read(path)
+
+
+def test_a_model_without_a_transformer_is_refused(copy: Path) -> None:
+    static = {"type": "sentence_transformers.models.StaticEmbedding", "path": ""}
+    (copy / "modules.json").write_text(json.dumps([static]))
+    with pytest.raises(ModelNotFound, match="holds no transformer, only StaticEmbedding"):
+        ModelFolder.read(copy)

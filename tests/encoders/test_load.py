@@ -1,0 +1,83 @@
+"""An encoder is loaded as its spec says, and as its folder says where the spec does not."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.encoders.load import EncoderSpec, automatic_backend
+from leaf_ray.errors import ModelNotFound
+from tests.encoders.models import TEXTS, a_copy
+from tests.spaces import a_space
+
+PROMPTS = {"prompts": {"query": "query: ", "document": "passage: "}}
+
+
+@pytest.fixture(scope="module")
+def prompted(tiny_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny teacher with prompts of its own."""
+    folder = tmp_path_factory.mktemp("prompted") / "model"
+    return a_copy(tiny_teacher, folder, config_sentence_transformers=PROMPTS)
+
+
+def encode(folder: Path, texts: list[str], *, kind: str = DOCUMENT, **spec: object) -> np.ndarray:
+    settings = {"backend": "openvino-f32", "threads": 1, **spec}
+    return EncoderSpec(folder=str(folder), **settings).load().encode(texts, kind=kind)
+
+
+def with_prefix(prefix: str) -> list[str]:
+    return [prefix + text for text in TEXTS]
+
+
+def assert_same(first_ND: np.ndarray, second_ND: np.ndarray) -> None:
+    np.testing.assert_allclose(first_ND, second_ND, atol=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "prompt"), [(QUERY, "query: "), (DOCUMENT, "passage: ")])
+def test_each_kind_has_the_prompt_of_the_folder(
+    prompted: Path, tiny_teacher: Path, kind: str, prompt: str
+) -> None:
+    by_kind_ND = encode(prompted, list(TEXTS), kind=kind)
+    assert_same(by_kind_ND, encode(tiny_teacher, with_prefix(prompt)))
+
+
+def test_a_prompt_of_the_spec_replaces_that_of_the_folder_even_when_empty(
+    prompted: Path, tiny_teacher: Path
+) -> None:
+    named_ND = encode(prompted, list(TEXTS), kind=QUERY, query_prompt="q: ")
+    none_ND = encode(prompted, list(TEXTS), kind=QUERY, query_prompt="")
+    assert_same(named_ND, encode(tiny_teacher, with_prefix("q: ")))
+    assert_same(none_ND, encode(tiny_teacher, list(TEXTS)))
+
+
+def test_a_text_is_read_as_far_as_the_spec_says(tiny_teacher: Path) -> None:
+    # Twelve tokens are the two special ones and ten letters of one token each.
+    cut_ND = encode(tiny_teacher, ["a b c d e f g h i j k l m n"], max_length=12)
+    assert_same(cut_ND, encode(tiny_teacher, ["a b c d e f g h i j"]))
+
+
+def test_a_teacher_is_loaded_as_its_space_declares_it(prompted: Path) -> None:
+    space = a_space(query_prompt="q: ", document_prompt="", max_length=12)
+    spec = EncoderSpec.for_teacher(prompted, space, backend="openvino-f32", threads=1)
+    assert (spec.query_prompt, spec.document_prompt, spec.max_length) == ("q: ", "", 12)
+    expected_ND = encode(prompted, list(TEXTS), document_prompt="", max_length=12)
+    assert_same(spec.load().encode(TEXTS, kind=DOCUMENT), expected_ND)
+
+
+def test_the_backend_is_named_or_chosen_and_the_encoder_says_which(tiny_teacher: Path) -> None:
+    chosen = automatic_backend()
+    assert chosen in ("torch-bf16", "openvino-bf16", "openvino-f32")
+    assert EncoderSpec(folder=str(tiny_teacher)).load().name == chosen
+    assert EncoderSpec(folder=str(tiny_teacher), backend="torch-f32").load().name == "torch-f32"
+
+
+def test_a_spec_survives_pickling_between_processes(tiny_teacher: Path) -> None:
+    spec = EncoderSpec(folder=str(tiny_teacher), backend="openvino-f32", max_length=12)
+    assert pickle.loads(pickle.dumps(spec)) == spec
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFound, match="is not a sentence-transformers folder"):
+        EncoderSpec(folder=str(tmp_path)).load()

@@ -1,0 +1,88 @@
+"""A teacher's space is what its folder and the run's settings declare."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sentence_transformers import SentenceTransformer
+
+from leaf_ray.core.probe import PROBE_DOCUMENTS, PROBE_QUERIES
+from leaf_ray.core.space import Space
+from leaf_ray.encoders.load import EncoderSpec
+from leaf_ray.encoders.teacher import describe_space
+from leaf_ray.errors import ConfigError, ModelNotFound, SpaceMismatch
+from tests.encoders.models import a_copy
+
+PROMPTS = {"prompts": {"query": "query: ", "document": "passage: "}}
+
+
+@pytest.fixture(scope="module")
+def prompted(tiny_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny teacher with prompts of its own."""
+    folder = tmp_path_factory.mktemp("prompted") / "model"
+    return a_copy(tiny_teacher, folder, config_sentence_transformers=PROMPTS)
+
+
+def described(folder: Path, **settings: Any) -> Space:
+    asked = {"max_length": None, "query_prompt": None, "document_prompt": None, **settings}
+    return describe_space(folder, **asked)
+
+
+def test_a_space_is_what_the_folder_says_where_the_run_says_nothing(prompted: Path) -> None:
+    space = described(prompted)
+    assert space.teacher == "model"
+    weights = hashlib.sha256((prompted / "model.safetensors").read_bytes()).hexdigest()
+    assert space.weights == f"sha256:{weights}"
+    assert (space.pooling, space.normalized, space.dimension) == ("mean", True, 32)
+    assert (space.query_prompt, space.document_prompt) == ("query: ", "passage: ")
+    assert space.max_length == 64
+
+
+def test_settings_of_the_run_go_before_the_folder_even_when_empty(prompted: Path) -> None:
+    space = described(prompted, max_length=20, query_prompt="", document_prompt="d: ")
+    assert (space.query_prompt, space.document_prompt) == ("", "d: ")
+    assert space.max_length == 20
+
+
+def test_the_same_teacher_described_twice_is_one_space(tiny_teacher: Path) -> None:
+    first, second = described(tiny_teacher), described(tiny_teacher)
+    assert first.fingerprint == second.fingerprint
+    assert first.probe.lowest_cosine(second.probe) > 0.999999
+
+
+def test_two_teachers_have_two_spaces(tiny_teacher: Path, tiny_init: Path) -> None:
+    assert described(tiny_teacher).fingerprint != described(tiny_init).fingerprint
+
+
+def test_the_probe_is_what_sentence_transformers_makes_of_it(prompted: Path) -> None:
+    model = SentenceTransformer(str(prompted), device="cpu")
+    queries = model.encode_query(list(PROBE_QUERIES), show_progress_bar=False)
+    documents = model.encode_document(list(PROBE_DOCUMENTS), show_progress_bar=False)
+    vectors_PD = described(prompted).probe.vectors_PD
+    np.testing.assert_allclose(vectors_PD, np.concatenate([queries, documents]), atol=1e-5)
+
+
+def test_the_probe_is_taken_with_the_prompts_and_length_of_the_space(prompted: Path) -> None:
+    space = described(prompted, max_length=12, query_prompt="q: ")
+    spec = EncoderSpec.for_teacher(prompted, space, backend="torch-f32", threads=1)
+    assert space.probe.check(spec.load(), name="teacher") > 0.99999
+
+
+def test_an_encoder_with_another_length_does_not_pass_the_probe(tiny_teacher: Path) -> None:
+    space = described(tiny_teacher, max_length=12)
+    whole = EncoderSpec(folder=str(tiny_teacher), backend="openvino-f32", threads=1).load()
+    with pytest.raises(SpaceMismatch):
+        space.probe.check(whole, name="teacher", threshold=0.9999)
+
+
+def test_a_length_over_that_of_the_model_is_refused_with_both(tiny_teacher: Path) -> None:
+    with pytest.raises(ConfigError, match=r"max_length is 65, but teacher reads at most 64"):
+        described(tiny_teacher, max_length=65)
+    assert described(tiny_teacher, max_length=64).max_length == 64
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFound):
+        described(tmp_path)

@@ -1,0 +1,113 @@
+"""Whether a stage runs is a decision on its manifest alone."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leaf_ray.errors import MissingStage, SpaceMismatch, StaleStage
+from leaf_ray.run import PARTS, Manifest, Run
+from leaf_ray.run.decide import Decision, decide, inputs_of, unfinish_from
+
+MADE_WITH = {"space": {"teacher": "big", "max_length": 64}, "embed": {"dtype": "float32"}}
+INPUTS = {"texts": "0123456789abcdef"}
+
+
+def a_manifest(stage: str = "embed") -> Manifest:
+    return Manifest(stage=stage, made_with=MADE_WITH, inputs=INPUTS, counts={}, seconds=1.0)
+
+
+def decided(wanted: Any = MADE_WITH, inputs: Any = INPUTS) -> Decision:
+    return decide(a_manifest(), wanted=wanted, inputs=inputs, part="runs/a/vectors")
+
+
+def with_key(section: str, key: str, value: Any) -> dict[str, Any]:
+    return {**MADE_WITH, section: {**MADE_WITH[section], key: value}}
+
+
+def finished_run(folder: Path) -> Run:
+    run = Run.open(str(folder))
+    for name, stage in PARTS.items():
+        run.part(name).finish(a_manifest(stage))
+    return run
+
+
+def test_a_part_that_is_not_finished_is_made() -> None:
+    assert decide(None, wanted=MADE_WITH, inputs=INPUTS, part="p") is Decision.RUN
+
+
+def test_a_part_made_with_the_same_settings_from_the_same_inputs_is_skipped() -> None:
+    assert decided() is Decision.SKIP
+
+
+def test_a_manifest_that_went_through_json_is_skipped_too() -> None:
+    again = Manifest.from_json(a_manifest().to_json())
+    assert decide(again, wanted=MADE_WITH, inputs=INPUTS, part="p") is Decision.SKIP
+
+
+@pytest.mark.parametrize("inputs", [{"texts": "fedcba9876543210"}, {}, {**INPUTS, "leaf": "0"}])
+def test_a_part_whose_inputs_were_made_again_is_made_again(inputs: dict[str, str]) -> None:
+    assert decided(inputs=inputs) is Decision.RUN
+
+
+def test_other_settings_are_refused_with_the_key_both_values_and_the_fix() -> None:
+    with pytest.raises(StaleStage) as refused:
+        decided(with_key("embed", "dtype", "float16"))
+    message = str(refused.value)
+    assert message.startswith("runs/a/vectors is finished, but was made with other settings")
+    assert "(embed.dtype: 'float32' there, 'float16' wanted)" in message
+    assert "use another root, or `leaf embed FILE --again`" in message
+
+
+def test_another_space_is_refused_as_such() -> None:
+    with pytest.raises(SpaceMismatch, match=r"space\.max_length: 64 there, 32 wanted"):
+        decided(with_key("space", "max_length", 32))
+
+
+def test_other_settings_are_refused_even_when_inputs_were_made_again() -> None:
+    with pytest.raises(StaleStage):
+        decided(with_key("embed", "dtype", "float16"), inputs={})
+
+
+def test_a_setting_that_came_or_went_with_a_version_is_another_setting() -> None:
+    with pytest.raises(StaleStage, match=r"embed\.new: None there, 1 wanted"):
+        decided(with_key("embed", "new", 1))
+    with pytest.raises(StaleStage, match=r"embed\.dtype: 'float32' there, None wanted"):
+        decided({**MADE_WITH, "embed": {}})
+
+
+def test_a_new_setting_whose_default_is_none_changes_nothing() -> None:
+    assert decided(with_key("embed", "new", None)) is Decision.SKIP
+
+
+def test_inputs_are_the_ids_of_the_manifests_that_a_stage_reads(tmp_path: Path) -> None:
+    run = finished_run(tmp_path)
+    manifests = {name: run.part(name).manifest() for name in ("vectors", "leaf")}
+    assert inputs_of(run, "vectors", "leaf") == {n: m.id for n, m in manifests.items() if m}
+    assert inputs_of(run) == {}
+
+
+def test_an_input_that_is_not_finished_is_refused_with_the_stage_that_makes_it(
+    tmp_path: Path,
+) -> None:
+    run = finished_run(tmp_path)
+    run.leaf.unfinish()
+    with pytest.raises(MissingStage, match=r"leaf is not finished: run `leaf distill FILE` first"):
+        inputs_of(run, "vectors", "leaf")
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_unfinishing_takes_a_part_and_those_that_follow_and_no_other(
+    tmp_path: Path, name: str
+) -> None:
+    run = finished_run(tmp_path)
+    unfinish_from(run, run.part(name))
+    before = list(PARTS)[: list(PARTS).index(name)]
+    assert [n for n in PARTS if run.part(n).manifest() is not None] == before
+
+
+def test_unfinishing_keeps_files_so_that_an_index_goes_on_serving(tmp_path: Path) -> None:
+    run = finished_run(tmp_path)
+    run.index.write("documents.lance/data", b"rows")
+    unfinish_from(run, run.vectors)
+    assert run.index.read("documents.lance/data") == b"rows"

@@ -1,0 +1,64 @@
+"""Tables and spaces come back out of a part as they went in, wherever it lies."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pytest
+
+from leaf_ray.core.schema import vectors_of, with_vectors
+from leaf_ray.errors import MissingStage
+from leaf_ray.run import Part, Run
+from leaf_ray.run.parts import (
+    read_json,
+    read_space,
+    read_table,
+    vectors_dataset,
+    write_space,
+    write_table,
+)
+from tests.spaces import a_space, unit_vectors
+
+TEXTS = pa.table({"id": ["a", "b", "c"], "text": ["one", "two", "three"]})
+
+
+@pytest.fixture(params=["local", "remote"])
+def part(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Part]:
+    if request.param == "local":
+        yield Run.open(str(tmp_path)).vectors
+    else:
+        store = pafs.SubTreeFileSystem(str(tmp_path), pafs.LocalFileSystem())
+        yield Run("far://run", store, "run").vectors
+
+
+def test_a_table_comes_back_whole_or_by_column(part: Part) -> None:
+    write_table(part, "texts.parquet", TEXTS)
+    assert read_table(part, "texts.parquet").equals(TEXTS)
+    assert read_table(part, "texts.parquet", columns=["text"]).equals(TEXTS.select(["text"]))
+
+
+def test_vectors_are_all_parquet_files_of_a_part_by_name_and_nothing_else(part: Part) -> None:
+    vectors_ND = unit_vectors(3, 32, seed=0)
+    table = with_vectors(TEXTS, vectors_ND, a_space())
+    write_table(part, "1.parquet", table.slice(2))
+    write_table(part, "0.parquet", table.slice(0, 2))
+    write_space(part, a_space())
+    read = vectors_dataset(part).to_table()
+    assert read["id"].to_pylist() == ["a", "b", "c"]
+    assert (vectors_of(read) == vectors_ND).all()
+
+
+def test_a_space_comes_back(part: Part) -> None:
+    write_space(part, a_space())
+    assert read_space(part).to_json() == a_space().to_json()
+
+
+def test_a_part_without_a_space_is_refused_with_the_file_and_the_fix(part: Part) -> None:
+    with pytest.raises(MissingStage, match=r"vectors/space\.json is missing: .* --again"):
+        read_space(part)
+
+
+def test_json_of_a_part_is_read_as_a_mapping(part: Part) -> None:
+    part.write("report.json", b'{"queries": 3}')
+    assert read_json(part, "report.json") == {"queries": 3}

@@ -1,0 +1,78 @@
+"""One Ray instance, and one small run, for all tests of stages."""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from leaf_ray.config import RunConfig
+from leaf_ray.stages import verbs
+from leaf_ray.stages.cluster import Cluster
+
+
+@pytest.fixture(scope="session")
+def ray_local() -> Iterator[None]:
+    """Ray on this machine, as the stages themselves start it; stages join it."""
+    with Cluster() as cluster:
+        cluster.connect()
+        yield
+
+
+@pytest.fixture(scope="session")
+def texts_file(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The adi collection's documents as JSONL, each with its title as the query it answers."""
+    file = tmp_path_factory.mktemp("texts") / "adi.jsonl"
+    with (shared_data / "beir/adi/corpus.jsonl").open(encoding="utf-8") as source:
+        rows = [json.loads(line) for line in source]
+    lines = [
+        json.dumps(
+            {"id": r["_id"], "text": r["text"], "query": r["title"], "letters": len(r["text"])}
+        )
+        for r in rows
+    ]
+    file.write_text("\n".join(lines), "utf-8")
+    return file
+
+
+@pytest.fixture(scope="session")
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def small_config(
+    tiny_teacher: Path,
+    tiny_init: Path,
+    texts_file: Path,
+    free_port: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> RunConfig:
+    return RunConfig.model_validate(
+        {
+            "root": str(tmp_path_factory.mktemp("run")),
+            "space": {"teacher": str(tiny_teacher), "max_length": 32},
+            "texts": {"path": str(texts_file), "num_held_out": 12},
+            "embed": {"dtype": "float16"},
+            "distill": {
+                "init": str(tiny_init),
+                "epochs": 4,
+                "batch_size": 8,
+                "held_out_share": 0.1,
+                "checkpoint_steps": 5,
+                "learning_rate": 1e-3,
+            },
+            "evaluate": {"timed_queries": 5, "bootstrap_samples": 200},
+            "serve": {"port": free_port, "max_query_replicas": 1},
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def small_run(ray_local: None, small_config: RunConfig) -> RunConfig:
+    """The configuration of a run that is finished; tests must leave it as it is."""
+    verbs.run(small_config)
+    return small_config

@@ -1,0 +1,95 @@
+"""Both applications on real Ray Serve, over HTTP."""
+
+import socket
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from leaf_ray.config import RunConfig
+from leaf_ray.errors import ServiceError
+from leaf_ray.run import Run
+from leaf_ray.run.parts import read_table
+from leaf_ray.stages import verbs
+from leaf_ray.stages.search import Searcher
+
+pytestmark = pytest.mark.ray
+
+
+@pytest.fixture(scope="module")
+def service(small_run: RunConfig) -> Iterator[httpx.Client]:
+    with verbs.serving(small_run) as url, httpx.Client(base_url=url, timeout=60) as client:
+        yield client
+
+
+def test_a_search_over_http_finds_what_the_searcher_finds(
+    service: httpx.Client, small_run: RunConfig
+) -> None:
+    searcher = Searcher(small_run)
+    for mode in ("vector", "text", "hybrid"):
+        body = {"query": "information retrieval", "k": 5, "mode": mode}
+        answer = service.post("/v1/search", json=body).raise_for_status().json()
+        expected = searcher.search("information retrieval", k=5, mode=mode)
+        assert [hit["id"] for hit in answer["hits"]] == [hit.id for hit in expected]
+        assert set(answer["milliseconds"]) == {"encode", "search", "total"}
+
+
+def test_both_applications_say_what_they_serve(service: httpx.Client) -> None:
+    queries = service.get("/health").raise_for_status().json()
+    documents = service.get("/documents/health").raise_for_status().json()
+    assert queries["space"] == documents["space"]
+    assert (queries["application"], documents["application"]) == ("queries", "documents")
+
+
+def test_both_applications_have_an_openapi_page(service: httpx.Client) -> None:
+    for base in ("", "/documents"):
+        assert service.get(f"{base}/docs").status_code == 200
+        assert "/v1/embeddings" in service.get(f"{base}/openapi.json").json()["paths"]
+
+
+def test_the_teacher_and_the_leaf_embed_into_one_space(
+    service: httpx.Client, small_run: RunConfig
+) -> None:
+    run = Run.open(small_run.root)
+    text = read_table(run.texts, "texts.parquet")["text"][0].as_py()
+    lengths = []
+    for base in ("", "/documents"):
+        body = {"input": text, "model": "any"}
+        answer = service.post(f"{base}/v1/embeddings", json=body).raise_for_status().json()
+        lengths.append(len(answer["data"][0]["embedding"]))
+    assert lengths == [32, 32]
+
+
+def test_a_document_added_over_http_is_found_and_can_be_removed(service: httpx.Client) -> None:
+    document = {"id": "a/new one", "text": "zebras graze on the xylophone meadow"}
+    service.post("/documents/v1/documents", json={"documents": [document]}).raise_for_status()
+    body = {"query": "xylophone", "k": 1, "mode": "text"}
+
+    def found() -> list[str]:
+        return [hit["id"] for hit in service.post("/v1/search", json=body).json()["hits"]]
+
+    wait_until(lambda: found() == ["a/new one"])
+    assert service.get("/documents/v1/documents/a/new one").json()["text"] == document["text"]
+    service.request("DELETE", "/documents/v1/documents", json={"ids": ["a/new one"]})
+    wait_until(lambda: found() == [])
+
+
+def test_a_port_in_use_is_refused_before_anything_starts(small_run: RunConfig) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        serve = small_run.serve.model_copy(update={"port": port})
+        config = small_run.model_copy(update={"serve": serve})
+        wanted = f"cannot listen on 127.0.0.1:{port}.*serve.port={port + 1}"
+        with pytest.raises(ServiceError, match=wanted), verbs.serving(config):
+            pass
+
+
+def wait_until(happened: object, *, seconds: float = 20) -> None:
+    assert callable(happened)
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.3)

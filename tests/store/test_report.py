@@ -1,0 +1,88 @@
+"""What people read of a report is complete and well formed."""
+
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+from leaf_ray.core.bootstrap import Interval
+from leaf_ray.core.report import Report, Row, verdict
+from leaf_ray.store.report import plot, to_markdown
+from tests.core.test_report import LEAF, REPORT, TEACHER
+
+HEADER = (
+    "| queries by | documents by | nDCG@10 [95 %] | overlap@10 with the teacher "
+    "| ms a query (p50) |"
+)
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def size(png: bytes) -> tuple[int, int]:
+    return int.from_bytes(png[16:20]), int.from_bytes(png[20:24])
+
+
+def with_rows(*rows: Row) -> Report:
+    return dataclasses.replace(REPORT, rows=rows)
+
+
+def test_the_table_opens_with_its_agreed_header() -> None:
+    lines = to_markdown(REPORT).splitlines()
+    start = lines.index(HEADER)
+    assert lines[start + 2] == "| big | big | 0.600 [0.55, 0.65] | - | 13.7 |"
+    assert lines[start + 3] == "| small | big | 0.600 [0.55, 0.65] | 0.680 [0.66, 0.70] | - |"
+
+
+def test_every_line_of_a_table_has_the_columns_of_its_header() -> None:
+    named = dataclasses.replace(LEAF, queries_by="a|b\nc")
+    page = to_markdown(with_rows(TEACHER, named))
+    assert "a\\|b c" in page
+    tables = [part for part in page.split("\n\n") if part.startswith("|")]
+    assert len(tables) == 3
+    for table in tables:
+        bars = {line.replace("\\|", "").count("|") for line in table.splitlines()}
+        assert len(bars) == 1
+
+
+def test_the_page_holds_the_verdict_the_differences_and_how_it_was_measured() -> None:
+    page = to_markdown(REPORT)
+    assert verdict(REPORT) in page
+    assert "+0.120 [+0.100, +0.140]" in page
+    assert "84.5 % [82.0, 87.1]" in page
+    for fact in ("350 queries", "82 documents", "`big`", "`small`", "`9f2c1ab34d`", "bootstrap"):
+        assert fact in page
+
+
+def test_a_report_without_differences_has_no_table_of_them() -> None:
+    assert "difference over" not in to_markdown(dataclasses.replace(REPORT, differences=()))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        (TEACHER, LEAF),
+        (TEACHER,),
+        (LEAF,),
+        (dataclasses.replace(LEAF, queries_by="$x_$" + "y" * 40, ndcg=Interval(0.0, 0.0, 0.0)),),
+    ],
+)
+def test_the_figure_is_a_readable_png(rows: tuple[Row, ...]) -> None:
+    png = plot(with_rows(*rows))
+    assert png.startswith(PNG_SIGNATURE)
+    width, height = size(png)
+    assert width >= 1200
+    assert height >= 300
+
+
+def test_the_figure_grows_with_its_rows() -> None:
+    assert size(plot(with_rows(*[LEAF] * 6)))[1] > size(plot(with_rows(LEAF)))[1]
+
+
+def test_the_figure_needs_no_pyplot_and_importing_needs_no_matplotlib() -> None:
+    program = (
+        "import sys; from leaf_ray.store.report import plot; "
+        "assert 'matplotlib' not in sys.modules; "
+        "from tests.core.test_report import REPORT; plot(REPORT); "
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

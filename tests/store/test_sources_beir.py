@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import pytest
+
+from leaf_ray.core.texts import DOCUMENT, QRELS_SCHEMA, QUERY
+from leaf_ray.errors import InputError
+from leaf_ray.store.sources import Corpus, read_corpus
+
+CORPUS = '{"_id": "1", "title": "A", "text": "one", "metadata": {"url": "u"}}\n'
+QUERIES = '{"_id": "1", "text": "what?", "metadata": {}}\n{"_id": "2", "text": "why?"}\n'
+HEADER = "query-id\tcorpus-id\tscore\n"
+
+
+def beir(folder: Path, qrels: str | None = HEADER + "1\t1\t2\n", name: str = "test.tsv") -> str:
+    (folder / "qrels").mkdir(exist_ok=True)
+    (folder / "corpus.jsonl").write_text(CORPUS)
+    (folder / "queries.jsonl").write_text(QUERIES)
+    if qrels is not None:
+        (folder / "qrels" / name).write_text(qrels)
+    return str(folder)
+
+
+def judgments(corpus: Corpus) -> list[tuple[str, str, int]]:
+    assert corpus.qrels is not None
+    return [tuple(row.values()) for row in corpus.qrels.to_pylist()]
+
+
+def test_a_real_collection_is_read_whole(shared_data: Path) -> None:
+    corpus = read_corpus(str(shared_data / "beir" / "adi"))
+    assert corpus.texts["kind"].to_pylist() == [DOCUMENT] * 82 + [QUERY] * 35
+    assert corpus.texts["text"][0].as_py().startswith("the ibm dsd technical information center -")
+    assert corpus.qrels is not None
+    assert corpus.qrels.schema == QRELS_SCHEMA
+    assert corpus.qrels.num_rows == 170
+    assert sum(corpus.dropped.values()) == 0
+
+
+def test_documents_and_queries_may_share_ids_and_documents_keep_metadata(tmp_path: Path) -> None:
+    texts = read_corpus(beir(tmp_path)).texts
+    assert texts.to_pylist() == [
+        {"id": "1", "text": "A one", "kind": DOCUMENT, "metadata": {"url": "u"}},
+        {"id": "1", "text": "what?", "kind": QUERY, "metadata": None},
+        {"id": "2", "text": "why?", "kind": QUERY, "metadata": None},
+    ]
+
+
+def test_test_judgments_are_preferred_to_those_for_training(tmp_path: Path) -> None:
+    beir(tmp_path, HEADER + "2\t1\t1\n", name="train.tsv")
+    assert judgments(read_corpus(str(tmp_path))) == [("2", "1", 1)]
+    assert judgments(read_corpus(beir(tmp_path))) == [("1", "1", 2)]
+
+
+def test_a_single_file_of_judgments_may_have_any_name_but_two_may_not(tmp_path: Path) -> None:
+    assert judgments(read_corpus(beir(tmp_path, name="mine.tsv"))) == [("1", "1", 2)]
+    with pytest.raises(InputError, match=r"\['mine\.tsv', 'yours\.tsv'\]; name the one to use"):
+        read_corpus(beir(tmp_path, name="yours.tsv"))
+
+
+def test_a_collection_without_judgments_has_no_qrels(tmp_path: Path) -> None:
+    assert read_corpus(beir(tmp_path, None)).qrels is None
+
+
+def test_judgments_of_texts_that_are_not_there_are_counted(tmp_path: Path) -> None:
+    corpus = read_corpus(beir(tmp_path, HEADER + "1\t1\t1\n9\t1\t1\n1\t9\t1\n"))
+    assert judgments(corpus) == [("1", "1", 1)]
+    assert corpus.dropped["judgment without text"] == 2
+
+
+@pytest.mark.parametrize(
+    ("qrels", "message"),
+    [
+        (HEADER + "1 1 1\n", r"test\.tsv:2: found '1 1 1'; three columns with tabs"),
+        (HEADER + "1\t1\tyes\n", r"test\.tsv:2: score is 'yes'; a whole number"),
+        (HEADER + "1\t1\t1\n1\t1\t2\n", r"test\.tsv:3: .*have the scores 1 and 2"),
+        (HEADER, r"test\.tsv holds 0 judgments"),
+        (HEADER + "8\t9\t1\n", r"test\.tsv holds 1 judgments and none is of a query"),
+    ],
+)
+def test_broken_judgments_are_refused(tmp_path: Path, qrels: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_corpus(beir(tmp_path, qrels))
+
+
+@pytest.mark.parametrize(("name", "kind"), [("corpus", DOCUMENT), ("queries", QUERY)])
+def test_a_collection_without_texts_of_a_kind_is_refused(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    beir(tmp_path)
+    (tmp_path / f"{name}.jsonl").write_text('{"_id": "1", "text": ""}\n')
+    with pytest.raises(InputError, match=rf"{name}\.jsonl holds no {kind} with text"):
+        read_corpus(str(tmp_path))
+
+
+def test_a_collection_with_a_file_of_no_bytes_is_refused(tmp_path: Path) -> None:
+    beir(tmp_path)
+    (tmp_path / "corpus.jsonl").write_text("")
+    with pytest.raises(InputError, match=r"corpus\.jsonl"):
+        read_corpus(str(tmp_path))

@@ -1,0 +1,156 @@
+import gzip
+from pathlib import Path
+
+import lance
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from leaf_ray.errors import InputError
+from leaf_ray.store.sources import read_corpus
+
+JSONL = b'{"text": "one"}\n\n{"text": "two", "n": 1}\n'
+
+
+def rows(path: Path) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = read_corpus(str(path)).texts.drop_columns(["id"]).to_pylist()
+    return found
+
+
+def test_json_lines_are_read_plain_and_compressed(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + JSONL)
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(JSONL))
+    (tmp_path / "a.jsonl.zst").write_bytes(zstandard.compress(JSONL))
+    expected = [
+        {"text": "one", "kind": "document", "n": None},
+        {"text": "two", "kind": "document", "n": 1},
+    ]
+    for name in ("a.jsonl", "a.jsonl.gz", "a.jsonl.zst"):
+        assert rows(tmp_path / name) == expected
+
+
+def test_json_lines_are_joined_over_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leaf_ray.store.sources.jsonl._BATCH", 2)
+    lines = ['{"text": "a"}', '{"text": "b", "n": 1}', '{"text": "c", "n": 1.5}']
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    assert [row["n"] for row in rows(tmp_path / "a.jsonl")] == [None, 1.0, 1.5]
+    (tmp_path / "a.jsonl").write_text("\n".join([*lines, '{"text": "d", "n": "x"}']))
+    with pytest.raises(InputError, match="have no common type"):
+        read_corpus(str(tmp_path))
+    (tmp_path / "a.jsonl").write_text("\n".join([*lines[:2], '{"text": "d", "n": "x"}']))
+    with pytest.raises(InputError, match="changes its type on the way"):
+        read_corpus(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b'{"text": "tw', r"a\.jsonl:2: '{\"text\": \"tw' is not JSON"),
+        (b'["two"]', r"a\.jsonl:2: found a JSON list; an object is wanted"),
+        (b"[" * 100_000, r"a\.jsonl:2: .* is not JSON"),
+        (b'{"text": 2}', r"a\.jsonl:2: `text` is '2'; a string is wanted"),
+        (b'{"text": "a", "title": ["b"]}', r"a\.jsonl:2: `title` is"),
+        (b'{"text": "a", "id": 1.5}', r"column `id` is double; strings are wanted"),
+        (b'{"text": "\xff"}', r"a\.jsonl:2: byte 0xff at offset 10 is not UTF-8"),
+        (b'{"text": "\\ud800"}', r"a\.jsonl:2: `text` has half of a surrogate pair"),
+        (b'{"text": "a", "n": 99999999999999999999}', "values of `n` in lines 1 to 2"),
+    ],
+)
+def test_a_broken_json_line_is_named(tmp_path: Path, line: bytes, message: str) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b'{"text": "one"}\n' + line + b"\n")
+    with pytest.raises(InputError, match=message):
+        read_corpus(str(tmp_path / "a.jsonl"))
+
+
+def test_a_truncated_compressed_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(JSONL)[:-12])
+    (tmp_path / "b.csv.gz").write_bytes(b"this was never compressed")
+    for name in ("a.jsonl.gz", "b.csv.gz"):
+        with pytest.raises(InputError, match=rf"{name} cannot be read: "):
+            read_corpus(str(tmp_path / name))
+
+
+def test_csv_keeps_quoted_newlines_and_gives_metadata_their_types(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('id,text,year\n007,"one,\ntwo",1999\n,NA,2000\n')
+    table = read_corpus(str(tmp_path / "a.csv")).texts
+    assert table["text"].to_pylist() == ["one,\ntwo", "NA"]
+    assert table["id"][0].as_py() == "007"
+    assert table["year"].to_pylist() == [1999, 2000]
+
+
+def test_tsv_has_tabs_between_its_columns(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("title\ttext\nA, b\tone, two\n")
+    assert [row["text"] for row in rows(tmp_path / "a.tsv")] == ["A, b one, two"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"text,n\none,1\ntwo\n", r"a\.csv cannot be read .*Row #3: Expected 2 columns, got 1"),
+        (b"text,text\none,two\n", r"more than one column named \['text'\]"),
+        (b"text\none\n\xe9\n", r"a\.csv:3: byte 0xe9 at offset 9 is not UTF-8"),
+        (b"body\none\n", r"has columns \['body'\] and none is `text`"),
+        (b"text\n", "holds no text: 0 rows"),
+    ],
+)
+def test_a_broken_csv_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_corpus(str(tmp_path / "a.csv"))
+
+
+def test_plain_text_has_one_text_per_line(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"one\r\n\n two \nthree")
+    corpus = read_corpus(str(tmp_path / "a.txt"))
+    assert corpus.texts["text"].to_pylist() == ["one", "two", "three"]
+    assert corpus.dropped["empty"] == 1
+
+
+def test_plain_text_that_is_not_utf8_names_the_line(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"one\ncaf\xe9\n")
+    with pytest.raises(InputError, match=r"a\.txt:2: byte 0xe9 at offset 3 is not UTF-8"):
+        read_corpus(str(tmp_path / "a.txt"))
+
+
+def test_parquet_is_read_without_its_vectors(tmp_path: Path) -> None:
+    table = pa.table({"text": ["one"], "tags": [["a"]], "vector": [[0.5, 0.5]]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert rows(tmp_path / "a.parquet") == [{"text": "one", "kind": "document", "tags": ["a"]}]
+
+
+def test_a_truncated_parquet_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["one"] * 100}), path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(InputError, match=r"a\.parquet cannot be read as Parquet: "):
+        read_corpus(str(path))
+
+
+@pytest.mark.parametrize("values", [[1, 2], [b"one", b"two"], [["a"], ["b"]]])
+def test_a_text_column_of_another_type_is_refused(tmp_path: Path, values: list[object]) -> None:
+    pq.write_table(pa.table({"text": values}), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"a\.parquet: column `text` is .*; strings are wanted"):
+        read_corpus(str(tmp_path / "a.parquet"))
+
+
+def test_parquet_strings_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
+    buffers = pa.array([b"caf\xe9"]).buffers()
+    table = pa.table({"text": pa.Array.from_buffers(pa.string(), 1, buffers)})
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"a\.parquet .*[Ii]nvalid UTF"):
+        read_corpus(str(tmp_path / "a.parquet"))
+
+
+def test_a_lance_dataset_is_read_without_its_vectors(tmp_path: Path) -> None:
+    table = pa.table({"text": ["one"], "year": [1], "vector": [[0.5, 0.5]]})
+    lance.write_dataset(table, str(tmp_path / "a.lance"))
+    assert rows(tmp_path / "a.lance") == [{"text": "one", "kind": "document", "year": 1}]
+
+
+def test_a_folder_that_is_no_lance_dataset_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.lance").mkdir()
+    with pytest.raises(InputError, match=r"a\.lance cannot be read as a Lance dataset"):
+        read_corpus(str(tmp_path / "a.lance"))

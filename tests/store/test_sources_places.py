@@ -1,0 +1,144 @@
+"""Which files a path, a URI, a folder or a glob stands for."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyarrow import fs
+
+from leaf_ray.errors import InputError
+from leaf_ray.store.sources import locate, read_corpus
+
+
+def jsonl(path: Path, *rows: str) -> str:
+    path.write_text("".join(f"{row}\n" for row in rows))
+    return str(path)
+
+
+def texts_of(path: str) -> list[str]:
+    texts: list[str] = read_corpus(path).texts["text"].to_pylist()
+    return texts
+
+
+def test_a_folder_is_read_in_the_order_of_its_names(tmp_path: Path) -> None:
+    (tmp_path / "b.txt").write_text("two\n")
+    jsonl(tmp_path / "a.jsonl", '{"text": "one"}')
+    (tmp_path / "_SUCCESS").touch()
+    (tmp_path / "README.md").write_text("not a text")
+    assert texts_of(str(tmp_path)) == ["one", "two"]
+
+
+def test_a_glob_is_read_in_the_order_of_its_names(tmp_path: Path) -> None:
+    for name in ("b/2.txt", "a/1.txt", "a/no.csv", "a/deep/3.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"{name}\n")
+    assert texts_of(f"{tmp_path}/*/[0-9].txt") == ["a/1.txt", "b/2.txt"]
+    assert texts_of(f"{tmp_path}/**/*.txt") == ["a/1.txt", "a/deep/3.txt", "b/2.txt"]
+
+
+def test_a_name_with_brackets_is_a_name_before_it_is_a_glob(tmp_path: Path) -> None:
+    (tmp_path / "a[1].txt").write_text("one\n")
+    assert texts_of(f"{tmp_path}/a[1].txt") == ["one"]
+
+
+def test_a_relative_path_and_a_uri_are_read_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_text("one\n")
+    monkeypatch.chdir(tmp_path)
+    assert texts_of("a.txt") == texts_of("*.txt") == texts_of(f"file://{tmp_path}/a.txt") == ["one"]
+
+
+def test_the_query_of_a_uri_is_no_wildcard_and_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def local(uri: str) -> locate.Location:
+        asked.append(uri)
+        return locate.Location(fs.LocalFileSystem(), str(tmp_path), "s3://")
+
+    (tmp_path / "a.txt").touch()
+    monkeypatch.setattr(locate, "locate", local)
+    assert not locate.is_glob("s3://bucket/a.txt?region=x")
+    assert locate.is_glob("s3://bucket/*.txt?region=x")
+    (file,) = locate.match_glob("s3://bucket/*.txt?region=x")
+    assert file.name == f"s3://{tmp_path}/a.txt"
+    assert asked == ["s3://bucket?region=x"]
+
+
+def test_null_columns_of_one_file_take_the_type_of_the_other(tmp_path: Path) -> None:
+    jsonl(tmp_path / "a.jsonl", '{"text": "one", "year": null}')
+    jsonl(tmp_path / "b.jsonl", '{"year": 1, "text": "two"}')
+    assert read_corpus(str(tmp_path)).texts["year"].to_pylist() == [None, 1]
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ('{"text": "two"}', r"a\.jsonl and .*b\.jsonl differ in the columns \['year'\]"),
+        ('{"text": "two", "year": "x"}', r"a\.jsonl and .*b\.jsonl differ in type"),
+    ],
+)
+def test_files_that_differ_in_schema_are_both_named(
+    tmp_path: Path, other: str, message: str
+) -> None:
+    jsonl(tmp_path / "a.jsonl", '{"text": "one", "year": 1}')
+    jsonl(tmp_path / "b.jsonl", other)
+    with pytest.raises(InputError, match=message):
+        read_corpus(str(tmp_path))
+
+
+def test_a_missing_path_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.jsonl does not exist; a file, a folder"):
+        read_corpus(str(tmp_path / "none.jsonl"))
+
+
+@pytest.mark.parametrize("name", ["", "/*.txt", "/none/*.txt"])
+def test_a_place_without_readable_files_says_which_are_readable(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"has no readable file .* wanted: \.parquet, \.jsonl"):
+        read_corpus(f"{tmp_path}{name}")
+
+
+def test_a_folder_of_other_files_lists_them(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("hello")
+    with pytest.raises(InputError, match=r"found \['README\.md'\]"):
+        read_corpus(str(tmp_path))
+
+
+def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.docx").write_text("hello")
+    with pytest.raises(InputError, match=r"has the suffix '\.docx'; wanted: \.parquet"):
+        read_corpus(str(tmp_path / "a.docx"))
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.txt", "a.parquet", "a.jsonl.gz"])
+def test_an_empty_file_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(InputError, match=r"is empty \(0 bytes\)"):
+        read_corpus(str(tmp_path / name))
+
+
+def test_a_part_without_rows_is_passed_over(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / "a.parquet")
+    (tmp_path / "b.txt").write_text("one\n")
+    assert texts_of(str(tmp_path)) == ["one"]
+
+
+def test_a_uri_of_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(InputError, match=r"gopher://x cannot be opened.*such as s3://"):
+        read_corpus("gopher://x")
+
+
+def test_a_folder_that_cannot_be_listed_is_refused(tmp_path: Path) -> None:
+    loop = tmp_path / "loop.txt"
+    loop.symlink_to(loop)
+    with pytest.raises(InputError, match=r"loop\.txt (cannot be read|does not exist)"):
+        read_corpus(str(loop))
+
+
+def test_errors_show_no_key_of_a_uri() -> None:
+    with pytest.raises(InputError, match=r"^gopher://x/y cannot be opened") as caught:
+        read_corpus("gopher://user:opensesame@x/y?password=opensesame")
+    assert "opensesame" not in str(caught.value)

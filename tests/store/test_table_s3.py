@@ -1,0 +1,164 @@
+"""The table and the run folder on object storage: a real S3 server on this machine."""
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import httpx
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pytest
+
+from leaf_ray.errors import ConfigError, MissingStage
+from leaf_ray.run import Manifest, Run
+from leaf_ray.run.parts import read_space, read_table, write_space, write_table
+from leaf_ray.store.table import DocumentTable
+from tests.small_table import NAME, RARE_ID, RARE_WORD, TEXTS, SmallTable, publish
+
+SECRET = "a-secret-that-no-file-may-hold"
+BUCKET = "leaf-runs"
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """The URI of a bucket, with what opens it in the environment."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ACCESS_KEY_ID", "leaf")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        environment.setenv("AWS_REGION", "us-east-1")
+        environment.setenv("AWS_ENDPOINT_URL", endpoint)
+        environment.setenv("NO_PROXY", host)
+        httpx.put(f"{endpoint}/{BUCKET}", trust_env=False).raise_for_status()
+        yield f"s3://{BUCKET}"
+    server.stop()
+
+
+@pytest.fixture
+def run(bucket: str, request: pytest.FixtureRequest) -> Run:
+    return Run.open(f"{bucket}/runs/{request.node.name}")
+
+
+def manifest(stage: str = "texts") -> Manifest:
+    return Manifest(
+        stage=stage, made_with={"texts": {"path": "a"}}, inputs={}, counts={"n": 1}, seconds=1.5
+    )
+
+
+def all_files(bucket: str) -> dict[str, bytes]:
+    filesystem, path = pafs.FileSystem.from_uri(bucket)
+    listed = filesystem.get_file_info(pafs.FileSelector(path, recursive=True))
+    files = [info.path for info in listed if info.is_file]
+    return {file: filesystem.open_input_stream(file).read() for file in files}
+
+
+def test_a_table_is_searched_and_written(small: SmallTable, run: Run) -> None:
+    publish(run.index.uri, small.rows(TEXTS))
+    reader, writer = DocumentTable(run.index.uri, NAME), DocumentTable(run.index.uri, NAME)
+    assert [hit.id for hit in reader.search(k=3, mode="text", text=RARE_WORD)] == [RARE_ID]
+    vector_D = small.query(TEXTS["d5"])
+    for mode in ("vector", "hybrid"):
+        hits = reader.search(k=1, mode=mode, text=TEXTS["d5"], vector_D=vector_D)
+        assert hits[0].id == "d5"
+    writer.upsert(small.rows({"d5": "a kite over the harbour", "new": "a kite in the rain"}))
+    writer.delete(["d6"])
+    assert len(reader) == len(TEXTS)
+    reader.refresh()
+    assert len(reader) == len(TEXTS) == len(writer)
+    assert {hit.id for hit in reader.search(k=5, mode="text", text="kite")} == {"d5", "new"}
+    assert reader.get("d6") is None
+
+
+def test_writers_at_once_leave_every_id_once(small: SmallTable, run: Run) -> None:
+    publish(run.index.uri, small.rows(TEXTS))
+    start = Barrier(3)
+
+    def work(writer: int) -> None:
+        table = DocumentTable(run.index.uri, NAME)
+        start.wait()
+        table.upsert(small.rows(dict.fromkeys(TEXTS, f"by writer {writer}")))
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(work, range(3)))
+    table = DocumentTable(run.index.uri, NAME)
+    assert len(table) == len(TEXTS)
+    assert len({table.get(i)["text"] for i in TEXTS}) == 1  # type: ignore[index]
+
+
+def test_a_table_that_is_not_there_is_a_missing_stage(run: Run) -> None:
+    with pytest.raises(MissingStage, match="leaf index"):
+        DocumentTable(run.index.uri, NAME)
+
+
+def test_a_part_gives_back_what_was_written(run: Run) -> None:
+    part = run.texts
+    assert not part.is_local and part.uri == f"{run.root}/texts"
+    assert part.read("note.txt") is None and not part.exists("note.txt")
+    part.write("note.txt", b"first")
+    part.write("note.txt", b"second")
+    assert part.read("note.txt") == b"second"
+
+
+def test_a_part_is_finished_when_its_manifest_is_there(run: Run) -> None:
+    part, written = run.texts, manifest()
+    with pytest.raises(MissingStage, match="leaf texts FILE"):
+        part.require(command="leaf texts FILE")
+    part.finish(written)
+    assert Run.open(run.root).texts.manifest() == written == part.require(command="")
+    part.unfinish()
+    assert part.manifest() is None
+    part.unfinish()
+
+
+def test_clearing_a_part_leaves_its_neighbours_alone(run: Run) -> None:
+    neighbour = run.part("texts-of-another")
+    for part in (run.texts, neighbour):
+        part.write("inside/note.txt", b"a")
+        part.finish(manifest())
+    run.texts.clear()
+    assert not run.texts.exists("inside/note.txt") and run.texts.manifest() is None
+    assert neighbour.read("inside/note.txt") == b"a" and neighbour.manifest() is not None
+    run.texts.clear()
+
+
+def test_a_published_folder_is_fetched_as_it_was(run: Run, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    (model / "1_Pooling").mkdir(parents=True)
+    (model / "config.json").write_text("{}")
+    (model / "1_Pooling" / "weights.bin").write_bytes(bytes(range(256)) * 1000)
+    run.leaf.publish(model, into="model")
+    fetched = run.leaf.fetch("model", tmp_path / "cache")
+    files = {f.relative_to(model): f.read_bytes() for f in model.rglob("*") if f.is_file()}
+    assert files == {
+        f.relative_to(fetched): f.read_bytes() for f in fetched.rglob("*") if f.is_file()
+    }
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["model"]
+
+
+def test_tables_and_spaces_are_read_back(small: SmallTable, run: Run) -> None:
+    table = pa.table({"id": ["a", "b"], "text": ["one", "two"]})
+    write_table(run.texts, "texts.parquet", table)
+    assert read_table(run.texts, "texts.parquet") == table
+    write_space(run.vectors, small.space)
+    assert read_space(run.vectors).fingerprint == small.space.fingerprint
+
+
+def test_no_file_holds_the_secret(small: SmallTable, bucket: str, run: Run) -> None:
+    publish(run.index.uri, small.rows(TEXTS))
+    DocumentTable(run.index.uri, NAME).upsert(small.rows({"new": "text"}))
+    run.index.finish(manifest("index"))
+    files = all_files(f"{bucket}/runs/{run.path.rpartition('/')[2]}")
+    assert any(file.endswith("manifest.json") for file in files)
+    assert any("_versions" in file for file in files)
+    assert not [file for file, content in files.items() if SECRET.encode() in content]
+
+
+def test_a_root_that_no_file_system_understands_is_refused() -> None:
+    with pytest.raises(ConfigError, match="root: nosuch://bucket/run"):
+        Run.open("nosuch://bucket/run")
