@@ -47,7 +47,9 @@ class SmallTable:
     @classmethod
     def of(cls, teacher: Path) -> "SmallTable":
         """One in the space of the teacher in this folder."""
-        space = describe_space(teacher, max_length=None, query_prompt=None, document_prompt=None)
+        space = describe_space(
+            teacher, name=teacher.name, max_length=None, query_prompt=None, document_prompt=None
+        )
         spec = EncoderSpec.for_teacher(teacher, space, backend="openvino-f32", threads=1)
         return cls(spec.load(), space)
 

@@ -2,14 +2,16 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 MAX_CHARACTERS = 100_000
 MAX_TEXTS = 256
 MAX_DOCUMENTS = 256
 MAX_K = 1000
 
-Text = Annotated[str, Field(min_length=1, max_length=MAX_CHARACTERS)]
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_CHARACTERS)
+]
 Id = Annotated[str, Field(min_length=1, max_length=1024)]
 
 

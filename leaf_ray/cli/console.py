@@ -21,6 +21,12 @@ class ConsoleProgress:
         self._first: tuple[float, float] | None = None
         self._last_line = 0.0
 
+    def __enter__(self) -> "ConsoleProgress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
     def stage(self, name: str, *, about: str) -> None:
         """Begin a stage."""
         self._close()

@@ -39,7 +39,8 @@ def _stage(name: str, file: Path, overrides: list[str] | None, *, again: bool) -
     from leaf_ray.stages import verbs
 
     verb = getattr(verbs, name)
-    verb(load_config(file, overrides or []), progress=ConsoleProgress(console), again=again)
+    with ConsoleProgress(console) as progress:
+        verb(load_config(file, overrides or []), progress=progress, again=again)
 
 
 @app.command(rich_help_panel="Stages, in order")
@@ -79,7 +80,8 @@ def run(file: RunFile, overrides: Overrides = None) -> None:
     from leaf_ray.config import load_config
     from leaf_ray.stages import verbs
 
-    verbs.run(load_config(file, overrides or []), progress=ConsoleProgress(console))
+    with ConsoleProgress(console) as progress:
+        verbs.run(load_config(file, overrides or []), progress=progress)
 
 
 @app.command(rich_help_panel="Whole runs")

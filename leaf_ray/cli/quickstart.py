@@ -1,10 +1,13 @@
 """`leaf quickstart`: the whole path once, on texts that every machine has."""
 
 import re
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
+import pyarrow.compute as pc
 from rich.console import Console
 from rich.markup import escape
 
@@ -12,8 +15,11 @@ from leaf_ray.cli.console import ConsoleProgress
 from leaf_ray.cli.jobs import shipped_run_file
 from leaf_ray.cli.show import print_hits, print_report
 from leaf_ray.config import RunConfig, load_config
+from leaf_ray.core.texts import QUERY, TEST
 from leaf_ray.errors import ServiceError
 from leaf_ray.run import Run
+from leaf_ray.run.folder import TEXTS_FILE
+from leaf_ray.run.parts import read_table
 from leaf_ray.stages import verbs
 from leaf_ray.store.table import Hit
 
@@ -36,13 +42,13 @@ def run_quickstart(console: Console, overrides: Sequence[str]) -> None:
     file = shipped_run_file(RUN_FILE)
     overrides = _with_own_root(overrides)
     config = load_config(file, overrides)
-    progress = ConsoleProgress(console)
-    verbs.run(config, progress=progress)
-    print_report(console, Run.open(config.root))
-    with verbs.serving(config, progress=progress) as url:
-        for question in QUESTIONS:
-            _ask(console, url, question)
-    _say_how_to_go_on(console, config, " ".join([str(_shown(file)), *overrides]))
+    with ConsoleProgress(console) as progress:
+        verbs.run(config, progress=progress)
+        print_report(console, Run.open(config.root))
+        with verbs.serving(config, progress=progress) as url:
+            for question in _questions(config):
+                _ask(console, url, question)
+    _say_how_to_go_on(console, config, [str(_shown(file)), *overrides])
 
 
 def _with_own_root(overrides: Sequence[str]) -> list[str]:
@@ -53,6 +59,15 @@ def _with_own_root(overrides: Sequence[str]) -> list[str]:
         return list(overrides)
     name = re.sub(r"[^A-Za-z0-9]+", "-", Path(paths[-1]).stem).strip("-").lower() or "texts"
     return [*overrides, f"root=runs/{name}"]
+
+
+def _questions(config: RunConfig) -> Sequence[str]:
+    if config.texts.path.startswith("docstrings:"):
+        return QUESTIONS
+    texts = read_table(Run.open(config.root).texts, TEXTS_FILE, columns=["text", "kind", "split"])
+    held_out = texts.filter((pc.field("kind") == QUERY) & (pc.field("split") == TEST))
+    asked: list[str] = held_out["text"].to_pylist()[: len(QUESTIONS)]
+    return asked
 
 
 def _ask(console: Console, url: str, question: str) -> None:
@@ -73,20 +88,18 @@ def _shown(file: Path) -> Path:
     return file.relative_to(here) if file.is_relative_to(here) else file
 
 
-def _say_how_to_go_on(console: Console, config: RunConfig, run_file: str) -> None:
+def _say_how_to_go_on(console: Console, config: RunConfig, arguments: Sequence[str]) -> None:
+    leaf = _shown(Path(sys.argv[0]).absolute())
+    file, *overrides = arguments
+    run_file, question = shlex.join(arguments), shlex.join([file, "your question", *overrides])
     console.print(
         f"""
 go on with
-  leaf serve {run_file}
-  leaf search {run_file.split()[0]} "your question"{_rest(run_file)}
-  leaf show {run_file}
-  leaf quickstart texts.path=my.jsonl
+  {leaf} serve {run_file}
+  {leaf} search {question}
+  {leaf} show {run_file}
+  {leaf} quickstart texts.path=my.jsonl
 the leaf: {config.root}/leaf/model   the report: {config.root}/report/report.md""",
         markup=False,
         highlight=False,
     )
-
-
-def _rest(run_file: str) -> str:
-    _, _, overrides = run_file.partition(" ")
-    return f" {overrides}" if overrides else ""

@@ -15,7 +15,7 @@ def serve_until_stopped(console: Console, config: RunConfig) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with serving(config, progress=ConsoleProgress(console)) as url:
+    with ConsoleProgress(console) as progress, serving(config, progress=progress) as url:
         console.print(
             f"""ask it:  curl -s {url}/v1/search -H 'content-type: application/json' """
             """-d '{"query": "how do I ..."}'\nstop it: Ctrl-C""",

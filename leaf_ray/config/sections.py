@@ -78,7 +78,7 @@ class DistillConfig(Section):
     held_out_share: Share = 0.02
     """Of the training texts, kept to watch the training by."""
     seed: int = 0
-    """Of shuffling and dropout."""
+    """Of shuffling."""
     workers: Positive = 1
     """Training processes; each takes its share of the texts."""
     checkpoint_steps: Positive = 500

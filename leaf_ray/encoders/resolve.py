@@ -20,7 +20,9 @@ def resolve_model(name: str) -> Path:
     """
     folder = Path(name).expanduser()
     local = default_folder() / folder.name
-    for candidate in (folder, local):
+    # Another organisation's model of the same name is another model.
+    is_packaged = name.rpartition("/")[0] in ("", "sentence-transformers")
+    for candidate in (folder, local) if is_packaged else (folder,):
         if (candidate / "modules.json").is_file():
             return candidate.resolve()
     if folder.is_dir() or name.startswith((".", "/", "~")) or name.count("/") > 1:

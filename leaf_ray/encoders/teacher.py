@@ -12,13 +12,14 @@ from leaf_ray.errors import ConfigError
 def describe_space(
     path: Path,
     *,
+    name: str,
     max_length: int | None,
     query_prompt: str | None,
     document_prompt: str | None,
 ) -> Space:
     """Describe the teacher in `path` and take its probe in float32, the precision of record.
 
-    None takes what the folder says.
+    name: for people; the last part of it is kept. None takes what the folder says.
 
     Raises:
         ModelNotFound: `path` is no model.
@@ -39,7 +40,7 @@ def describe_space(
     )
     encoder = spec.load()
     return Space(
-        teacher=path.name,
+        teacher=name.rstrip("/").rpartition("/")[2],
         weights=f"sha256:{folder.weights_sha256()}",
         pooling=folder.pooling,
         normalized=folder.normalized,

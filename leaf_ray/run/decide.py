@@ -1,11 +1,11 @@
 """Whether a stage has to run: a pure decision on its part's manifest."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from typing import Any
 
 from leaf_ray.errors import SpaceMismatch, StaleStage
-from leaf_ray.run.folder import PARTS, Part, Run
+from leaf_ray.run.folder import PARTS, READS, Part, Run
 from leaf_ray.run.manifest import Manifest
 
 
@@ -55,13 +55,32 @@ def inputs_of(run: Run, *names: str) -> dict[str, str]:
     return ids
 
 
-def unfinish_from(run: Run, part: Part) -> None:
-    """Let a part and all that follow it count as unfinished, last first.
+def refuse_drift(run: Run, config_of: Callable[[str], Mapping[str, Any]], *names: str) -> None:
+    """Refuse to build on parts that were made with other settings than those asked for now.
 
-    Files stay until their stage writes them anew: the index goes on serving meanwhile.
+    config_of: gives a section's settings, as `made_with` does.
+
+    Raises:
+        StaleStage, SpaceMismatch: as `decide` does.
     """
-    names = list(PARTS)
-    for name in reversed(names[names.index(part.name) :]):
+    for name in names:
+        part = run.part(name)
+        manifest = part.manifest()
+        if manifest is not None:
+            wanted = {section: config_of(section) for section in manifest.made_with}
+            decide(manifest, wanted=wanted, inputs=manifest.inputs, part=part.uri)
+
+
+def unfinish_from(run: Run, part: Part) -> None:
+    """Let a part and all that is made from it count as unfinished, last first.
+
+    Files stay until their stage writes them anew.
+    """
+    stale = [part.name]
+    for name in PARTS:
+        if any(read in stale for read in READS[name]):
+            stale.append(name)
+    for name in reversed(stale):
         run.part(name).unfinish()
 
 

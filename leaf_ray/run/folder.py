@@ -18,6 +18,14 @@ PARTS: Mapping[str, str] = {
     "index": "index",
     "report": "evaluate",
 }
+# What each part is made from.
+READS: Mapping[str, tuple[str, ...]] = {
+    "texts": (),
+    "vectors": ("texts",),
+    "leaf": ("vectors",),
+    "index": ("vectors",),
+    "report": ("texts", "vectors", "leaf"),
+}
 MANIFEST = "manifest.json"
 # Inside texts.
 TEXTS_FILE, JUDGMENTS_FILE = "texts.parquet", "judgments.parquet"
@@ -111,6 +119,16 @@ class Part:
             destination_filesystem=self.filesystem,
         )
 
+    def take(self, other: "Part", name: str) -> None:
+        """Copy a folder of another part of the same run into this one."""
+        self.filesystem.create_dir(self.file(name), recursive=True)
+        pafs.copy_files(
+            other.file(name),
+            self.file(name),
+            source_filesystem=self.filesystem,
+            destination_filesystem=self.filesystem,
+        )
+
     def fetch(self, name: str, cache: Path) -> Path:
         """A folder of the part as a local one: itself, or a copy made once in `cache`."""
         if self.is_local:
@@ -163,9 +181,9 @@ class Run:
         uri = f"{self.root.rstrip('/') if remote else self.path}/{name}"
         return Part(name, f"{self.path}/{name}", uri, self.filesystem)
 
-    def training(self, key: str) -> Part:
-        """Where an unfinished training keeps its checkpoints; `key` says which training."""
-        return self.part(f"training/{key}")
+    def work(self, name: str) -> Part:
+        """Where unfinished work is kept, beside the parts; a finished stage leaves it empty."""
+        return self.part(name)
 
     @property
     def texts(self) -> Part:

@@ -9,7 +9,15 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-VERSIONED = ("leaf-ray", "ray", "torch", "transformers", "sentence-transformers", "lancedb")
+VERSIONED = (
+    "leaf-ray",
+    "ray",
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "lancedb",
+    "openvino",
+)
 
 
 @cache

@@ -25,6 +25,11 @@ class Cluster:
     def __init__(self) -> None:
         self._ours = False
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether it was started here, and for this command alone."""
+        return self._ours and not os.environ.get("RAY_ADDRESS")
+
     def connect(self) -> None:
         """Join or start the cluster, once."""
         if ray.is_initialized():

@@ -41,7 +41,7 @@ class BuilderArgs(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     run_file: str
-    """Path of the run file, as every replica's node sees it."""
+    """Path of the run file, where the application is built."""
     overrides: list[str] = []
     """`stage.key=value` overrides, as on the command line."""
 
@@ -114,7 +114,18 @@ def bind(config: RunConfig, application: str) -> serve.Application:
         "health_check_period_s": HEALTH_SECONDS,
         "autoscaling_config": {"min_replicas": 1, "max_replicas": most},
     }
-    return deployment.options(**options).bind(config)
+    return deployment.options(**options).bind(_absolute(config))
+
+
+def _absolute(config: RunConfig) -> RunConfig:
+    """Replicas have working directories of their own: relative paths would lead elsewhere."""
+    teacher = Path(config.space.teacher).expanduser()
+    space = config.space
+    if teacher.is_dir():
+        space = space.model_copy(update={"teacher": str(teacher.absolute())})
+    run = Run.open(config.root)
+    root = run.path if run.part("index").is_local else config.root
+    return config.model_copy(update={"root": root, "space": space})
 
 
 def queries(args: BuilderArgs) -> serve.Application:

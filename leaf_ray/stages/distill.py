@@ -21,13 +21,16 @@ from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.errors import ConfigError, InputError
 from leaf_ray.run import Part
-from leaf_ray.run.folder import MODEL_FOLDER
+from leaf_ray.run.folder import MODEL_FOLDER, UNTRAINED_FOLDER
 from leaf_ray.run.parts import read_space, vectors_dataset
 from leaf_ray.stages.cluster import cores_per_node
 from leaf_ray.stages.distill_job import StudentTokens, WorkerJob
+from leaf_ray.stages.failures import own_errors
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.stages.ticker import watched
 
+# The fewest that a head can be fitted on.
+FEWEST_TEXTS = 10
 # Lost workers are replaced this often before the run gives up.
 MAX_FAILURES = 3
 
@@ -48,11 +51,11 @@ def _training_rows(job: Job) -> tuple[pa.Table, pa.Table]:
         kind != DOCUMENT or hash_share(text_id, purpose="train on documents") < share
         for text_id, kind in zip(ids, kinds, strict=True)
     ]
-    held_out = [
-        hash_share(text_id, purpose="watch the training") < settings.held_out_share
-        for text_id in ids
-    ]
-    kept, watched_by = np.array(wanted_row), np.array(held_out)
+    chances = np.array([hash_share(text_id, purpose="watch the training") for text_id in ids])
+    kept = np.array(wanted_row, dtype=bool)
+    # At least one, so that a small run is watched too.
+    least = chances[kept].min(initial=1.0)
+    watched_by = (chances < settings.held_out_share) | (chances == least)
     return rows.filter(pa.array(kept & ~watched_by)), rows.filter(pa.array(kept & watched_by))
 
 
@@ -67,11 +70,12 @@ def _check_length(folder: ModelFolder, space: Space) -> None:
 
 def _check_enough(job: Job, num_rows: int) -> None:
     settings = job.config.distill
-    needed = settings.batch_size * settings.workers
+    needed = max(settings.batch_size, FEWEST_TEXTS) * settings.workers
     if num_rows < needed:
         raise InputError(
-            f"{num_rows} training texts are fewer than one batch of {settings.batch_size} for "
-            f"each of {settings.workers} workers: bring more texts, or lower distill.batch_size"
+            f"{num_rows} training texts are too few: {settings.workers} workers with batches of "
+            f"{settings.batch_size} need {needed}, and none can do with under {FEWEST_TEXTS} "
+            "each. Bring more texts, or lower distill.batch_size or distill.workers"
         )
 
 
@@ -83,29 +87,33 @@ def _make(job: Job) -> Made:
     _check_length(folder, space)
     train_rows, held_out_rows = _training_rows(job)
     _check_enough(job, len(train_rows))
-    job.part.clear()
     prompts = {QUERY: space.query_prompt, DOCUMENT: space.document_prompt}
     tokens = StudentTokens(folder, max_length=space.max_length, prompts=prompts)
-    training = job.run.training(_training_key(job))
+    training = job.run.work(f"training/{_training_key(job)}")
     notes = "loss {loss:.3f}, held-out cosine {cosine:.3f}, {rate:.1f} steps/s"
     job.cluster.connect()
-    with watched(job.progress, done="step", total="steps", notes=notes) as ticker:
+    with own_errors(), watched(job.progress, done="step", total="steps", notes=notes) as ticker:
         worker_job = WorkerJob(
             settings=settings,
             space=space,
             init=init,
             pad_id=folder.pad_id,
-            part=job.part,
+            training=training,
             held_out=tokens.columns(held_out_rows),
             threads=max(1, cores_per_node() // settings.workers),
             ticker=ticker,
         )
         shards = ray.data.from_arrow(train_rows).map_batches(tokens, batch_format="pyarrow")
         _fit(worker_job, shards, training)
-    training.filesystem.delete_dir(training.path)
+    # Only now: until here a leaf that is being served stays, and so does what a rerun goes on from.
+    job.part.clear()
+    for name in (UNTRAINED_FOLDER, MODEL_FOLDER):
+        job.part.take(training, name)
     with tempfile.TemporaryDirectory() as copies:
         leaf = job.part.fetch(MODEL_FOLDER, Path(copies))
-        return _check(leaf, num_texts=len(train_rows), num_held_out=len(held_out_rows))
+        made = _check(leaf, num_texts=len(train_rows), num_held_out=len(held_out_rows))
+    job.run.work("training").clear()
+    return made
 
 
 def _train(config: dict[str, WorkerJob]) -> None:
@@ -161,7 +169,7 @@ DISTILL = Stage(
     name="distill",
     part="leaf",
     about="a leaf trained into the teacher's space",
-    reads=("vectors",),
     sections=("distill",),
+    work="training",
     make=_make,
 )

@@ -18,13 +18,14 @@ class WorkerJob:
     """What the driver sends to every worker.
 
     held_out: ids and vectors as `StudentTokens` gives them. threads: of torch, per worker.
+    training: where models are put until the driver takes them over.
     """
 
     settings: DistillConfig
     space: Space
     init: Path
     pad_id: int
-    part: Part
+    training: Part
     held_out: Any
     threads: int
     ticker: Any

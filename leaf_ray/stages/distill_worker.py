@@ -66,9 +66,7 @@ def _train(
         optimizer.load_state_dict(state["optimizer"])
         first, curve = state["step"], state["curve"]
     else:
-        curve = [{"step": 0, "cosine": held_out_cosine(leaf, held_out)}]
-    # Dropout differs between workers and goes on after a resume, not from its beginning.
-    torch.manual_seed(settings.seed + 7919 * ray.train.get_context().get_world_rank() + first)
+        curve = [{"step": 0, "cosine": held_out_cosine(leaf, held_out)}] if _is_first() else []
     batches = shard.batches(batch_size=settings.batch_size, seed=settings.seed, first_step=first)
     steps = train(
         model,
@@ -85,13 +83,14 @@ def _train(
         ),
         first_step=first,
     )
-    losses: list[float] = []
+    losses: list[torch.Tensor] = []
     look_every = max(1, num_steps // LOOKS)
-    with _autocast(leaf.device):
+    with autocast(leaf.device, enabled=_multiplies_in_bf16(leaf.device)):
         for step in steps:
-            losses.append(float(step.loss))
+            if not step.skipped:
+                losses.append(step.loss)
             done = step.index + 1
-            if done % look_every == 0 or done == num_steps:
+            if _is_first() and (done % look_every == 0 or done == num_steps):
                 curve.append(_look(step, losses, leaf, held_out))
                 losses.clear()
             if _is_first() and done % 5 == 0:
@@ -103,11 +102,11 @@ def _train(
 
 
 def _look(
-    step: Step, losses: list[float], leaf: SentenceTransformer, held_out: Shard
+    step: Step, losses: list[torch.Tensor], leaf: SentenceTransformer, held_out: Shard
 ) -> dict[str, float]:
     return {
         "step": step.index + 1,
-        "loss": float(np.mean(losses)),
+        "loss": float(torch.stack(losses).mean()) if losses else float("nan"),
         "learning_rate": step.learning_rate,
         "cosine": held_out_cosine(leaf, held_out),
     }
@@ -153,7 +152,7 @@ def _save(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         save_leaf(leaf, job.space, Path(folder), settings=job.settings.made_with(), curve=curve)
-        job.part.publish(Path(folder), into=name)
+        job.training.publish(Path(folder), into=name)
 
 
 def _checkpoint(
@@ -190,7 +189,12 @@ def _is_first() -> bool:
     return ray.train.get_context().get_world_rank() == 0
 
 
-def _autocast(device: torch.device) -> torch.autocast:
-    """bfloat16 where the processor multiplies in it, float32 elsewhere."""
-    fast = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=fast)
+def autocast(device: torch.device, *, enabled: bool) -> torch.autocast:
+    """bfloat16 matrix products over float32 weights."""
+    # Without its cache: that keeps bfloat16 copies of the weights for as long as the context is
+    # open, so that every step after the first would compute with the first one's weights.
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled, cache_enabled=False)
+
+
+def _multiplies_in_bf16(device: torch.device) -> bool:
+    return device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()

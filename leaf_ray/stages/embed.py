@@ -21,6 +21,7 @@ from leaf_ray.errors import EncodingError
 from leaf_ray.run.folder import TEXTS_FILE
 from leaf_ray.run.parts import read_table, write_space
 from leaf_ray.stages.cluster import cores_per_node
+from leaf_ray.stages.failures import own_errors
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.stages.ticker import watched
 
@@ -82,6 +83,7 @@ def _make(job: Job) -> Made:
     teacher = resolve_model(job.config.space.teacher)
     space = describe_space(
         teacher,
+        name=job.config.space.teacher,
         max_length=job.config.space.max_length,
         query_prompt=job.config.space.query_prompt,
         document_prompt=job.config.space.document_prompt,
@@ -98,7 +100,7 @@ def _make(job: Job) -> Made:
     )
     notes = "{rate:.0f} texts/s"
     job.cluster.connect()
-    with watched(job.progress, done="texts", total=total, notes=notes) as ticker:
+    with own_errors(), watched(job.progress, done="texts", total=total, notes=notes) as ticker:
         encoded = ray.data.read_parquet(
             texts.file(TEXTS_FILE), filesystem=texts.filesystem
         ).map_batches(
@@ -126,7 +128,6 @@ EMBED = Stage(
     name="embed",
     part="vectors",
     about="the teacher's vectors of all texts",
-    reads=("texts",),
     sections=("space", "embed"),
     make=_make,
 )

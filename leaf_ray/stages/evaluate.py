@@ -127,7 +127,6 @@ EVALUATE = Stage(
     name="evaluate",
     part="report",
     about="what the leaf keeps of its teacher",
-    reads=("texts", "vectors", "leaf"),
     sections=("evaluate",),
     make=_make,
 )

@@ -62,7 +62,6 @@ INDEX = Stage(
     name="index",
     part="index",
     about="the documents' vectors in a LanceDB table",
-    reads=("vectors",),
     sections=("index",),
     make=_make,
 )

@@ -45,11 +45,16 @@ def serving(config: RunConfig, *, progress: Progress, cluster: Cluster) -> Itera
     try:
         yield _deploy(config, progress)
     finally:
-        serve.shutdown()
+        # On a cluster that was there before, others may be serving too.
+        for name in ROUTES:
+            serve.delete(name)
+        if cluster.is_ours:
+            serve.shutdown()
 
 
 def _deploy(config: RunConfig, progress: Progress) -> Service:
-    base = f"http://{config.serve.host}:{config.serve.port}"
+    host = f"[{config.serve.host}]" if ":" in config.serve.host else config.serve.host
+    base = f"http://{host}:{config.serve.port}"
     applications = [QUERIES, *([DOCUMENTS] if config.serve.documents else [])]
     progress.update(0, 1, note=f"starting {' and '.join(applications)}")
     targets = [
@@ -60,7 +65,8 @@ def _deploy(config: RunConfig, progress: Progress) -> Service:
         serve.run_many(targets)
     except RuntimeError as error:
         raise ServiceError(f"the service did not start: {error}") from error
-    progress.end(f"listening on {base}, API pages at {base}/docs and {base}/documents/docs")
+    pages = " and ".join(f"{(base + ROUTES[name]).rstrip('/')}/docs" for name in applications)
+    progress.end(f"listening on {base}, API pages at {pages}")
     return Service(base, base + ROUTES[DOCUMENTS] if config.serve.documents else None)
 
 

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
-from leaf_ray.core.comparison import Side
+from leaf_ray.core.comparison import Side, Vectors
+from leaf_ray.core.probe import Probe
 from leaf_ray.core.schema import vectors_of
 from leaf_ray.core.space import Space
 from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.encoders.leaf_folder import leaf_probe
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.protocol import Encoder
 from leaf_ray.run.progress import Progress
@@ -46,30 +49,30 @@ def encode_sides(
     documents, queries: `text` and the teacher's `vector`, which is not computed again.
     num_timed: queries that each model encodes one by one, for `query_ms`.
     """
-    document_ND, query_QD = vectors_of(documents), vectors_of(queries)
     query_texts = queries["text"].to_pylist()
     document_texts = documents["text"].to_pylist()
-    timed = query_texts[:num_timed]
+    work = _Work(progress, total=3 * len(query_texts) + 2 * len(document_texts))
+
+    def load(spec: EncoderSpec, probe: Probe | None, name: str) -> tuple[Encoder, float]:
+        work.note(f"{name}, query by query")
+        encoder = spec.load()
+        if probe is not None:
+            probe.check(encoder, name=name)
+        return encoder, median_ms(encoder, query_texts[:num_timed])
+
+    _, teacher_ms = load(EncoderSpec.for_teacher(models.teacher, space), space.probe, "the teacher")
+    leaf, leaf_ms = load(EncoderSpec(folder=str(models.leaf)), leaf_probe(models.leaf), "the leaf")
+    leaf_QD = work.encode(leaf, query_texts, QUERY)
+    leaf_ND = work.encode(leaf, document_texts, DOCUMENT)
+    ridge, ridge_ms = load(EncoderSpec(folder=str(models.untrained)), None, "the ridge head only")
+    ridge_QD = work.encode(ridge, query_texts, QUERY)
     # The initial encoder reads as much of a text as the leaf does.
     init_spec = EncoderSpec(folder=str(models.init), max_length=space.max_length)
-    steps = len(document_texts) * 2 + len(query_texts) * 3
+    init, init_ms = load(init_spec, None, models.init.name)
+    init_QD = work.encode(init, query_texts, QUERY)
+    init_ND = work.encode(init, document_texts, DOCUMENT)
 
-    progress.update(0, steps, note="teacher, query by query")
-    teacher_ms = median_ms(EncoderSpec.for_teacher(models.teacher, space).load(), timed)
-
-    leaf = EncoderSpec(folder=str(models.leaf)).load()
-    progress.update(0, steps, note="leaf, queries and documents")
-    leaf_QD, leaf_ms = leaf.encode(query_texts, kind=QUERY), median_ms(leaf, timed)
-    leaf_ND = leaf.encode(document_texts, kind=DOCUMENT)
-
-    ridge = EncoderSpec(folder=str(models.untrained)).load()
-    progress.update(steps // 2, steps, note="ridge head only, queries")
-    ridge_QD, ridge_ms = ridge.encode(query_texts, kind=QUERY), median_ms(ridge, timed)
-
-    init = init_spec.load()
-    progress.update(steps * 6 // 10, steps, note=f"{models.init.name}, queries and documents")
-    init_QD, init_ms = init.encode(query_texts, kind=QUERY), median_ms(init, timed)
-    init_ND = init.encode(document_texts, kind=DOCUMENT)
+    query_QD, document_ND = vectors_of(queries), vectors_of(documents)
     return [
         Side("teacher", "teacher", "teacher", query_QD, document_ND, teacher_ms),
         Side("asymmetric", "leaf", "teacher", leaf_QD, document_ND, leaf_ms),
@@ -77,6 +80,31 @@ def encode_sides(
         Side("baseline", "ridge head only", "teacher", ridge_QD, document_ND, ridge_ms),
         Side("untrained", f"{models.init.name} as it comes", "itself", init_QD, init_ND, init_ms),
     ]
+
+
+class _Work:
+    """Texts encoded so far, of all that a report needs."""
+
+    def __init__(self, progress: Progress, *, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._done = 0
+        self._note = ""
+
+    def note(self, note: str) -> None:
+        """Say what is being done."""
+        self._note = note
+        self._progress.update(self._done, self._total, note=note)
+
+    def encode(self, encoder: Encoder, texts: Sequence[str], kind: str) -> Vectors:
+        """[N texts] -> [N, D], with progress."""
+        self._note = f"{self._note.partition(',')[0]}, {len(texts):,} texts"
+        vectors_ND = np.empty((len(texts), encoder.dimension), dtype=np.float32)
+        for rows, vectors_BD in encoder.batches(texts, kind=kind):
+            vectors_ND[rows] = vectors_BD
+            self._done += len(rows)
+            self._progress.update(self._done, self._total, note=self._note)
+        return vectors_ND
 
 
 def median_ms(encoder: Encoder, queries: Sequence[str]) -> float:

@@ -8,7 +8,8 @@ from typing import Any
 
 from leaf_ray.config import RunConfig
 from leaf_ray.run import Manifest, Part, Run
-from leaf_ray.run.decide import Decision, decide, inputs_of, unfinish_from
+from leaf_ray.run.decide import Decision, decide, inputs_of, refuse_drift, unfinish_from
+from leaf_ray.run.folder import READS
 from leaf_ray.run.progress import Progress
 from leaf_ray.stages.cluster import Cluster
 
@@ -37,14 +38,22 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A verb: the part it makes, the parts it reads, the settings that decide the result."""
+    """A verb: the part it makes, and the settings that decide the result.
+
+    work: the folder beside the parts where the stage keeps what it could resume; "" for none.
+    """
 
     name: str
     part: str
     about: str
-    reads: tuple[str, ...]
     sections: tuple[str, ...]
     make: Callable[[Job], Made] = field(repr=False)
+    work: str = ""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The parts that this one is made from."""
+        return READS[self.part]
 
     def wanted(self, config: RunConfig) -> dict[str, Any]:
         """The settings that decide what this stage makes."""
@@ -73,8 +82,11 @@ def perform(
     run = Run.open(config.root)
     part = run.part(stage.part)
     inputs = inputs_of(run, *stage.reads)
+    refuse_drift(run, lambda section: getattr(config, section).made_with(), *stage.reads)
     if again:
         unfinish_from(run, part)
+        if stage.work:
+            run.work(stage.work).clear()
     wanted, manifest = stage.wanted(config), part.manifest()
     decision = decide(manifest, wanted=wanted, inputs=inputs, part=part.uri)
     progress.stage(stage.name, about=stage.about)

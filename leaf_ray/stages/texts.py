@@ -53,7 +53,6 @@ TEXTS = Stage(
     name="texts",
     part="texts",
     about="documents, training queries and held-out queries",
-    reads=(),
     sections=("texts",),
     make=_make,
 )

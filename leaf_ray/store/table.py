@@ -19,7 +19,7 @@ from lancedb.rerankers import RRFReranker
 
 from leaf_ray.core.schema import VECTOR
 from leaf_ray.core.space import Space, require_same_space
-from leaf_ray.errors import InputError, MissingStage, SpaceMismatch
+from leaf_ray.errors import InputError, MissingStage, ServiceError, SpaceMismatch
 
 # Readers follow this tag, so that they never see a table without its indices.
 SERVED = "served"
@@ -216,6 +216,7 @@ class DocumentTable:
         try:
             self._table.checkout_latest()
             self._require_own_space()
+            self._require_published()
             yield
             _serve_latest(self._table)
         finally:
@@ -226,6 +227,13 @@ class DocumentTable:
         require_same_space(
             self.space, theirs, our_name="this process", their_name=f"what is now {self.name}"
         )
+
+    def _require_published(self) -> None:
+        """Serving what a load has written but not indexed yet would serve half a table."""
+        if not any(index.columns == ["text"] for index in self._table.list_indices()):
+            raise ServiceError(
+                f"{self.name} is being loaded anew: write again when `leaf index` has finished"
+            )
 
     def _plain_columns(self) -> list[str]:
         return [name for name in self._table.schema.names if name != VECTOR]

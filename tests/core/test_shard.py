@@ -45,9 +45,16 @@ def test_a_batch_is_padded_on_the_right_to_its_longest_text() -> None:
     assert batch.teacher_BD.dtype == torch.float32
 
 
-def test_in_order_gives_every_row_once_and_the_last_batch_may_be_short() -> None:
-    batches = list(a_shard(10).in_order(batch_size=4))
-    assert [texts_in(batch) for batch in batches] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+def test_by_length_gives_every_row_once_shortest_first_and_says_which() -> None:
+    shard = a_shard(10)
+    batches = list(shard.by_length(batch_size=4))
+    assert [len(rows_B) for rows_B, _ in batches] == [4, 4, 2]
+    for rows_B, batch in batches:
+        assert texts_in(batch) == rows_B.tolist()
+    rows = [int(row) for rows_B, _ in batches for row in rows_B]
+    assert sorted(rows) == list(range(10))
+    lengths = [len(shard.ids[row]) for row in rows]
+    assert lengths == sorted(lengths)
 
 
 def test_every_text_comes_once_an_epoch_with_its_own_vector() -> None:
@@ -91,7 +98,7 @@ def test_a_resumed_run_sees_what_the_killed_one_would_have_seen(
 def test_the_head_of_a_shard_is_its_first_rows() -> None:
     head = a_shard(10).head(4)
     assert len(head) == 4
-    assert [texts_in(batch) for batch in head.in_order(batch_size=4)] == [[0, 1, 2, 3]]
+    assert texts_in(head.take(np.arange(4))) == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])

@@ -26,6 +26,7 @@ def test_a_folder_says_what_its_model_is(tiny_teacher: Path) -> None:
         query_prompt="",
         document_prompt="",
         pad_id=0,
+        positions=64,
     )
 
 

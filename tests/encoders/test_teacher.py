@@ -27,7 +27,7 @@ def prompted(tiny_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 def described(folder: Path, **settings: Any) -> Space:
     asked = {"max_length": None, "query_prompt": None, "document_prompt": None, **settings}
-    return describe_space(folder, **asked)
+    return describe_space(folder, name=folder.name, **asked)
 
 
 def test_a_space_is_what_the_folder_says_where_the_run_says_nothing(prompted: Path) -> None:

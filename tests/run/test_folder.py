@@ -146,8 +146,8 @@ def test_a_root_may_begin_with_the_home_folder(monkeypatch: pytest.MonkeyPatch) 
 
 def test_trainings_keep_their_checkpoints_apart(tmp_path: Path) -> None:
     run = Run.open(str(tmp_path))
-    assert run.training("abc").path == f"{tmp_path}/training/abc"
-    assert run.training("abc").path != run.training("def").path
+    assert run.work("training/abc").path == f"{tmp_path}/training/abc"
+    assert run.work("training/abc").path != run.work("training/def").path
 
 
 @pytest.mark.parametrize("root", ["nosuch://bucket/run", "://", "s4://x"])

@@ -1,5 +1,6 @@
 """The smoke run as a user runs it: real models, the `leaf` command, killed twice on its way."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import torch
 from sentence_transformers import SentenceTransformer
 
 from leaf_ray.config import RunConfig, load_config
@@ -33,10 +35,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
     assert (root / "texts/manifest.json").is_file()
     assert not (root / "vectors/manifest.json").exists()
     texts = (root / "texts/manifest.json").read_text()
-    kill_when(root, lambda: any(root.glob("training/*/checkpoint*/state.pt")))
+    # Ray Train resumes what its snapshot names; a checkpoint alone is not enough.
+    kill_when(root, lambda: any(root.glob("training/*/checkpoint_manager_snapshot.json")))
     assert (root / "vectors/manifest.json").is_file()
     assert not (root / "leaf/manifest.json").exists()
+    state = next(root.glob("training/*/checkpoint*/state.pt"))
+    begun = torch.load(state, weights_only=True)["curve"]
     subprocess.run(command(root), check=True, timeout=600)
+    training = json.loads((root / "leaf/model/training.json").read_text())
+    assert training["curve"][: len(begun)] == begun, "the killed training is gone on with"
     assert (root / "texts/manifest.json").read_text() == texts, "finished stages are skipped"
     return load_config(SMOKE, [f"root={root}"])
 

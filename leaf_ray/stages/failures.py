@@ -1,0 +1,47 @@
+"""Our own errors out of Ray's: what failed in a worker is told as if it had failed here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from leaf_ray.errors import LeafRayError
+
+
+@contextmanager
+def own_errors() -> Iterator[None]:
+    """Raise the LeafRayError that an error of Ray's was caused by, instead of Ray's.
+
+    Other errors pass unchanged.
+    """
+    try:
+        yield
+    except LeafRayError:
+        raise
+    except Exception as error:
+        ours = _find(error)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def _find(error: BaseException) -> LeafRayError | None:
+    queue: list[BaseException] = [error]
+    seen: set[int] = set()
+    while queue:
+        candidate = queue.pop(0)
+        if isinstance(candidate, LeafRayError):
+            # Ray raises a class made of its own and ours; only ours says it in one line.
+            cause = getattr(candidate, "cause", None)
+            return cause if isinstance(cause, LeafRayError) else candidate
+        if id(candidate) not in seen:
+            seen.add(id(candidate))
+            queue.extend(_causes(candidate))
+    return None
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    # Ray keeps the cause of a task's error in `cause`, those of workers in `worker_failures`.
+    failures = getattr(error, "worker_failures", None)
+    named = [error.__cause__, error.__context__, getattr(error, "cause", None)]
+    if isinstance(failures, dict):
+        named.extend(failures.values())
+    return [cause for cause in named if isinstance(cause, BaseException)]
