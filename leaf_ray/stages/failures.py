@@ -14,11 +14,9 @@ def own_errors() -> Iterator[None]:
     """
     try:
         yield
-    except LeafRayError:
-        raise
     except Exception as error:
         ours = _find(error)
-        if ours is None:
+        if ours is None or ours is error:
             raise
         raise ours from error
 

@@ -4,11 +4,13 @@ Shapes: D = dimensions.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import lancedb
 import numpy as np
@@ -23,10 +25,12 @@ from leaf_ray.errors import InputError, MissingStage, ServiceError, SpaceMismatc
 
 # Readers follow this tag, so that they never see a table without its indices.
 SERVED = "served"
+TAG_ATTEMPTS = 8
 # Product quantization ranks coarsely and its distances are no similarities: so many times k
 # candidates are ranked again by their vectors. Without a vector index it changes nothing.
 REFINE_FACTOR = 10
 PRIMARY_KEY = b"lance-schema:unenforced-primary-key:position"
+T = TypeVar("T")
 SearchMode = Literal["vector", "text", "hybrid"]
 
 
@@ -94,7 +98,7 @@ class DocumentTable:
         database = lancedb.connect(uri, storage_options=storage_options(uri))
         try:
             self._table = database.open_table(name)
-            self._table.checkout(SERVED)
+            _patiently(self._table.checkout, SERVED)
         except (ValueError, FileNotFoundError) as error:
             raise MissingStage(
                 f"there is no finished table {name} in {uri}: run `leaf index FILE` first"
@@ -118,8 +122,8 @@ class DocumentTable:
             SpaceMismatch: it belongs to another space; searches go on reading the old version.
         """
         old = self._table.version
-        if self._table.tags.get_version(SERVED) != old:
-            self._table.checkout(SERVED)
+        if _patiently(self._table.tags.get_version, SERVED) != old:
+            _patiently(self._table.checkout, SERVED)
             try:
                 self._require_own_space()
             except SpaceMismatch:
@@ -220,7 +224,7 @@ class DocumentTable:
             yield
             _serve_latest(self._table)
         finally:
-            self._table.checkout(SERVED)
+            _patiently(self._table.checkout, SERVED)
 
     def _require_own_space(self) -> None:
         theirs = Space.from_metadata(self._table.schema.metadata, owner=self.name)
@@ -240,16 +244,33 @@ class DocumentTable:
 
 
 def _serve_latest(table: Any) -> None:
-    tags = table.tags
     table.checkout_latest()
     while True:
         newest = table.version
-        verb = tags.update if SERVED in tags.list() else tags.create
-        verb(SERVED, newest)
+        _patiently(_tag, table, newest)
         # Another writer may have committed and tagged meanwhile: a late tag must not hide that.
         table.checkout_latest()
         if table.version == newest:
             return
+
+
+def _tag(table: Any, version: int) -> None:
+    tags = table.tags
+    verb = tags.update if SERVED in tags.list() else tags.create
+    verb(SERVED, version)
+
+
+def _patiently(work: Callable[..., T], *arguments: Any) -> T:
+    """Try again what reads the tag: Lance asks for its file's size, then for so many bytes.
+
+    On an object store, a writer that replaces the file in between leaves the reader with half.
+    """
+    for attempt in range(TAG_ATTEMPTS - 1):
+        try:
+            return work(*arguments)
+        except RuntimeError:
+            time.sleep(random.uniform(0, 0.02 * 2**attempt))
+    return work(*arguments)
 
 
 def _metric(space: Space) -> Literal["cosine", "dot"]:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from sentence_transformers import SentenceTransformer
 
 from leaf_ray.cli.show import print_hits
 from leaf_ray.config import load_config
 from leaf_ray.config.sections import DistillConfig
 from leaf_ray.core.report import to_json, verdict
 from leaf_ray.encoders.leaf_folder import save_leaf
+from leaf_ray.encoders.reference import load_reference
 from leaf_ray.run import PARTS, Manifest, Run
 from leaf_ray.run.folder import MODEL_FOLDER, REPORT_JSON
 from leaf_ray.store.table import Hit
@@ -98,7 +98,7 @@ def test_a_search_of_a_finished_run_needs_no_service(
     leaf: Leaf, run_file: Path, run: Run, small: SmallTable, tiny_teacher: Path, tmp_path: Path
 ) -> None:
     # The teacher's own weights make the best of leaves.
-    model = SentenceTransformer(str(tiny_teacher), device="cpu")
+    model = load_reference(tiny_teacher)
     model.prompts = {"query": "", "document": ""}
     save_leaf(model, small.space, tmp_path / "leaf", settings=DistillConfig().made_with(), curve=[])
     run.leaf.publish(tmp_path / "leaf", into=MODEL_FOLDER)

@@ -14,6 +14,7 @@ import pytest
 from leaf_ray.errors import ConfigError, MissingStage
 from leaf_ray.run import Manifest, Run
 from leaf_ray.run.parts import read_space, read_table, write_space, write_table
+from leaf_ray.store import table as table_module
 from leaf_ray.store.table import DocumentTable
 from tests.small_table import NAME, RARE_ID, RARE_WORD, TEXTS, SmallTable, publish
 
@@ -89,6 +90,31 @@ def test_writers_at_once_leave_every_id_once(small: SmallTable, run: Run) -> Non
     table = DocumentTable(run.index.uri, NAME)
     assert len(table) == len(TEXTS)
     assert len({table.get(i)["text"] for i in TEXTS}) == 1  # type: ignore[index]
+
+
+def test_readers_bear_a_tag_that_is_replaced_while_they_read_it(
+    small: SmallTable, run: Run
+) -> None:
+    publish(run.index.uri, small.rows(TEXTS))
+    writer = DocumentTable(run.index.uri, NAME)
+    while writer.version < 10:
+        writer.upsert(small.rows({"new": f"after version {writer.version}"}))
+    readers = [DocumentTable(run.index.uri, NAME) for _ in range(2)]
+
+    def follow(reader: DocumentTable) -> None:
+        while not writing.done():
+            reader.refresh()
+            assert reader.version in (9, 10)
+
+    def move_the_tag() -> None:
+        # The tag's file is a byte longer for a version of two digits.
+        for version in [9, 10] * 10:
+            table_module._patiently(table_module._tag, writer._table, version)
+
+    with ThreadPoolExecutor(3) as pool:
+        writing = pool.submit(move_the_tag)
+        for done in [writing, *(pool.submit(follow, reader) for reader in readers)]:
+            done.result()
 
 
 def test_a_table_that_is_not_there_is_a_missing_stage(run: Run) -> None:
