@@ -85,7 +85,7 @@ def _make(job: Job) -> Made:
         seed=settings.seed,
     )
     report = Report(
-        collection=f"{job.config.texts.path}: {len(texts.documents):,} documents",
+        collection=f"{_named(job.config.texts.path)}, {len(texts.documents):,} documents",
         num_documents=len(texts.documents),
         num_queries=len(texts.queries),
         query_form=job.run.texts.require(command="leaf texts FILE").counts["query_form"],
@@ -103,6 +103,14 @@ def _make(job: Job) -> Made:
         summary=f"{report.num_queries:,} queries, overlap@10 with the teacher {found:.3f}",
         space=space.fingerprint,
     )
+
+
+def _named(path: str) -> str:
+    """A source's path, with a long list of packages counted instead of named."""
+    scheme, colon, packages = path.partition(":")
+    if scheme == "docstrings" and colon and "," in packages:
+        return f"docstrings of {len(packages.split(','))} packages"
+    return path
 
 
 def _judgments(job: Job, queries: pa.Table) -> list[dict[str, int]] | None:
