@@ -10,15 +10,12 @@ import pyarrow as pa
 from fastapi import FastAPI, HTTPException
 
 from leaf_ray.api import problems
+from leaf_ray.api.common import add_common_routes
 from leaf_ray.api.embedder import Embedder
-from leaf_ray.api.health import health_of
 from leaf_ray.api.models import (
     DeleteRequest,
     Document,
     DocumentsRequest,
-    EmbeddingsRequest,
-    EmbeddingsResponse,
-    Health,
     Problem,
     Written,
 )
@@ -124,14 +121,5 @@ def documents_app(service: DocumentService) -> FastAPI:
             raise HTTPException(404, f"there is no document {document_id!r}")
         return found
 
-    @app.post("/v1/embeddings", tags=["embeddings"])
-    async def embeddings(request: EmbeddingsRequest) -> EmbeddingsResponse:
-        """Embed texts with the teacher; OpenAI-compatible."""
-        return await service.embedder.embeddings(request)
-
-    @app.get("/health", tags=["operations"])
-    async def health() -> Health:
-        """What is served, once the teacher encodes as recorded and the table is open."""
-        return health_of(service.embedder, service.table, application="documents")
-
+    add_common_routes(app, service.embedder, service.table, application="documents")
     return app

@@ -8,16 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from fastapi import FastAPI
 
 from leaf_ray.api import problems
+from leaf_ray.api.common import add_common_routes
 from leaf_ray.api.embedder import Embedder
-from leaf_ray.api.health import health_of
-from leaf_ray.api.models import (
-    EmbeddingsRequest,
-    EmbeddingsResponse,
-    Health,
-    SearchHit,
-    SearchRequest,
-    SearchResponse,
-)
+from leaf_ray.api.models import SearchHit, SearchRequest, SearchResponse
 from leaf_ray.core.texts import QUERY
 from leaf_ray.errors import SpaceMismatch
 from leaf_ray.store.table import DocumentTable, Hit
@@ -94,14 +87,5 @@ def queries_app(service: QueryService) -> FastAPI:
         """Find the documents that answer a question."""
         return await service.search(request)
 
-    @app.post("/v1/embeddings", tags=["embeddings"])
-    async def embeddings(request: EmbeddingsRequest) -> EmbeddingsResponse:
-        """Embed texts with the leaf; OpenAI-compatible."""
-        return await service.embedder.embeddings(request)
-
-    @app.get("/health", tags=["operations"])
-    async def health() -> Health:
-        """What is served, once the leaf encodes as recorded and the table is open."""
-        return health_of(service.embedder, service.table, application="queries")
-
+    add_common_routes(app, service.embedder, service.table, application="queries")
     return app

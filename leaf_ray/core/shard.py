@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from leaf_ray.core.batching import length_buckets
+from leaf_ray.core.padding import pad
 from leaf_ray.core.train import Batch
 
 # Batches among which texts are sorted by length: little padding, still a new mix every epoch.
@@ -31,13 +32,7 @@ class Shard:
 
     def take(self, rows: npt.NDArray[np.int64]) -> Batch:
         """The batch of these rows, padded to its longest text."""
-        ids = [self.ids[int(row)] for row in rows]
-        longest = max(len(row) for row in ids)
-        ids_BL = np.full((len(ids), longest), self.pad_id, dtype=np.int64)
-        mask_BL = np.zeros((len(ids), longest), dtype=np.int64)
-        for row, tokens in enumerate(ids):
-            ids_BL[row, : len(tokens)] = tokens
-            mask_BL[row, : len(tokens)] = 1
+        ids_BL, mask_BL = pad([self.ids[int(row)] for row in rows], pad_id=self.pad_id)
         return Batch(
             torch.from_numpy(ids_BL),
             torch.from_numpy(mask_BL),

@@ -40,7 +40,6 @@ class Step:
     index: int
     loss: Tensor
     learning_rate: float
-    num_texts: int
     skipped: bool
 
 
@@ -94,4 +93,4 @@ def train(
                 f"the gradient was not finite in {skipped_in_a_row} batches in a row, up to step "
                 f"{index}: lower distill.learning_rate, or look for broken teacher vectors"
             )
-        yield Step(index, distance.detach(), rate, len(batch.teacher_BD), skipped)
+        yield Step(index, distance.detach(), rate, skipped)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     # Its import takes seconds, which serving replicas can do without.
     from sentence_transformers import SentenceTransformer
 
+# Not run/folder.py's name: a leaf is read outside runs too, where files of runs mean nothing.
 SPACE_FILE = "space.json"
 PROBE_FILE = "probe.json"
 TRAINING_FILE = "training.json"

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer as FastTokenizer
 
+from leaf_ray.core.padding import pad
 from leaf_ray.encoders.folder import ModelFolder
 
 Ids = npt.NDArray[np.int64]
@@ -38,10 +39,4 @@ class Tokenizer:
 
     def pad(self, ids: Sequence[Sequence[int]]) -> tuple[Ids, Ids]:
         """-> ids_BL and mask_BL, int64, padded on the right to the longest."""
-        longest = max(len(row) for row in ids)
-        ids_BL = np.full((len(ids), longest), self.pad_id, dtype=np.int64)
-        mask_BL = np.zeros((len(ids), longest), dtype=np.int64)
-        for row, tokens in enumerate(ids):
-            ids_BL[row, : len(tokens)] = tokens
-            mask_BL[row, : len(tokens)] = 1
-        return ids_BL, mask_BL
+        return pad(ids, pad_id=self.pad_id)

@@ -18,14 +18,13 @@ from leaf_ray.api.embedder import Embedder
 from leaf_ray.api.queries import QueryService, queries_app
 from leaf_ray.config import RunConfig, load_config
 from leaf_ray.core.probe import Probe
-from leaf_ray.core.space import require_same_space
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.leaf_folder import leaf_probe, leaf_space
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.encoders.resolve import cache_folder, resolve_model
+from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.run import Run
-from leaf_ray.run.folder import MODEL_FOLDER
 from leaf_ray.stages.cluster import cores_per_node
+from leaf_ray.stages.served import open_served
 from leaf_ray.store.table import DocumentTable
 
 QUERIES, DOCUMENTS = "queries", "documents"
@@ -66,14 +65,9 @@ class Queries(_Replica):
     """The leaf, and a reader of the table."""
 
     def __init__(self, config: RunConfig) -> None:
-        run = Run.open(config.root)
-        manifest = run.leaf.require(command="leaf distill FILE")
-        leaf = run.leaf.fetch(MODEL_FOLDER, cache_folder() / "leaves" / manifest.id)
-        self.table = DocumentTable(run.index.uri, config.index.table)
+        served = open_served(config)
+        leaf, self.table = served.leaf, served.table
         self.space = leaf_space(leaf)
-        require_same_space(
-            self.space, self.table.space, our_name=f"the leaf {leaf}", their_name=self.table.name
-        )
         threads = max(1, cores_per_node() // config.serve.max_query_replicas)
         super().__init__(
             EncoderSpec(folder=str(leaf), threads=threads), leaf_probe(leaf), name="the leaf"

@@ -12,10 +12,8 @@ import pyarrow.compute as pc
 
 from leaf_ray.core.comparison import Collection, compare
 from leaf_ray.core.report import Report, to_json
-from leaf_ray.core.space import require_same_space
 from leaf_ray.core.texts import DOCUMENT, QUERY, TEST
-from leaf_ray.encoders.leaf_folder import leaf_space
-from leaf_ray.encoders.resolve import cache_folder, resolve_model
+from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.run.folder import (
     JUDGMENTS_FILE,
     MODEL_FOLDER,
@@ -25,6 +23,7 @@ from leaf_ray.run.folder import (
     UNTRAINED_FOLDER,
 )
 from leaf_ray.run.parts import read_space, read_table, vectors_dataset
+from leaf_ray.stages.served import leaf_folder, require_leaf_of
 from leaf_ray.stages.sides import Models, encode_sides
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.store.report import plot, to_markdown
@@ -57,13 +56,9 @@ def _by_id(rows: pa.Table) -> pa.Table:
 def _make(job: Job) -> Made:
     settings = job.config.evaluate
     space = read_space(job.run.vectors)
-    leaf_folders = job.run.leaf
-    copies = cache_folder() / "leaves" / leaf_folders.require(command="leaf distill FILE").id
-    leaf = leaf_folders.fetch(MODEL_FOLDER, copies)
-    untrained = leaf_folders.fetch(UNTRAINED_FOLDER, copies)
-    require_same_space(
-        leaf_space(leaf), space, our_name=f"the leaf {leaf}", their_name=job.run.vectors.uri
-    )
+    leaf = leaf_folder(job.run, MODEL_FOLDER)
+    untrained = leaf_folder(job.run, UNTRAINED_FOLDER)
+    require_leaf_of(space, leaf, owner=job.run.vectors.uri)
     texts = _Texts.read(job)
     sides = encode_sides(
         texts.documents,
@@ -91,7 +86,7 @@ def _make(job: Job) -> Made:
         query_form=job.run.texts.require(command="leaf texts FILE").counts["query_form"],
         space=space.fingerprint,
         teacher=space.teacher,
-        leaf=str(leaf_folders.uri),
+        leaf=str(job.run.leaf.uri),
         rows=rows,
         differences=differences,
     )

@@ -1,14 +1,11 @@
 """search: the leaf and the table in this process, with no service in between."""
 
 from leaf_ray.config import RunConfig
-from leaf_ray.core.space import require_same_space
 from leaf_ray.core.texts import QUERY
-from leaf_ray.encoders.leaf_folder import leaf_probe, leaf_space
+from leaf_ray.encoders.leaf_folder import leaf_probe
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.encoders.resolve import cache_folder
-from leaf_ray.run import Run
-from leaf_ray.run.folder import MODEL_FOLDER
-from leaf_ray.store.table import DocumentTable, Hit, SearchMode
+from leaf_ray.stages.served import open_finished
+from leaf_ray.store.table import Hit, SearchMode
 
 
 class Searcher:
@@ -21,16 +18,10 @@ class Searcher:
             MissingStage: one of the two is not finished.
             SpaceMismatch: they belong to different spaces.
         """
-        run = Run.open(config.root)
-        manifest = run.leaf.require(command="leaf distill FILE")
-        run.index.require(command="leaf index FILE")
-        leaf = run.leaf.fetch(MODEL_FOLDER, cache_folder() / "leaves" / manifest.id)
-        self.table = DocumentTable(run.index.uri, config.index.table)
-        require_same_space(
-            leaf_space(leaf), self.table.space, our_name=str(leaf), their_name=self.table.name
-        )
-        self.encoder = EncoderSpec(folder=str(leaf)).load()
-        leaf_probe(leaf).check(self.encoder, name=f"the leaf {leaf}")
+        served = open_finished(config)
+        self.table = served.table
+        self.encoder = EncoderSpec(folder=str(served.leaf)).load()
+        leaf_probe(served.leaf).check(self.encoder, name=f"the leaf {served.leaf}")
 
     def search(self, query: str, *, k: int = 10, mode: SearchMode = "vector") -> list[Hit]:
         """The k best documents, best first."""

@@ -3,34 +3,20 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from ray import serve
 
 from leaf_ray.config import RunConfig
-from leaf_ray.core.space import require_same_space
-from leaf_ray.encoders.leaf_folder import leaf_space
-from leaf_ray.encoders.resolve import cache_folder
 from leaf_ray.errors import ServiceError
-from leaf_ray.run import Run
-from leaf_ray.run.folder import MODEL_FOLDER
 from leaf_ray.run.progress import Progress
 from leaf_ray.stages.cluster import Cluster
 from leaf_ray.stages.deployments import DOCUMENTS, QUERIES, ROUTES, bind
-from leaf_ray.store.table import DocumentTable
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Where a running service listens."""
-
-    queries: str
-    documents: str | None
+from leaf_ray.stages.served import open_finished
 
 
 @contextmanager
-def serving(config: RunConfig, *, progress: Progress, cluster: Cluster) -> Iterator[Service]:
-    """Serve a finished run while the block runs; both applications are ready inside it.
+def serving(config: RunConfig, *, progress: Progress, cluster: Cluster) -> Iterator[str]:
+    """Serve a finished run while the block runs; gives the base URL, at which both are ready.
 
     Raises:
         MissingStage: the leaf or the index is not finished.
@@ -52,7 +38,7 @@ def serving(config: RunConfig, *, progress: Progress, cluster: Cluster) -> Itera
             serve.shutdown()
 
 
-def _deploy(config: RunConfig, progress: Progress) -> Service:
+def _deploy(config: RunConfig, progress: Progress) -> str:
     host = f"[{config.serve.host}]" if ":" in config.serve.host else config.serve.host
     base = f"http://{host}:{config.serve.port}"
     applications = [QUERIES, *([DOCUMENTS] if config.serve.documents else [])]
@@ -67,19 +53,12 @@ def _deploy(config: RunConfig, progress: Progress) -> Service:
         raise ServiceError(f"the service did not start: {error}") from error
     pages = " and ".join(f"{(base + ROUTES[name]).rstrip('/')}/docs" for name in applications)
     progress.end(f"listening on {base}, API pages at {pages}")
-    return Service(base, base + ROUTES[DOCUMENTS] if config.serve.documents else None)
+    return base
 
 
 def _check(config: RunConfig) -> None:
     """Find out before any process starts what replicas would only say in their logs."""
-    run = Run.open(config.root)
-    manifest = run.leaf.require(command="leaf distill FILE")
-    run.index.require(command="leaf index FILE")
-    leaf = run.leaf.fetch(MODEL_FOLDER, cache_folder() / "leaves" / manifest.id)
-    table = DocumentTable(run.index.uri, config.index.table)
-    require_same_space(
-        leaf_space(leaf), table.space, our_name=f"the leaf {leaf}", their_name=table.name
-    )
+    open_finished(config)
     _require_free(config.serve.host, config.serve.port)
 
 

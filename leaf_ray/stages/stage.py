@@ -60,17 +60,9 @@ class Stage:
         return {name: getattr(config, name).made_with() for name in self.sections}
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A finished part's manifest, and whether it had been finished before."""
-
-    manifest: Manifest
-    skipped: bool
-
-
 def perform(
     stage: Stage, config: RunConfig, *, progress: Progress, cluster: Cluster, again: bool
-) -> Outcome:
+) -> Manifest:
     """Run one stage unless its part is finished.
 
     again: let the part and all that follow it count as unfinished first.
@@ -92,7 +84,7 @@ def perform(
     progress.stage(stage.name, about=stage.about)
     if manifest is not None and decision is Decision.SKIP:
         progress.end(f"finished before, {part.uri}")
-        return Outcome(manifest, skipped=True)
+        return manifest
     unfinish_from(run, part)
     began = time.monotonic()
     made = stage.make(Job(config, run, part, progress, cluster))
@@ -107,4 +99,4 @@ def perform(
     part.finish(finished)
     progress.end(f"{made.summary} in {finished.seconds:.0f} s")
     log.info("%s: %s", stage.name, made.summary)
-    return Outcome(finished, skipped=False)
+    return finished

@@ -8,7 +8,7 @@ from leaf_ray.config import RunConfig
 from leaf_ray.run import Manifest
 from leaf_ray.run.progress import Progress, Silent
 from leaf_ray.stages.cluster import Cluster
-from leaf_ray.stages.stage import Outcome, Stage, perform
+from leaf_ray.stages.stage import Stage, perform
 
 # Imported when used: each brings libraries that take seconds to load.
 STAGES: Mapping[str, str] = {
@@ -57,9 +57,7 @@ def run(config: RunConfig, *, progress: Progress = SILENT) -> dict[str, Manifest
         StaleStage, SpaceMismatch: a finished part was made with other settings.
     """
     with Cluster() as cluster:
-        return {
-            name: _perform(name, config, progress, cluster, again=False).manifest for name in STAGES
-        }
+        return {name: _perform(name, config, progress, cluster, again=False) for name in STAGES}
 
 
 @contextmanager
@@ -72,18 +70,18 @@ def serving(config: RunConfig, *, progress: Progress = SILENT) -> Iterator[str]:
     """
     from leaf_ray.stages import serve
 
-    with Cluster() as cluster, serve.serving(config, progress=progress, cluster=cluster) as service:
-        yield service.queries
+    with Cluster() as cluster, serve.serving(config, progress=progress, cluster=cluster) as url:
+        yield url
 
 
 def _one(name: str, config: RunConfig, progress: Progress, *, again: bool) -> Manifest:
     with Cluster() as cluster:
-        return _perform(name, config, progress, cluster, again=again).manifest
+        return _perform(name, config, progress, cluster, again=again)
 
 
 def _perform(
     name: str, config: RunConfig, progress: Progress, cluster: Cluster, *, again: bool
-) -> Outcome:
+) -> Manifest:
     module, _, attribute = STAGES[name].partition(":")
     stage: Stage = getattr(import_module(module), attribute)
     return perform(stage, config, progress=progress, cluster=cluster, again=again)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import httpx
 import numpy as np
 import numpy.typing as npt
+import openai
 import pytest
 from fastapi import FastAPI
 
@@ -123,8 +124,6 @@ def test_a_request_that_is_not_valid_is_refused(queries: FastAPI, body: dict[str
 
 
 def test_the_official_client_reads_the_answer(small: SmallTable, queries: FastAPI) -> None:
-    openai = pytest.importorskip("openai")
-
     async def embedded() -> list[list[float]]:
         http = httpx.AsyncClient(transport=httpx.ASGITransport(queries))
         client = openai.AsyncOpenAI(base_url="http://leaf/v1", api_key="none", http_client=http)
