@@ -8,6 +8,7 @@ LeafRayError
 |-- ModelNotFound       a model is neither a folder nor on the hub    (FileNotFoundError)
 |-- MissingStage        a stage's input is not finished               (FileNotFoundError)
 |-- StaleStage          a finished part was made with other settings  (RuntimeError)
+|-- EndpointError       an embeddings endpoint refuses, or is silent  (RuntimeError)
 `-- ServiceError        the service cannot start or does not answer   (RuntimeError)
 
 Each message says what was found, what was wanted and what to do. Each error is built from its
@@ -45,6 +46,10 @@ class MissingStage(LeafRayError, FileNotFoundError):
 
 class StaleStage(LeafRayError, RuntimeError):
     """A finished part was made with other settings than those asked for now."""
+
+
+class EndpointError(LeafRayError, RuntimeError):
+    """An embeddings endpoint refuses or does not answer."""
 
 
 class ServiceError(LeafRayError, RuntimeError):

@@ -1,0 +1,247 @@
+"""A real embeddings endpoint on this machine that fails as it is told to.
+
+Vectors are a function of the text alone, so whatever goes wrong on the way, what arrives in the
+end can be compared with `vectors_of(texts)`.
+
+    with FaultyEndpoint(faults=["429", "cut"]) as endpoint:
+        EndpointSpec(url=endpoint.url, model="faulty").load()
+"""
+
+import base64
+import hashlib
+import json
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+
+Fault = Literal[
+    "408", "429", "500", "502", "503", "504", "hang", "trickle", "cut", "empty",
+    "dimension", "nan", "infinity", "count", "repeated", "json", "html",
+]  # fmt: skip
+"""hang: no answer; trickle: a byte now and then; cut: half an answer; empty: none at all;
+dimension, nan, infinity, count, repeated: wrong vectors; json, html: no vectors."""
+
+FAULTS: tuple[Fault, ...] = get_args(Fault)
+QUICK_FAULTS = tuple(fault for fault in FAULTS if fault not in ("hang", "trickle"))
+
+
+def random_faults(
+    seed: int, *, rate: float, kinds: Sequence[Fault] = QUICK_FAULTS
+) -> Iterator[Fault | None]:
+    """A plan without end: each request fails with probability `rate`, in one of the ways."""
+    rng = random.Random(seed)
+    while True:
+        yield rng.choice(kinds) if rng.random() < rate else None
+
+
+def vectors_of(texts: Sequence[str], *, dimension: int = 8) -> np.ndarray:
+    """[N, dimension] float32: the unit vectors that an endpoint without faults answers with."""
+    vectors_ND = np.empty((len(texts), dimension), dtype=np.float32)
+    for i, text in enumerate(texts):
+        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+        vector_D = np.random.default_rng(seed).standard_normal(dimension)
+        vectors_ND[i] = vector_D / np.linalg.norm(vector_D)
+    return vectors_ND
+
+
+@dataclass(eq=False, kw_only=True)
+class FaultyEndpoint:
+    """Listens on 127.0.0.1 while it is entered.
+
+    faults: of each request in the order of arrival; None is no fault, and all are well after it.
+    form: "base64" where it is asked for, always "float", or "refused": 400 to who asks for one.
+    key: requests without it get 401. poison: texts that hold it get `poison_status`.
+    retry_after: header of each 429 and 503. delay_seconds: of every answer.
+    redirect: where all requests are sent to. hang_seconds: how long a hanging request is kept.
+    status: of every request, whatever is asked.
+    """
+
+    dimension: int = 8
+    faults: Iterable[Fault | None] = ()
+    form: Literal["base64", "float", "refused"] = "base64"
+    key: str | None = None
+    poison: str = "POISON"
+    poison_status: int = 400
+    status: int | None = None
+    retry_after: str | None = None
+    delay_seconds: float = 0.0
+    hang_seconds: float = 5.0
+    redirect: str | None = None
+
+    # What was seen. `answers` counts statuses, and faults by their names.
+    requests: int = field(default=0, init=False)
+    answers: Counter[str] = field(default_factory=Counter, init=False)
+    texts: Counter[str] = field(default_factory=Counter, init=False)
+    times: list[float] = field(default_factory=list, init=False)
+    bodies: list[dict[str, Any]] = field(default_factory=list, init=False)
+    headers: list[dict[str, str]] = field(default_factory=list, init=False)
+    paths: Counter[str] = field(default_factory=Counter, init=False)
+    most_at_once: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._faults = iter(self.faults)
+        self._at_once = 0
+        self._lock = threading.Lock()
+        self.ended = threading.Event()
+
+    def __enter__(self) -> Self:
+        bound = type("_Bound", (_Handler,), {"endpoint": self})
+        self._server = _Server(("127.0.0.1", 0), bound)
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ended.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        """The base, to which `/embeddings` is appended."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+    def fail_next(self, *faults: Fault | None) -> None:
+        """From now on, these faults and then none."""
+        with self._lock:
+            self._faults = iter(faults)
+
+    def arrived(self, path: str, headers: dict[str, str], body: dict[str, Any]) -> Fault | None:
+        """Count a request; the fault that is planned for it."""
+        with self._lock:
+            self.requests += 1
+            self.times.append(time.monotonic())
+            self.paths[path] += 1
+            self.headers.append(headers)
+            self.bodies.append(body)
+            self.texts.update(body["input"])
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+            return next(self._faults, None)
+
+    def leaving(self, answer: str) -> None:
+        """Count an answer, before it is sent: the next request may come as soon as it is."""
+        with self._lock:
+            self.answers[answer] += 1
+            self._at_once -= 1
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def handle_error(self, *_: object) -> None:
+        """Clients that go away in the middle are part of the plan."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    endpoint: FaultyEndpoint
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+    def do_POST(self) -> None:
+        endpoint = self.endpoint
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        fault = endpoint.arrived(self.path, dict(self.headers), body)
+        endpoint.ended.wait(endpoint.delay_seconds)
+        status, message = self._refusal(body)
+        if status is not None:
+            self._send(status, {"error": {"message": message, "type": "invalid_request_error"}})
+        elif fault is None:
+            self._send(200, self._vectors(body))
+        elif fault.isdigit():
+            self._send(int(fault), {"error": {"message": f"planned {fault}", "code": None}})
+        else:
+            self._spoil(fault, body)
+
+    def _refusal(self, body: dict[str, Any]) -> tuple[int | None, str]:
+        endpoint = self.endpoint
+        sent = self.headers.get("Authorization", "")
+        if endpoint.redirect:
+            return 307, "moved"
+        if endpoint.status:
+            return endpoint.status, f"always {endpoint.status}"
+        if endpoint.key and sent != f"Bearer {endpoint.key}":
+            return 401, f"wrong key: {sent}"
+        if endpoint.form == "refused" and "encoding_format" in body:
+            return 400, "unknown parameter: encoding_format"
+        if any(endpoint.poison in text for text in body["input"]):
+            return endpoint.poison_status, "one of the inputs is not accepted"
+        return None, ""
+
+    def _vectors(self, body: dict[str, Any], *, spoilt: Fault | None = None) -> dict[str, Any]:
+        d = body.get("dimensions", self.endpoint.dimension) + (spoilt == "dimension")
+        vectors_ND = vectors_of(body["input"], dimension=d)
+        if spoilt in ("nan", "infinity"):
+            vectors_ND[-1, 0] = np.nan if spoilt == "nan" else np.inf
+        items = [
+            {"object": "embedding", "index": i, "embedding": self._encoded(vector_D, body)}
+            for i, vector_D in enumerate(vectors_ND)
+        ]
+        if spoilt == "repeated":
+            items.append(items[0])
+        # Backwards: the order is in `index`.
+        items = items[1:][::-1] if spoilt == "count" else items[::-1]
+        return {"object": "list", "data": items, "model": body["model"]}
+
+    def _encoded(self, vector_D: np.ndarray, body: dict[str, Any]) -> str | list[float]:
+        if self.endpoint.form == "base64" and body.get("encoding_format") == "base64":
+            return base64.b64encode(vector_D.astype("<f4").tobytes()).decode()
+        numbers: list[float] = vector_D.tolist()
+        return numbers
+
+    def _spoil(self, fault: Fault, body: dict[str, Any]) -> None:
+        whole = json.dumps(self._vectors(body)).encode()
+        match fault:
+            case "json":
+                self._write(200, whole[: len(whole) // 2], name=fault)
+            case "html":
+                self._write(200, b"<html>all is well</html>", name=fault)
+            case "hang" | "trickle" | "cut" | "empty":
+                self.endpoint.leaving(fault)
+                self.close_connection = True
+                self._break_off(fault, whole)
+            case _:
+                spoilt = self._vectors(body, spoilt=fault)
+                self._write(200, json.dumps(spoilt).encode(), name=fault)
+
+    def _break_off(self, fault: Fault, whole: bytes) -> None:
+        if fault == "hang":
+            self.endpoint.ended.wait(self.endpoint.hang_seconds)
+        elif fault == "cut":
+            self._head(200, len(whole))
+            self.wfile.write(whole[: len(whole) // 2])
+        elif fault == "trickle":
+            self._head(200, len(whole))
+            for i in range(len(whole)):
+                if self.endpoint.ended.wait(0.05):
+                    return
+                self.wfile.write(whole[i : i + 1])
+
+    def _send(self, status: int, answer: dict[str, Any]) -> None:
+        self._write(status, json.dumps(answer).encode(), name=str(status))
+
+    def _write(self, status: int, content: bytes, *, name: str) -> None:
+        self.endpoint.leaving(name)
+        self._head(status, len(content))
+        self.wfile.write(content)
+
+    def _head(self, status: int, length: int) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(length))
+        if self.endpoint.retry_after is not None and status in (429, 503):
+            self.send_header("Retry-After", self.endpoint.retry_after)
+        if self.endpoint.redirect and status == 307:
+            self.send_header("Location", self.endpoint.redirect)
+        self.end_headers()
