@@ -18,8 +18,7 @@ from leaf_ray.config import RunConfig, load_config
 from leaf_ray.core.texts import QUERY, TEST
 from leaf_ray.errors import ServiceError
 from leaf_ray.run import Run
-from leaf_ray.run.folder import TEXTS_FILE
-from leaf_ray.run.parts import read_table
+from leaf_ray.run.parts import texts_dataset
 from leaf_ray.stages import verbs
 from leaf_ray.store.table import Hit
 
@@ -64,9 +63,12 @@ def _with_own_root(overrides: Sequence[str]) -> list[str]:
 def _questions(config: RunConfig) -> Sequence[str]:
     if config.texts.path.startswith("docstrings:"):
         return QUESTIONS
-    texts = read_table(Run.open(config.root).texts, TEXTS_FILE, columns=["text", "kind", "split"])
-    held_out = texts.filter((pc.field("kind") == QUERY) & (pc.field("split") == TEST))
-    asked: list[str] = held_out["text"].to_pylist()[: len(QUESTIONS)]
+    held_out = texts_dataset(Run.open(config.root).texts).head(
+        len(QUESTIONS),
+        columns=["text"],
+        filter=(pc.field("kind") == QUERY) & (pc.field("split") == TEST),
+    )
+    asked: list[str] = held_out["text"].to_pylist()
     return asked
 
 

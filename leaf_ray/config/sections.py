@@ -5,30 +5,56 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from leaf_ray.config.section import Section
+from leaf_ray.core.backend import Backend
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-Backend = Literal["auto", "openvino-f32", "openvino-bf16", "torch-f32", "torch-bf16"]
 
 
 class SpaceConfig(Section):
     """The teacher, and how texts are put to it."""
 
     teacher: str
-    """A sentence-transformers folder, or a model id."""
+    """A sentence-transformers folder, or a model id; with `endpoint`, the name it knows it by."""
+    endpoint: str | None = None
+    """The base URL of an OpenAI-compatible API, such as https://host/v1. None: a local model."""
+    dimensions: Positive | None = None
+    """What to ask an endpoint for. None: what it gives."""
+    trust_remote_code: bool = False
+    """Run code that comes with the teacher's folder."""
     max_length: Positive | None = None
-    """Tokens per text; longer texts are truncated. None: the teacher's own limit."""
+    """Tokens per text. None: the teacher's own limit, or 512 where that is not known."""
     query_prompt: str | None = None
     """Put before queries. None: the teacher's own."""
     document_prompt: str | None = None
     """Put before documents. None: the teacher's own."""
 
 
+class ColumnsConfig(Section):
+    """What a source calls its columns. None: what we call them."""
+
+    text: str | None = None
+    """The texts."""
+    id: str | None = None
+    """The names of texts, unique within their kind."""
+    title: str | None = None
+    """Put in front of the texts."""
+    kind: str | None = None
+    """`query` or `document`."""
+    query: str | None = None
+    """A question or summary that the row answers."""
+
+
 class TextsConfig(Section):
     """Which texts: the documents to search, the queries to train on and those to test with."""
 
     path: str
-    """A file, folder or glob (Parquet, JSONL, CSV, text, BEIR, Lance), or `docstrings:`."""
+    """A file, folder or glob (Parquet, JSONL, CSV, text, BEIR, Lance, saved by `datasets`),
+    `hf:ORG/NAME?name=CONFIG&split=SPLIT` on the hub, or `docstrings:`."""
+    columns: ColumnsConfig = ColumnsConfig()
+    """What the source calls its columns, where it calls them differently."""
+    kind: Literal["query", "document"] = "document"
+    """What rows are that do not say it themselves."""
     num_documents: Positive | None = None
     """Documents to index, chosen by hash of id. None: all."""
     num_held_out: Positive = 500
@@ -39,6 +65,23 @@ class TextsConfig(Section):
     """A longer text is refused: it is a file that was read as one line."""
 
 
+class EndpointConfig(Section):
+    """How to ask an endpoint: none of it changes an answer."""
+
+    key_variable: str = "OPENAI_API_KEY"
+    """The environment variable that holds the key."""
+    concurrency: Positive = 8
+    """Requests at once, over all actors."""
+    requests_per_minute: Annotated[float, Field(gt=0)] | None = None
+    """Over all actors. None: as many as are answered."""
+    batch_texts: Positive = 64
+    """Texts of one request."""
+    timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """Of one request."""
+    attempts: Positive = 6
+    """Of one request, until its texts count as failed."""
+
+
 class EmbedConfig(Section):
     """The teacher over all texts."""
 
@@ -46,10 +89,31 @@ class EmbedConfig(Section):
     """What vectors are stored as; float16 targets lose nothing."""
     backend: Backend = "auto"
     """How the teacher is computed: CUDA or OpenVINO by what the machine has, or as named."""
-    actors: Positive = 1
-    """Encoders at work at once; CPU encoders share the cores between them."""
+    vectors: str | None = None
+    """The teacher's vectors that exist already (Parquet, Lance or .npy, with ids)."""
+    long_texts: Literal["truncate", "chunk"] = "truncate"
+    """A document longer than the teacher reads is cut, or embedded in several windows."""
+    chunk_overlap: Annotated[int, Field(ge=0)] = 32
+    """Tokens that a window shares with the one before."""
+    max_rejected: Annotated[int, Field(ge=0)] = 100
+    """Texts without a usable vector that a run goes on with; more stop it."""
+    actors: Positive | None = None
+    """Encoders at work at once. None: one per GPU, or else per node."""
+    max_actors: Positive | None = None
+    """Encoders that load may bring up. None: no more than `actors`."""
+    batch_tokens: Positive | None = None
+    """Tokens of one forward pass, padding included. None: by the device."""
+    endpoint: EndpointConfig = EndpointConfig()
 
-    execution: ClassVar[frozenset[str]] = frozenset({"backend", "actors"})
+    execution: ClassVar[frozenset[str]] = frozenset(
+        {"max_rejected", "actors", "max_actors", "batch_tokens", "endpoint"}
+    )
+
+    @model_validator(mode="after")
+    def _pool_grows(self) -> Self:
+        if self.max_actors is not None and self.max_actors < (self.actors or 1):
+            raise ValueError(f"max_actors {self.max_actors} is less than actors {self.actors}")
+        return self
 
 
 class DistillConfig(Section):

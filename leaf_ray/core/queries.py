@@ -1,12 +1,17 @@
-"""Queries to train and to test with: given by rows, or derived from their texts."""
+"""Queries to train and to test with: how they are derived, and what choices among them go by.
+
+Shapes: Q = queries.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
-import pyarrow as pa
+import numpy as np
+import numpy.typing as npt
 
-from leaf_ray.core.texts import normalise
+Hashes = npt.NDArray[np.uint64]
 
 _SENTENCE_END = re.compile(r"[.!?]['\")\]]*\s+(?=\S)")
 _FEWEST_WORDS = 4
@@ -16,17 +21,65 @@ _SEARCHED = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """A query, and the id of the document that answers it where that is known."""
+class QueryKeys:
+    """What is kept of each query in memory, however many there are: 25 bytes.
 
-    id: str
-    text: str
-    answer: str | None
+    folded_Q: a hash of the text without differences of case and white space.
+    held_out_Q, train_Q: `hash_order` of the id, to hold queries out by and to train by.
+    answered_Q: whether the document that answers the query is known.
+    """
 
-    @property
-    def folded(self) -> str:
-        """The text as it is compared: without case and with single spaces."""
-        return fold(self.text)
+    folded_Q: Hashes
+    held_out_Q: Hashes
+    train_Q: Hashes
+    answered_Q: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, ids: Sequence[str], texts: Sequence[str], *, answered: bool) -> "QueryKeys":
+        """Return the keys of queries that are all answered or all not."""
+        return cls(
+            hashes([fold(text) for text in texts], purpose="folded"),
+            hashes(ids, purpose="held out"),
+            hashes(ids, purpose="train"),
+            np.full(len(ids), answered),
+        )
+
+    @classmethod
+    def room_for(cls, number: int) -> "QueryKeys":
+        """Return keys to be `put`; memory is taken only as that happens."""
+        return cls(
+            np.empty(number, dtype=np.uint64),
+            np.empty(number, dtype=np.uint64),
+            np.empty(number, dtype=np.uint64),
+            np.empty(number, dtype=bool),
+        )
+
+    def put(self, begin: int, keys: "QueryKeys") -> None:
+        """Write keys over those from `begin` on."""
+        end = begin + len(keys)
+        self.folded_Q[begin:end] = keys.folded_Q
+        self.held_out_Q[begin:end] = keys.held_out_Q
+        self.train_Q[begin:end] = keys.train_Q
+        self.answered_Q[begin:end] = keys.answered_Q
+
+    def first(self, number: int) -> "QueryKeys":
+        """Return the first keys, which are not copied."""
+        return QueryKeys(
+            self.folded_Q[:number],
+            self.held_out_Q[:number],
+            self.train_Q[:number],
+            self.answered_Q[:number],
+        )
+
+    def __len__(self) -> int:
+        return len(self.folded_Q)
+
+
+def hashes(keys: Sequence[str], *, purpose: str) -> Hashes:
+    """Return `hash_order` of each key, in order, in half the time."""
+    head = f"{purpose}\0".encode()
+    digests = [blake2b(head + key.encode(), digest_size=8).digest() for key in keys]
+    return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
 
 
 def fold(text: str) -> str:
@@ -34,23 +87,9 @@ def fold(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def stated_queries(queries: pa.Table) -> list[Query]:
-    """Return the rows of kind query (id, text) as queries whose answers are unknown."""
-    rows = zip(queries["id"].to_pylist(), queries["text"].to_pylist(), strict=True)
-    return [Query(identifier, text, None) for identifier, text in rows]
-
-
-def given_queries(documents: pa.Table) -> list[Query]:
-    """Return the queries in column `query` of `documents`, each answered by its row."""
-    if "query" not in documents.column_names:
-        return []
-    return list(_answered(documents["id"].to_pylist(), documents["query"].to_pylist()))
-
-
-def derived_queries(documents: pa.Table) -> list[Query]:
-    """Return the first sentence of each text that has one fit for a query, answered by its row."""
-    sentences = [first_sentence(text) for text in documents["text"].to_pylist()]
-    return list(_answered(documents["id"].to_pylist(), sentences))
+def query_id(document_id: str) -> str:
+    """Return the id of the query that a document answers."""
+    return f"query:{document_id}"
 
 
 def first_sentence(text: str) -> str | None:
@@ -60,10 +99,3 @@ def first_sentence(text: str) -> str | None:
         return None
     words = text[: end.end()].split()
     return " ".join(words) if _FEWEST_WORDS <= len(words) <= _MOST_WORDS else None
-
-
-def _answered(ids: list[str], texts: list[str | None]) -> Iterator[Query]:
-    for identifier, text in zip(ids, texts, strict=True):
-        normalised = normalise(text or "")
-        if normalised:
-            yield Query(f"query:{identifier}", normalised, identifier)

@@ -28,9 +28,12 @@ READS: Mapping[str, tuple[str, ...]] = {
 }
 MANIFEST = "manifest.json"
 # Inside texts.
-TEXTS_FILE, JUDGMENTS_FILE = "texts.parquet", "judgments.parquet"
+JUDGMENTS_FILE = "judgments.parquet"
+TEXTS_PREFIX = "texts-"
 # Inside vectors.
 SPACE_FILE = "space.json"
+VECTORS_FILE, REJECTED_FILE = "vectors-{:05d}.parquet", "rejected/rejected-{:03d}.parquet"
+RETRIED_FILE = "vectors-retried-{:03d}.parquet"
 # Inside leaf.
 MODEL_FOLDER, UNTRAINED_FOLDER = "model", "untrained"
 # Inside report.

@@ -4,14 +4,20 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as pads
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
+from leaf_ray.core.chunks import chunk_ends, chunk_rows
 from leaf_ray.core.space import Space
 from leaf_ray.errors import MissingStage
-from leaf_ray.run.folder import SPACE_FILE, Part
+from leaf_ray.run.folder import SPACE_FILE, TEXTS_PREFIX, Part
+
+# A file of texts is full at either.
+_FILE_ROWS, _FILE_BYTES = 500_000, 128 << 20
 
 
 def write_table(part: Part, name: str, table: pa.Table) -> None:
@@ -26,11 +32,79 @@ def read_table(part: Part, name: str, *, columns: Sequence[str] | None = None) -
     return pq.read_table(part.file(name), columns=chosen, filesystem=part.filesystem)
 
 
+def texts_dataset(part: Part) -> pads.Dataset:
+    """The texts' Parquet files as one dataset, to be scanned column by column."""
+    return _dataset(part, TEXTS_PREFIX)
+
+
 def vectors_dataset(part: Part) -> pads.Dataset:
     """The vectors' Parquet files as one dataset, to be scanned column by column."""
+    return _dataset(part, "")
+
+
+def _dataset(part: Part, prefix: str) -> pads.Dataset:
     listed = part.filesystem.get_file_info(pafs.FileSelector(part.path))
-    files = sorted(info.path for info in listed if info.path.endswith(".parquet"))
+    names = [info.base_name for info in listed if info.base_name.endswith(".parquet")]
+    files = sorted(part.file(name) for name in names if name.startswith(prefix))
     return pads.dataset(files, format="parquet", filesystem=part.filesystem)
+
+
+class TextsWriter:
+    """Writes the texts of a part, a chunk to a row group; rows come with equal texts in a row.
+
+    Used as a context manager. num_rows: how many rows there will be in all.
+    """
+
+    def __init__(self, part: Part, *, num_rows: int) -> None:
+        part.filesystem.create_dir(part.path, recursive=True)
+        self._part = part
+        self._max_rows = chunk_rows(num_rows)
+        self._rest: pa.Table | None = None
+        self._file: pq.ParquetWriter | None = None
+        self._num_files = self._file_rows = self._file_bytes = 0
+
+    def __enter__(self) -> "TextsWriter":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None and self._rest is not None:
+            self._cut(self._rest, keep=False)
+        self._close()
+
+    def add(self, table: pa.Table) -> None:
+        """Write what is whole chunks of `table` and of what was left of those before."""
+        if self._rest is not None:
+            table = pa.concat_tables([self._rest, table])
+        self._cut(table, keep=True)
+
+    def _cut(self, table: pa.Table, *, keep: bool) -> None:
+        text, kind = (table[name].combine_chunks() for name in ("text", "kind"))
+        bytes_N = pc.binary_length(text).to_numpy(zero_copy_only=False).astype(np.int64)
+        differs = pc.or_(pc.not_equal(text[1:], text[:-1]), pc.not_equal(kind[1:], kind[:-1]))
+        first_N = np.append(True, differs.to_numpy(zero_copy_only=False))[: len(bytes_N)]
+        ends = chunk_ends(bytes_N, first_N, max_rows=self._max_rows)
+        # What comes next may belong to the last chunk.
+        begin = 0
+        for end in ends[:-1] if keep else ends:
+            self._write(table.slice(begin, end - begin), int(bytes_N[begin:end].sum()))
+            begin = end
+        self._rest = table.slice(begin)
+
+    def _write(self, chunk: pa.Table, num_bytes: int) -> None:
+        if self._file_rows + len(chunk) > _FILE_ROWS or self._file_bytes + num_bytes > _FILE_BYTES:
+            self._close()
+        if self._file is None:
+            name = self._part.file(f"{TEXTS_PREFIX}{self._num_files:05}.parquet")
+            self._file = pq.ParquetWriter(name, chunk.schema, filesystem=self._part.filesystem)
+            self._num_files += 1
+        self._file.write_table(chunk, row_group_size=len(chunk))
+        self._file_rows += len(chunk)
+        self._file_bytes += num_bytes
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file, self._file_rows, self._file_bytes = None, 0, 0
 
 
 def write_space(part: Part, space: Space) -> None:

@@ -1,52 +1,68 @@
 """texts: read the source, normalise, give ids, drop repeats, and hold queries out."""
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import tempfile
+from pathlib import Path
+from typing import Any
 
-from leaf_ray.core.splits import split
-from leaf_ray.core.texts import DOCUMENT, TEST, TRAIN
-from leaf_ray.run.folder import JUDGMENTS_FILE, TEXTS_FILE
-from leaf_ray.run.parts import write_table
+from leaf_ray.config.sections import TextsConfig
+from leaf_ray.encoders.resolve import cache_folder
+from leaf_ray.run.folder import JUDGMENTS_FILE
+from leaf_ray.run.parts import TextsWriter, write_table
 from leaf_ray.stages.stage import Job, Made, Stage
-from leaf_ray.store.sources import read_corpus
+from leaf_ray.store.sources import Layout, open_source
+from leaf_ray.store.sources.divide import Sizes, divide
 
 
 def _make(job: Job) -> Made:
     settings = job.config.texts
-    corpus = read_corpus(
-        settings.path,
+    source = open_source(settings.path, _layout(settings))
+    with _scratch() as scratch:
+        divided = divide(
+            source,
+            Path(scratch),
+            Sizes(
+                num_documents=settings.num_documents,
+                num_held_out=settings.num_held_out,
+                num_train_queries=settings.num_train_queries,
+            ),
+            tell_read=lambda done, rows: job.progress.update(
+                done, source.size, note=f"{source.unit} read, {rows:,} rows"
+            ),
+            tell_surveyed=lambda done, total: job.progress.update(
+                done, total, note="stretches looked through"
+            ),
+        )
+        job.part.clear()
+        with TextsWriter(job.part, num_rows=divided.num_rows) as writer:
+            for table in divided.tables(
+                lambda done, total: job.progress.update(done, total, note="stretches written")
+            ):
+                writer.add(table)
+        write_table(job.part, JUDGMENTS_FILE, divided.qrels)
+        counts = divided.counts()
+    return Made(counts=counts, summary=_summary(counts))
+
+
+def _layout(settings: TextsConfig) -> Layout:
+    return Layout(
+        columns=settings.columns.model_dump(exclude_none=True),
+        kind=settings.kind,
         max_characters=settings.max_characters,
-        progress=lambda done, total: job.progress.update(done, total, note="modules read"),
-    )
-    parts = split(
-        corpus.texts,
-        corpus.qrels,
-        num_documents=settings.num_documents,
-        num_held_out=settings.num_held_out,
-        num_train_queries=settings.num_train_queries,
-    )
-    job.part.clear()
-    write_table(job.part, TEXTS_FILE, parts.texts)
-    write_table(job.part, JUDGMENTS_FILE, parts.qrels)
-    documents = _count(parts.texts, pc.equal(parts.texts["kind"], DOCUMENT))
-    held_out = _count(parts.texts, pc.equal(parts.texts["split"], TEST))
-    train_queries = _count(parts.texts, pc.equal(parts.texts["split"], TRAIN)) - documents
-    return Made(
-        counts={
-            "read": len(corpus.texts),
-            "dropped": corpus.dropped,
-            "documents": documents,
-            "train_queries": train_queries,
-            "held_out_queries": held_out,
-            "query_form": parts.query_form,
-        },
-        summary=f"{documents:,} documents, {train_queries:,} queries to train on, "
-        f"{held_out:,} held out",
     )
 
 
-def _count(texts: pa.Table, mask: pa.ChunkedArray) -> int:
-    return int(pc.sum(mask).as_py() or 0) if len(texts) else 0
+def _scratch() -> "tempfile.TemporaryDirectory[str]":
+    """Space on disk; the system's folder for it may be in memory, the cache is not."""
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(prefix="texts-", dir=folder, ignore_cleanup_errors=True)
+
+
+def _summary(counts: dict[str, Any]) -> str:
+    return (
+        f"{counts['documents']:,} documents, {counts['train_queries']:,} queries to train on, "
+        f"{counts['held_out_queries']:,} held out"
+    )
 
 
 TEXTS = Stage(

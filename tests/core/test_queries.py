@@ -1,14 +1,9 @@
-import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from leaf_ray.core.queries import (
-    Query,
-    derived_queries,
-    first_sentence,
-    fold,
-    given_queries,
-    stated_queries,
-)
+from leaf_ray.core.ids import hash_order
+from leaf_ray.core.queries import QueryKeys, first_sentence, fold, hashes, query_id
 
 
 def test_folding_forgets_case_and_white_space() -> None:
@@ -33,16 +28,30 @@ def test_a_text_without_a_fitting_first_sentence_has_no_derived_query(text: str)
     assert first_sentence(text) is None
 
 
-def test_given_queries_are_answered_by_their_rows_and_blank_ones_are_none() -> None:
-    documents = pa.table({"id": ["a", "b", "c"], "query": [" why? ", None, "  "]})
-    assert given_queries(documents) == [Query("query:a", "why?", "a")]
-    assert given_queries(documents.select(["id"])) == []
+@given(st.lists(st.text()), st.text())
+def test_hashes_are_those_that_choices_go_by(keys: list[str], purpose: str) -> None:
+    expected = [hash_order(key, purpose=purpose) for key in keys]
+    assert hashes(keys, purpose=purpose).tolist() == expected
 
 
-def test_derived_queries_are_answered_by_the_texts_they_open() -> None:
-    documents = pa.table({"id": ["a", "b"], "text": ["One two three four. Five.", "Short."]})
-    assert derived_queries(documents) == [Query("query:a", "One two three four.", "a")]
+def test_keys_of_queries_are_equal_where_their_texts_fold_to_the_same() -> None:
+    keys = QueryKeys.of(["a", "b", "c"], ["Why  so?", "why so?", "why not?"], answered=True)
+    assert keys.folded_Q[0] == keys.folded_Q[1] != keys.folded_Q[2]
+    assert len(set(keys.train_Q.tolist())) == len(set(keys.held_out_Q.tolist())) == 3
 
 
-def test_stated_queries_have_no_known_answer() -> None:
-    assert stated_queries(pa.table({"id": ["q"], "text": ["why?"]})) == [Query("q", "why?", None)]
+def test_keys_are_put_together_in_order() -> None:
+    one = QueryKeys.of(["a"], ["x"], answered=True)
+    two = QueryKeys.of(["b", "c"], ["y", "z"], answered=False)
+    keys = QueryKeys.room_for(9)
+    keys.put(0, one)
+    keys.put(1, two)
+    both = keys.first(3)
+    assert len(both) == 3
+    assert both.answered_Q.tolist() == [True, False, False]
+    assert both.train_Q.tolist() == [*one.train_Q, *two.train_Q]
+    assert len(keys.first(0)) == 0
+
+
+def test_the_query_that_a_document_answers_is_named_after_it() -> None:
+    assert query_id("a") == "query:a"

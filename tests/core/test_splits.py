@@ -1,14 +1,19 @@
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leaf_ray.core.queries import fold
-from leaf_ray.core.splits import Split, split
+from leaf_ray.core.splits import is_in, repeated, smallest
 from leaf_ray.core.texts import DOCUMENT, QRELS_SCHEMA, QUERY, TEST, TRAIN, check_texts
 from leaf_ray.errors import InputError
+from leaf_ray.store.sources.canonical import Layout, canonical
+from leaf_ray.store.sources.part import Part
+from leaf_ray.store.sources.source import Source
+from tests.store.corpora import Split, split_of
 
 # Few examples and no deadline: the first table operation of a process is slow.
 law = settings(max_examples=30, deadline=None)
@@ -39,12 +44,9 @@ def judged(num_documents: int, num_queries: int, num_judged: int) -> tuple[pa.Ta
 
 
 def divide(texts: pa.Table, qrels: pa.Table | None = None, **changes: int | None) -> Split:
-    arguments: dict[str, Any] = {
-        "num_documents": None,
-        "num_held_out": 2,
-        "num_train_queries": None,
-    }
-    return split(texts, qrels, **(arguments | changes))
+    """Split a corpus as the stage does, through scratch disk."""
+    rows = iter([canonical(Part(texts, "corpus"), Layout())])
+    return split_of(Source("corpus", rows, qrels=qrels), **({"num_held_out": 2} | changes))
 
 
 def ids(table: pa.Table, kind: str, part: str) -> list[str]:
@@ -64,9 +66,9 @@ def test_judged_queries_are_the_test_and_all_others_train() -> None:
     texts, qrels = judged(4, 5, 3)
     result = divide(texts, qrels)
     assert result.query_form == "judged"
-    assert ids(result.texts, QUERY, TEST) == ["d0", "d1", "d2"]
+    assert set(ids(result.texts, QUERY, TEST)) == {"d0", "d1", "d2"}
     assert set(ids(result.texts, QUERY, TRAIN)) == {"d3", "d4"}
-    assert ids(result.texts, DOCUMENT, TRAIN) == ["d0", "d1", "d2", "d3"]
+    assert set(ids(result.texts, DOCUMENT, TRAIN)) == {"d0", "d1", "d2", "d3"}
     assert result.qrels == qrels
 
 
@@ -84,12 +86,12 @@ def test_every_judged_document_is_in_the_corpus(
 
 
 @pytest.mark.parametrize("column", ["query_id", "document_id"])
-def test_a_judgment_of_a_missing_text_is_refused(column: str) -> None:
+def test_judgments_of_missing_texts_alone_are_refused(column: str) -> None:
     texts, qrels = judged(4, 5, 1)
     place = qrels.column_names.index(column)
     field = QRELS_SCHEMA.field(column)
     broken = qrels.set_column(place, field, pa.array(["gone"], pa.string()))
-    with pytest.raises(InputError, match="not in the corpus, such as 'gone'"):
+    with pytest.raises(InputError, match="none is of a query and a document that are there"):
         divide(texts, broken)
 
 
@@ -173,7 +175,8 @@ def test_the_split_keeps_the_contract_and_the_metadata_of_documents() -> None:
     result = divide(asking(5)).texts
     assert check_texts(result) == result
     assert result.column_names == ["id", "text", "kind", "split", "year"]
-    assert result["year"].to_pylist() == [0, 1, 2, 3, 4] + [None] * 5
+    years = {row["id"]: row["year"] for row in result.to_pylist()}
+    assert years == {f"d{i}": i for i in range(5)} | {f"query:d{i}": None for i in range(5)}
 
 
 # Neither.
@@ -222,3 +225,32 @@ def test_a_query_id_that_is_taken_is_refused() -> None:
     texts = pa.concat_tables([asking(3), stated], promote_options="default")
     with pytest.raises(InputError, match="'query:d0'"):
         divide(texts)
+
+
+# The masks.
+
+
+@law
+@given(st.lists(st.integers(0, 9)), st.integers(0, 12))
+def test_the_smallest_among_those_marked_are_as_many_as_asked_for(
+    order: list[int], number: int
+) -> None:
+    among = np.array([value % 2 == 0 for value in order], dtype=bool)
+    hashes = np.array(order, dtype=np.uint64)
+    mask = smallest(hashes, number, among=among)
+    assert not (mask & ~among).any()
+    assert sorted(hashes[mask]) == sorted(hashes[among])[:number]
+
+
+@law
+@given(st.lists(st.integers(0, 9)), st.lists(st.integers(0, 9)))
+def test_membership_is_that_of_sets(keys: list[int], among: list[int]) -> None:
+    mask = is_in(np.array(keys, np.uint64), np.array(sorted(among), np.uint64))
+    assert mask.tolist() == [key in among for key in keys]
+
+
+@law
+@given(st.lists(st.integers(0, 5)))
+def test_repeated_values_are_those_that_occur_more_than_once(values: list[int]) -> None:
+    expected = sorted({value for value in values if values.count(value) > 1})
+    assert repeated(np.array(values, dtype=np.uint64)).tolist() == expected

@@ -5,15 +5,18 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.fs as pafs
+import pyarrow.parquet as pq
 import pytest
 
 from leaf_ray.core.schema import vectors_of, with_vectors
 from leaf_ray.errors import MissingStage
 from leaf_ray.run import Part, Run
 from leaf_ray.run.parts import (
+    TextsWriter,
     read_json,
     read_space,
     read_table,
+    texts_dataset,
     vectors_dataset,
     write_space,
     write_table,
@@ -33,9 +36,9 @@ def part(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Part]:
 
 
 def test_a_table_comes_back_whole_or_by_column(part: Part) -> None:
-    write_table(part, "texts.parquet", TEXTS)
-    assert read_table(part, "texts.parquet").equals(TEXTS)
-    assert read_table(part, "texts.parquet", columns=["text"]).equals(TEXTS.select(["text"]))
+    write_table(part, "judgments.parquet", TEXTS)
+    assert read_table(part, "judgments.parquet").equals(TEXTS)
+    assert read_table(part, "judgments.parquet", columns=["text"]).equals(TEXTS.select(["text"]))
 
 
 def test_vectors_are_all_parquet_files_of_a_part_by_name_and_nothing_else(part: Part) -> None:
@@ -47,6 +50,55 @@ def test_vectors_are_all_parquet_files_of_a_part_by_name_and_nothing_else(part: 
     read = vectors_dataset(part).to_table()
     assert read["id"].to_pylist() == ["a", "b", "c"]
     assert (vectors_of(read) == vectors_ND).all()
+
+
+def row_groups(part: Part) -> list[list[str]]:
+    files = texts_dataset(part).files
+    tables = [pq.ParquetFile(file, filesystem=part.filesystem) for file in files]
+    return [
+        table.read_row_group(i)["text"].to_pylist()
+        for table in tables
+        for i in range(table.num_row_groups)
+    ]
+
+
+def texts_of(*texts: str) -> pa.Table:
+    return pa.table(
+        {"id": [str(i) for i in range(len(texts))], "text": texts, "kind": ["query"] * len(texts)}
+    )
+
+
+def test_texts_are_written_in_chunks_that_keep_equal_ones_together(
+    part: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leaf_ray.run.parts.chunk_rows", lambda _: 3)
+    with TextsWriter(part, num_rows=8) as writer:
+        writer.add(texts_of("a", "b", "b"))
+        writer.add(texts_of("b", "c"))
+        writer.add(texts_of("d", "e", "f"))
+        writer.add(texts_of("x").slice(0, 0))
+    assert row_groups(part) == [["a"], ["b", "b", "b"], ["c", "d", "e"], ["f"]]
+
+
+def test_files_of_texts_are_rolled_and_read_as_one(
+    part: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leaf_ray.run.parts.chunk_rows", lambda _: 2)
+    monkeypatch.setattr("leaf_ray.run.parts._FILE_ROWS", 4)
+    with TextsWriter(part, num_rows=7) as writer:
+        writer.add(texts_of(*"abcdefg"))
+    write_table(part, "judgments.parquet", TEXTS)
+    dataset = texts_dataset(part)
+    names = [file.rsplit("/", 1)[-1] for file in dataset.files]
+    assert names == ["texts-00000.parquet", "texts-00001.parquet"]
+    assert dataset.to_table()["text"].to_pylist() == list("abcdefg")
+
+
+def test_a_writer_that_fails_leaves_what_was_whole(part: Part) -> None:
+    with pytest.raises(KeyError), TextsWriter(part, num_rows=1) as writer:
+        writer.add(texts_of("a"))
+        raise KeyError
+    assert not part.exists("manifest.json")
 
 
 def test_a_space_comes_back(part: Part) -> None:

@@ -3,16 +3,22 @@ import json
 import sysconfig
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from leaf_ray.errors import InputError
-from leaf_ray.store.docstrings import parse, read_docstrings
+from leaf_ray.store.docstrings import docstrings_of, parse
 from leaf_ray.store.docstrings import read as reading
 from leaf_ray.store.docstrings.modules import find_modules
 from leaf_ray.store.docstrings.parse import Entry, parse_module
-from leaf_ray.store.sources import read_corpus
+from leaf_ray.store.sources import open_source
+from tests.store.corpora import read_corpus
 
 BODY = "word " * 30
+
+
+def table_of(packages: list[str] | None = None) -> pa.Table:
+    return pa.concat_tables([part.table for part in docstrings_of(packages)[1]])
 
 
 def entries(source: str) -> list[Entry]:
@@ -109,22 +115,24 @@ def test_the_standard_library_is_a_corpus() -> None:
 
 
 def test_rows_are_sorted_by_package_path_and_line() -> None:
-    texts = read_docstrings(["json", "asyncio"]).texts
+    texts = table_of(["json", "asyncio"])
     order = [(row["package"], row["path"], row["line"]) for row in texts.to_pylist()]
     assert order == sorted(order)
 
 
-def test_progress_is_told_of_every_module() -> None:
-    calls: list[tuple[int, int]] = []
-    read_docstrings(["json"], progress=lambda done, total: calls.append((done, total)))
-    total = len(find_modules(["json"]))
-    assert calls == [(done, total) for done in range(1, total + 1)]
+def test_progress_is_told_as_rows_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leaf_ray.store.sources.part.MAX_ROWS", 3)
+    source = open_source("docstrings:json,asyncio")
+    done = [rows.done for rows in source.rows]
+    assert source.size == len(find_modules(["json", "asyncio"]))
+    assert len(done) > 5
+    assert done == sorted(done) and done[-1] == source.size
 
 
 def test_several_processes_read_what_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = read_docstrings(["json", "asyncio"])
+    alone = table_of(["json", "asyncio"])
     monkeypatch.setattr(reading, "_CHUNK", 10)
-    assert read_docstrings(["json", "asyncio"]) == alone
+    assert table_of(["json", "asyncio"]) == alone
 
 
 def test_an_unknown_package_offers_the_nearest_names() -> None:
@@ -160,10 +168,12 @@ def test_unparsable_modules_and_repeated_names_are_counted(site: Path) -> None:
     definition = f'def f(): "One two three four.\\n\\n{BODY}"\n'
     (site / "a.py").write_text(definition * 2)
     (site / "b.py").write_text("def f(:")
-    corpus = read_docstrings()
-    assert corpus.texts["id"].to_pylist() == ["a.f"]
-    assert corpus.texts["line"].to_pylist() == [1]
-    assert corpus.dropped == {"unparsable": 1, "duplicate": 1}
+    num_modules, parts = docstrings_of()
+    (part,) = parts
+    assert num_modules == 2
+    assert part.table["id"].to_pylist() == ["a.f"]
+    assert part.table["line"].to_pylist() == [1]
+    assert (part.num_unparsable, part.num_repeats) == (1, 1)
 
 
 def test_a_parser_process_that_fails_names_its_modules(
@@ -175,7 +185,7 @@ def test_a_parser_process_that_fails_names_its_modules(
     monkeypatch.setattr(reading, "_CHUNK", 1)
     monkeypatch.setattr(parse, "__file__", str(site / "broken.py"))
     with pytest.raises(InputError, match=r"parsing a\.py to a\.py ended with code 1: no luck"):
-        read_docstrings(["a", "b"])
+        table_of(["a", "b"])
 
 
 def test_the_parser_is_a_program_too(

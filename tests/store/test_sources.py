@@ -7,7 +7,8 @@ import pytest
 from leaf_ray.core.ids import content_id
 from leaf_ray.core.texts import DOCUMENT, QUERY, check_texts
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources import read_corpus
+from leaf_ray.store.sources import open_source
+from tests.store.corpora import read_corpus, split_of
 
 
 def jsonl(path: Path, *rows: str) -> str:
@@ -68,11 +69,12 @@ def test_a_query_column_is_normalised_and_blank_ones_are_null(tmp_path: Path) ->
 
 
 def test_empty_texts_and_exact_repeats_are_dropped_and_counted(tmp_path: Path) -> None:
-    rows = ['{"text": "one"}', '{"text": " \\n"}', '{"text": null}', '{"text": "one "}']
-    corpus = read_corpus(jsonl(tmp_path / "a.jsonl", *rows))
-    assert corpus.texts["text"].to_pylist() == ["one"]
-    assert corpus.dropped == {"empty": 2, "duplicate": 1}
-    assert corpus.qrels is None
+    rows = ['{"text": "one", "query": "why?"}', '{"text": " \\n"}', '{"text": null}']
+    path = jsonl(tmp_path / "a.jsonl", *rows, '{"text": "one "}')
+    split = split_of(open_source(path))
+    assert split.texts["text"].to_pylist() == ["one", "why?"]
+    assert split.counts["dropped"]["empty"] == 2
+    assert split.counts["dropped"]["duplicate"] == split.counts["duplicates"] == 1
 
 
 def test_a_query_and_a_document_may_share_an_id(tmp_path: Path) -> None:

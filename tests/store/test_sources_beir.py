@@ -4,7 +4,8 @@ import pytest
 
 from leaf_ray.core.texts import DOCUMENT, QRELS_SCHEMA, QUERY
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources import Corpus, read_corpus
+from leaf_ray.store.sources import open_source
+from tests.store.corpora import Corpus, read_corpus, split_of
 
 CORPUS = '{"_id": "1", "title": "A", "text": "one", "metadata": {"url": "u"}}\n'
 QUERIES = '{"_id": "1", "text": "what?", "metadata": {}}\n{"_id": "2", "text": "why?"}\n'
@@ -32,7 +33,7 @@ def test_a_real_collection_is_read_whole(shared_data: Path) -> None:
     assert corpus.qrels is not None
     assert corpus.qrels.schema == QRELS_SCHEMA
     assert corpus.qrels.num_rows == 170
-    assert sum(corpus.dropped.values()) == 0
+    assert corpus.num_empty == 0
 
 
 def test_documents_and_queries_may_share_ids_and_documents_keep_metadata(tmp_path: Path) -> None:
@@ -61,9 +62,10 @@ def test_a_collection_without_judgments_has_no_qrels(tmp_path: Path) -> None:
 
 
 def test_judgments_of_texts_that_are_not_there_are_counted(tmp_path: Path) -> None:
-    corpus = read_corpus(beir(tmp_path, HEADER + "1\t1\t1\n9\t1\t1\n1\t9\t1\n"))
-    assert judgments(corpus) == [("1", "1", 1)]
-    assert corpus.dropped["judgment without text"] == 2
+    split = split_of(open_source(beir(tmp_path, HEADER + "1\t1\t1\n9\t1\t1\n1\t9\t1\n")))
+    assert split.query_form == "judged"
+    assert [tuple(row.values()) for row in split.qrels.to_pylist()] == [("1", "1", 1)]
+    assert split.counts["judgments_without_text"] == 2
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,7 @@ def test_judgments_of_texts_that_are_not_there_are_counted(tmp_path: Path) -> No
 )
 def test_broken_judgments_are_refused(tmp_path: Path, qrels: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        read_corpus(beir(tmp_path, qrels))
+        split_of(open_source(beir(tmp_path, qrels)))
 
 
 @pytest.mark.parametrize(("name", "kind"), [("corpus", DOCUMENT), ("queries", QUERY)])

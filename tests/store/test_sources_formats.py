@@ -8,7 +8,8 @@ import pytest
 import zstandard
 
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources import read_corpus
+from leaf_ray.store.sources import open_source
+from tests.store.corpora import read_corpus
 
 JSONL = b'{"text": "one"}\n\n{"text": "two", "n": 1}\n'
 
@@ -33,7 +34,7 @@ def test_json_lines_are_read_plain_and_compressed(tmp_path: Path) -> None:
 def test_json_lines_are_joined_over_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leaf_ray.store.sources.jsonl._BATCH", 2)
+    monkeypatch.setattr("leaf_ray.store.sources.part.MAX_ROWS", 2)
     lines = ['{"text": "a"}', '{"text": "b", "n": 1}', '{"text": "c", "n": 1.5}']
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
     assert [row["n"] for row in rows(tmp_path / "a.jsonl")] == [None, 1.0, 1.5]
@@ -81,6 +82,38 @@ def test_csv_keeps_quoted_newlines_and_gives_metadata_their_types(tmp_path: Path
     assert table["year"].to_pylist() == [1999, 2000]
 
 
+@pytest.mark.parametrize("block", [40, 16 << 20])
+def test_csv_types_fit_all_values_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr("leaf_ray.store.sources.delimited._BLOCK_BYTES", block)
+    columns = {
+        "text": ["one", "two", "three", "four", "five"],
+        "mixed": ["1", "2", "3", "4", "many"],
+        "late": ["", "", "", "", "7"],
+        "share": ["1", "2", "NA", "4", "0.5"],
+        "day": ["2020-01-01"] * 5,
+        "none": [""] * 5,
+    }
+    lines = [",".join(row) for row in zip(*columns.values(), strict=True)]
+    (tmp_path / "a.csv").write_text("\n".join([",".join(columns), *lines]) + "\n")
+    texts = read_corpus(str(tmp_path)).texts
+    assert texts["mixed"].to_pylist() == columns["mixed"]
+    assert texts["late"].to_pylist() == [None, None, None, None, 7]
+    assert texts["share"].to_pylist() == [1.0, 2.0, None, 4.0, 0.5]
+    assert texts.schema.field("day").type == pa.date32()
+    assert "none" not in texts.column_names
+
+
+def test_a_csv_row_that_is_too_long_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leaf_ray.store.sources.delimited._BLOCK_BYTES", 40)
+    (tmp_path / "a.csv").write_text("text\n" + "one\n" * 9 + "x" * 100 + "\n")
+    with pytest.raises(InputError, match=r"a\.csv has a row of more than .* after row \d"):
+        read_corpus(str(tmp_path))
+
+
 def test_tsv_has_tabs_between_its_columns(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text("title\ttext\nA, b\tone, two\n")
     assert [row["text"] for row in rows(tmp_path / "a.tsv")] == ["A, b one, two"]
@@ -106,13 +139,35 @@ def test_plain_text_has_one_text_per_line(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"one\r\n\n two \nthree")
     corpus = read_corpus(str(tmp_path / "a.txt"))
     assert corpus.texts["text"].to_pylist() == ["one", "two", "three"]
-    assert corpus.dropped["empty"] == 1
+    assert corpus.num_empty == 1
 
 
 def test_plain_text_that_is_not_utf8_names_the_line(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"one\ncaf\xe9\n")
     with pytest.raises(InputError, match=r"a\.txt:2: byte 0xe9 at offset 3 is not UTF-8"):
         read_corpus(str(tmp_path / "a.txt"))
+
+
+def test_a_file_of_one_endless_line_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leaf_ray.store.sources.lines._LONGEST_LINE", 1 << 20)
+    (tmp_path / "a.txt").write_bytes(b"one\n" + b"x" * (2 << 20))
+    with pytest.raises(InputError, match=r"a\.txt:2: the line is longer than 1 MB"):
+        read_corpus(str(tmp_path / "a.txt"))
+
+
+def test_what_is_read_is_told_in_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leaf_ray.store.sources.part.MAX_ROWS", 2)
+    for name in ("a.jsonl.gz", "b.jsonl"):
+        content = b'{"text": "one"}\n' * 9
+        (tmp_path / name).write_bytes(gzip.compress(content) if name[0] == "a" else content)
+    pq.write_table(pa.table({"text": ["one"] * 9}), tmp_path / "c.parquet")
+    source = open_source(str(tmp_path))
+    done = [rows.done for rows in source.rows]
+    assert len(done) == 15
+    assert done == sorted(done)
+    assert done[-1] == source.size == sum(file.stat().st_size for file in tmp_path.iterdir())
 
 
 def test_parquet_is_read_without_its_vectors(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 from pyarrow import fs
 
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources import locate, read_corpus
+from leaf_ray.store.sources import locate
+from tests.store.corpora import read_corpus
 
 
 def jsonl(path: Path, *rows: str) -> str:

@@ -1,5 +1,5 @@
-"""The API documentation of this Python environment as a corpus, read without importing it."""
+"""The API documentation of this Python environment as a source, read without importing it."""
 
-from leaf_ray.store.docstrings.read import read_docstrings
+from leaf_ray.store.docstrings.read import docstrings_of
 
-__all__ = ["read_docstrings"]
+__all__ = ["docstrings_of"]

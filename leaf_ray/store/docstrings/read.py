@@ -1,30 +1,27 @@
-"""From the modules of this environment to a corpus."""
+"""From the modules of this environment to rows."""
 
 import json
 import os
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
 
-from leaf_ray.core.texts import DOCUMENT, ID_FIELD, KIND_FIELD, TEXT_FIELD, check_texts, normalise
+from leaf_ray.core.texts import ID_FIELD, TEXT_FIELD
 from leaf_ray.errors import InputError
 from leaf_ray.store.docstrings import parse
 from leaf_ray.store.docstrings.modules import Module, find_modules
 from leaf_ray.store.docstrings.parse import Entry
-from leaf_ray.store.sources.corpus import Corpus
-
-Progress = Callable[[int, int], None]
+from leaf_ray.store.sources import part
+from leaf_ray.store.sources.part import Part
 
 _SCHEMA = pa.schema(
     [
         ID_FIELD,
         TEXT_FIELD,
-        KIND_FIELD,
         pa.field("query", pa.string()),
         pa.field("package", pa.string()),
         pa.field("path", pa.string()),
@@ -36,45 +33,51 @@ _SCHEMA = pa.schema(
 _CHUNK = 200
 
 
-def read_docstrings(
-    packages: Sequence[str] | None = None, *, progress: Progress | None = None
-) -> Corpus:
-    """Return a document for each long docstring of `packages`, None meaning all there are.
+def docstrings_of(packages: Sequence[str] | None = None) -> tuple[int, Iterator[Part]]:
+    """Return how many modules `packages` have (None: all there are), and rows of their docstrings.
 
-    Columns: id (qualified name), text, kind, query (summary line or null), package, path (below
-    the standard library or site-packages), file (absolute), line (int32); sorted by package,
-    path and line. `progress` is told how many modules are done, of how many.
+    There is a row for each long docstring: id (qualified name), text, query (summary line or
+    null), package, path (below the standard library or site-packages), file (absolute), line
+    (int32); sorted by package, path and line. Of rows with one id the first is kept.
 
-    Raises InputError for a package that is not installed, and when no docstring is found.
+    Raises InputError for a package that is not installed; the rows, when no docstring is found.
     """
     modules = find_modules(packages)
-    dropped: Counter[str] = Counter(unparsable=0, duplicate=0)
-    rows: dict[str, dict[str, object]] = {}
+    return len(modules), _parts(modules, packages)
+
+
+def _parts(modules: Sequence[Module], packages: Sequence[str] | None) -> Iterator[Part]:
+    seen = set[str]()
+    rows: list[dict[str, object]] = []
+    num_repeats = num_unparsable = 0
     for done, (module, entries) in enumerate(zip(modules, _parsed(modules), strict=True), start=1):
-        if entries is None:
-            dropped["unparsable"] += 1
+        num_unparsable += entries is None
         for entry in entries or ():
-            if entry["id"] in rows:
-                dropped["duplicate"] += 1
-            else:
-                rows[entry["id"]] = _row(module, entry)
-        if progress is not None:
-            progress(done, len(modules))
-    if not rows:
+            num_repeats += entry["id"] in seen
+            if entry["id"] not in seen:
+                seen.add(entry["id"])
+                rows.append(_row(module, entry))
+        if len(rows) >= part.MAX_ROWS or done == len(modules):
+            yield Part(
+                pa.Table.from_pylist(rows, schema=_SCHEMA),
+                "docstrings",
+                first_row=len(seen) - len(rows),
+                done=done / len(modules),
+                num_repeats=num_repeats,
+                num_unparsable=num_unparsable,
+            )
+            rows, num_repeats, num_unparsable = [], 0, 0
+    if not seen:
         raise InputError(
             f"no docstring with a summary and a body in {list(packages or ['this environment'])} "
             f"({len(modules)} modules); name other packages"
         )
-    return Corpus(
-        check_texts(pa.Table.from_pylist(list(rows.values()), schema=_SCHEMA)), None, dict(dropped)
-    )
 
 
 def _row(module: Module, entry: Entry) -> dict[str, object]:
     return {
         "id": entry["id"],
-        "text": normalise(entry["text"]),
-        "kind": DOCUMENT,
+        "text": entry["text"],
         "query": entry["query"],
         "package": module.package,
         "path": module.path,

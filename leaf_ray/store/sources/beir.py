@@ -3,21 +3,22 @@
 Documents and queries have ids of their own, which may coincide; (kind, id) is the key.
 """
 
-import pyarrow as pa
-import pyarrow.compute as pc
+from collections.abc import Iterator
+from dataclasses import replace
+
 from pyarrow import fs
 
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources.canonical import Rows, canonical
-from leaf_ray.store.sources.corpus import Corpus
+from leaf_ray.store.sources.canonical import CONTENT_FIELDS, Layout, Rows, canonical
+from leaf_ray.store.sources.columns import agreeing
 from leaf_ray.store.sources.jsonl import read_jsonl
 from leaf_ray.store.sources.locate import COMPRESSIONS, Location, SourceFile
-from leaf_ray.store.sources.merge import finished, without_repeats
-from leaf_ray.store.sources.part import Part
 from leaf_ray.store.sources.qrels import choose_qrels, read_qrels
+from leaf_ray.store.sources.source import Source
 
 _TABLES = {DOCUMENT: "corpus.jsonl", QUERY: "queries.jsonl"}
+_STRINGS = frozenset(["text", "title", "query"])
 
 
 def find_beir(folder: Location) -> dict[str, SourceFile] | None:
@@ -32,46 +33,51 @@ def find_beir(folder: Location) -> dict[str, SourceFile] | None:
     return found if len(found) == len(_TABLES) else None
 
 
-def read_beir(folder: Location, files: dict[str, SourceFile], *, max_characters: int) -> Corpus:
+def beir_source(folder: Location, files: dict[str, SourceFile], layout: Layout) -> Source:
     """Return documents with their metadata, then queries, and the judgments between them.
 
-    Judgments of a text that is not there (some collections judge empty documents) are counted
-    in `dropped`. Raises InputError as the readers of its files do, and when nothing is left.
+    The columns are those of the format, whatever `layout` says; its limit of length holds.
+
+    Raises InputError as the readers of its files do, and when a kind has no text.
     """
-    documents = _rows(files[DOCUMENT], DOCUMENT, max_characters=max_characters)
-    queries = _rows(files[QUERY], QUERY, max_characters=max_characters)
-    table = pa.concat_tables(
-        [documents.table, queries.table.select(["id", "text", "kind"])], promote_options="default"
-    )
-    texts, num_repeats = without_repeats(table)
-    texts = finished(texts)
-    dropped = {"empty": documents.num_empty + queries.num_empty, "duplicate": num_repeats}
     judgments = folder.child("qrels")
     file = choose_qrels(judgments) if judgments.file_type() == fs.FileType.Directory else None
-    if file is None:
-        return Corpus(texts, None, dropped)
-    qrels, lost = _of_known_texts(read_qrels(file), texts, file.name)
-    return Corpus(texts, qrels, dropped | {"judgment without text": lost})
-
-
-def _rows(file: SourceFile, kind: str, *, max_characters: int) -> Rows:
-    part = read_jsonl(file)
-    table = part.table.append_column("kind", pa.array([kind] * part.table.num_rows, pa.string()))
-    rows = canonical(Part(table, part.name, part.lines), max_characters=max_characters)
-    if not rows.table.num_rows:
-        raise InputError(f"{file.name} holds no {kind} with text; a BEIR folder needs some")
-    return rows
-
-
-def _of_known_texts(qrels: pa.Table, texts: pa.Table, name: str) -> tuple[pa.Table, int]:
-    known = pa.array([True] * qrels.num_rows, pa.bool_())
-    for column, kind in (("query_id", QUERY), ("document_id", DOCUMENT)):
-        ids = texts.filter(pc.equal(texts["kind"], kind))["id"]
-        known = pc.and_(known, pc.is_in(qrels[column], value_set=ids))
-    kept = qrels.filter(known)
-    if not kept.num_rows:
+    qrels = None if file is None else read_qrels(file)
+    if file is not None and qrels is not None and not qrels.num_rows:
         raise InputError(
-            f"{name} holds {qrels.num_rows} judgments and none is of a query and a document that "
-            "are there; ids as in corpus.jsonl and queries.jsonl are wanted"
+            f"{file.name} holds 0 judgments; fill it, or remove it to hold queries out instead"
         )
-    return kept, qrels.num_rows - kept.num_rows
+    sizes = {kind: table.size() for kind, table in files.items()}
+    return Source(
+        file.name if file else folder.uri,
+        _rows(files, sizes, layout.max_characters),
+        float(sum(sizes.values())),
+        qrels=qrels,
+    )
+
+
+def _rows(
+    files: dict[str, SourceFile], sizes: dict[str, int], max_characters: int
+) -> Iterator[Rows]:
+    documents = _of_kind(files[DOCUMENT], DOCUMENT, max_characters)
+    for rows in agreeing(documents, {}):
+        yield replace(rows, done=rows.done * sizes[DOCUMENT])
+    ours = ["id", "text", "kind", *(content.name for content in CONTENT_FIELDS)]
+    for rows in _of_kind(files[QUERY], QUERY, max_characters):
+        done = sizes[DOCUMENT] + rows.done * sizes[QUERY]
+        yield replace(rows, table=rows.table.select(ours), done=done)
+
+
+def _of_kind(file: SourceFile, kind: str, max_characters: int) -> Iterator[Rows]:
+    if file.is_empty():
+        raise InputError(f"{file.name} is empty (0 bytes); fill or remove it")
+    # A column `kind` is metadata of theirs that no one asked for.
+    layout = Layout(kind=kind, max_characters=max_characters)
+    num_texts = 0
+    for part in read_jsonl(file, strings=_STRINGS):
+        names = [name for name in part.table.column_names if name != "kind"]
+        rows = canonical(replace(part, table=part.table.select(names)), layout, done=part.done)
+        num_texts += rows.table.num_rows
+        yield rows
+    if not num_texts:
+        raise InputError(f"{file.name} holds no {kind} with text; a BEIR folder needs some")

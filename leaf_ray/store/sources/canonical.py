@@ -1,7 +1,9 @@
 """From the columns a file happens to have to those of the contract."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
 from leaf_ray.core.ids import content_id
@@ -15,71 +17,96 @@ from leaf_ray.core.texts import (
     normalise,
 )
 from leaf_ray.errors import InputError
+from leaf_ray.store.sources.naming import with_our_names
 from leaf_ray.store.sources.part import Part, shortened
 
 _KNOWN = ("id", "text", "title", "kind", "query", "vector")
+# 128 bits of a row's content, by which it is sorted; the names are no one else's.
+CONTENT_FIELDS = (
+    pa.field("leaf_ray.content.high", pa.uint64(), nullable=False),
+    pa.field("leaf_ray.content.low", pa.uint64(), nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the columns of a source are to be read.
+
+    columns: the source's names by ours, for those that it calls differently.
+    kind: that of rows that name none.
+    max_characters: the most that a text may have.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    kind: str = DOCUMENT
+    max_characters: int = 1_000_000
+
+    def name(self, ours: str) -> str:
+        """Return what the source calls one of our columns."""
+        return self.columns.get(ours, ours)
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Rows of one file in the form of the contract.
 
-    table: id, text, kind, `query` where the file has it, metadata.
-    num_empty: rows that were left out because they had no text.
+    table: id, text, kind, `query` where the file has it, metadata, CONTENT_FIELDS.
+    name: the file. place: how errors name the first of the rows.
+    columns: the names in the file.
+    num_empty, num_repeats, num_unparsable: what was left out.
+    done: how much of the source is read after these, in its unit.
     """
 
     table: pa.Table
     name: str
-    num_empty: int
+    place: str
+    columns: tuple[str, ...]
+    num_empty: int = 0
+    num_repeats: int = 0
+    num_unparsable: int = 0
+    done: float = 0.0
 
 
-def canonical(part: Part, *, max_characters: int) -> Rows:
+def canonical(part: Part, layout: Layout, *, done: float = 0.0) -> Rows:
     """Return the rows of `part` that have text: normalised, titles joined, ids and kinds filled.
 
     Raises InputError naming the file, and the row where there is one, for a missing or
     ambiguous column, a column of another type, an unknown kind or a text that is too long.
     """
-    part = _with_known_names(part)
-    texts = _texts(part, max_characters=max_characters)
-    kinds = _kinds(part)
-    ids = _ids(part, texts, kinds)
-    fields = [ID_FIELD, TEXT_FIELD, KIND_FIELD]
-    arrays = [
-        pa.array(ids, pa.string()),
-        pa.array(texts, pa.string()),
-        pa.array(kinds, pa.string()),
-    ]
-    if "query" in part.table.column_names:
-        fields.append(pa.field("query", pa.string()))
-        queries = [normalise(query or "") or None for query in _strings(part, "query")]
-        arrays.append(pa.array(queries, pa.string()))
-    for field in part.table.schema:
-        if field.name not in _KNOWN:
-            fields.append(pa.field(field.name, field.type))
-            arrays.append(part.table.column(field.name))
+    named = with_our_names(part, layout.columns)
+    texts = _texts(named, max_characters=layout.max_characters)
+    kinds = _kinds(named, default=layout.kind)
+    contents = [content_id(text, kind=kind) for text, kind in zip(texts, kinds, strict=True)]
+    columns = {
+        ID_FIELD: pa.array(_ids(named, contents), pa.string()),
+        TEXT_FIELD: pa.array(texts, pa.string()),
+        KIND_FIELD: pa.array(kinds, pa.string()),
+        **_query(named),
+        **_metadata(named.table),
+        **content_columns(contents),
+    }
     kept = pa.array([bool(text) for text in texts], pa.bool_())
-    table = pa.table(arrays, schema=pa.schema(fields)).filter(kept)
-    return Rows(table, part.name, part.table.num_rows - table.num_rows)
+    table = pa.table(list(columns.values()), schema=pa.schema(list(columns))).filter(kept)
+    return Rows(
+        table,
+        part.name,
+        part.place(0) if part.table.num_rows else part.name,
+        tuple(part.table.column_names),
+        num_empty=part.table.num_rows - table.num_rows,
+        num_repeats=part.num_repeats,
+        num_unparsable=part.num_unparsable,
+        done=done,
+    )
 
 
-def _with_known_names(part: Part) -> Part:
-    names = part.table.column_names
-    if "_id" in names and "id" not in names:
-        names = ["id" if name == "_id" else name for name in names]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise InputError(f"{part.name} has more than one column named {repeated}; rename them")
-    if "text" not in names:
-        raise InputError(
-            f"{part.name} has columns {names} and none is `text`; rename the one that holds the "
-            "texts to `text`"
-        )
-    if "split" in names:
-        raise InputError(
-            f"{part.name} has a column `split`, a name that is kept for our own division into "
-            "train and test; rename or drop it"
-        )
-    return Part(part.table.rename_columns(names), part.name, part.lines)
+def content_columns(contents: list[str]) -> dict[pa.Field, pa.Array]:
+    """Return CONTENT_FIELDS with their columns, from the hex digits of `content_id`."""
+    words = np.frombuffer(bytes.fromhex("".join(contents)), dtype=">u8").astype(np.uint64)
+    words = words.reshape(-1, len(CONTENT_FIELDS))
+    return {
+        content: pa.array(np.ascontiguousarray(words[:, place]))
+        for place, content in enumerate(CONTENT_FIELDS)
+    }
 
 
 def _strings(part: Part, name: str) -> list[str | None]:
@@ -110,8 +137,8 @@ def _texts(part: Part, *, max_characters: int) -> list[str]:
     return texts
 
 
-def _kinds(part: Part) -> list[str]:
-    kinds = [kind or DOCUMENT for kind in _strings(part, "kind")]
+def _kinds(part: Part, *, default: str) -> list[str]:
+    kinds = [kind or default for kind in _strings(part, "kind")]
     if set(kinds) - set(KINDS):
         row = next(row for row, kind in enumerate(kinds) if kind not in KINDS)
         raise InputError(
@@ -120,11 +147,29 @@ def _kinds(part: Part) -> list[str]:
     return kinds
 
 
-def _ids(part: Part, texts: list[str], kinds: list[str]) -> list[str]:
+def _ids(part: Part, contents: list[str]) -> list[str]:
     """Return ids as strings; a missing one is named after its content."""
     table = part.table
     if "id" in table.column_names and pa.types.is_integer(table.schema.field("id").type):
         column = table.column("id").cast(pa.string())
-        part = Part(pa.table({"id": column}), part.name, part.lines)
-    rows = zip(_strings(part, "id"), texts, kinds, strict=True)
-    return [given or content_id(text, kind=kind) for given, text, kind in rows]
+        part = Part(pa.table({"id": column}), part.name, part.lines, part.first_row)
+    return [given or content for given, content in zip(_strings(part, "id"), contents, strict=True)]
+
+
+def _query(part: Part) -> dict[pa.Field, pa.Array]:
+    if "query" not in part.table.column_names:
+        return {}
+    queries = [normalise(query or "") or None for query in _strings(part, "query")]
+    return {pa.field("query", pa.string()): pa.array(queries, pa.string())}
+
+
+def _metadata(table: pa.Table) -> dict[pa.Field, pa.ChunkedArray]:
+    """Return the other columns; those in dictionary form are spelled out, batches differ in it."""
+    columns = {}
+    for name in table.column_names:
+        if name not in _KNOWN:
+            column = table.column(name)
+            if pa.types.is_dictionary(column.type):
+                column = column.cast(column.type.value_type)
+            columns[pa.field(name, column.type)] = column
+    return columns

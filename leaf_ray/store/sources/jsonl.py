@@ -7,44 +7,34 @@ from typing import Any
 import pyarrow as pa
 
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources.lines import read_lines
+from leaf_ray.store.sources.lines import line_batches
 from leaf_ray.store.sources.locate import SourceFile
 from leaf_ray.store.sources.part import Part, shortened
-
-_STRINGS = ("text", "title", "query", "kind")
-# Rows turned into columns together, so that a large file is never held as Python objects.
-_BATCH = 50_000
 
 Row = Mapping[str, Any]
 
 
-def read_jsonl(file: SourceFile) -> Part:
-    """Return a column per key, null where a row lacks it. Blank lines are no rows.
+def read_jsonl(file: SourceFile, *, strings: frozenset[str]) -> Iterator[Part]:
+    """Yield a column per key, null where a row lacks it. Blank lines are no rows.
+
+    Values of `strings` have to be strings or null, so that errors can name their line.
 
     Raises InputError naming the line that is no JSON object or has text that is no string, and
     the column whose values have no common type.
     """
-    tables: list[pa.Table] = []
-    lines: list[int] = []
-    batch: list[Row] = []
-    for number, row in _rows(file):
-        lines.append(number)
-        batch.append(row)
-        if len(batch) == _BATCH:
-            tables.append(_columns(file, batch, lines[-len(batch) :]))
-            batch = []
-    if batch:
-        tables.append(_columns(file, batch, lines[-len(batch) :]))
-    return Part(_joined(file, tables), file.name, lines)
+    num_rows = 0
+    for batch in line_batches(file):
+        numbered = enumerate(batch.texts, start=batch.first)
+        filled = [(number, line) for number, line in numbered if line and not line.isspace()]
+        if filled:
+            lines = [number for number, _ in filled]
+            rows = [_row(f"{file.name}:{number}", line, strings) for number, line in filled]
+            table = _columns(file, rows, lines, strings)
+            yield Part(table, file.name, lines, num_rows, batch.done, is_open=True)
+            num_rows += len(rows)
 
 
-def _rows(file: SourceFile) -> Iterator[tuple[int, Row]]:
-    for number, line in read_lines(file):
-        if line and not line.isspace():
-            yield number, _row(f"{file.name}:{number}", line)
-
-
-def _row(place: str, line: str) -> Row:
+def _row(place: str, line: str, strings: frozenset[str]) -> Row:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -53,7 +43,7 @@ def _row(place: str, line: str) -> Row:
         ) from error
     if not isinstance(row, dict):
         raise InputError(f"{place}: found a JSON {type(row).__name__}; an object is wanted")
-    for name in _STRINGS:
+    for name in strings:
         if not isinstance(row.get(name), str | None):
             raise InputError(
                 f"{place}: `{name}` is {shortened(str(row[name]))}; a string is wanted"
@@ -61,15 +51,21 @@ def _row(place: str, line: str) -> Row:
     return row
 
 
-def _columns(file: SourceFile, rows: list[Row], lines: list[int]) -> pa.Table:
+def _columns(
+    file: SourceFile, rows: list[Row], lines: list[int], strings: frozenset[str]
+) -> pa.Table:
     names = dict.fromkeys(name for row in rows for name in row)
-    return pa.table({name: _column(file, name, rows, lines) for name in names})
+    columns = {name: _column(file, name, rows, lines, strings) for name in names}
+    # Rows without any key are rows too, to be counted.
+    return pa.table(columns or {"text": pa.nulls(len(rows))})
 
 
-def _column(file: SourceFile, name: str, rows: list[Row], lines: list[int]) -> pa.Array:
+def _column(
+    file: SourceFile, name: str, rows: list[Row], lines: list[int], strings: frozenset[str]
+) -> pa.Array:
     values = [row.get(name) for row in rows]
     try:
-        return pa.array(values, pa.string() if name in _STRINGS else None)
+        return pa.array(values, pa.string() if name in strings else None)
     except UnicodeEncodeError as error:
         line = next(
             number for number, value in zip(lines, values, strict=True) if _has_surrogate(value)
@@ -91,14 +87,3 @@ def _has_surrogate(value: Any) -> bool:
     except UnicodeEncodeError:
         return True
     return False
-
-
-def _joined(file: SourceFile, tables: list[pa.Table]) -> pa.Table:
-    if not tables:
-        return pa.table({"text": pa.array([], pa.string())})
-    try:
-        return pa.concat_tables(tables, promote_options="permissive")
-    except pa.ArrowException as error:
-        raise InputError(
-            f"{file.name}: a column changes its type on the way ({error}); give it one type"
-        ) from error

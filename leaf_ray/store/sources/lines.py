@@ -2,61 +2,94 @@
 
 import codecs
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources.locate import SourceFile
+from leaf_ray.store.sources import part
+from leaf_ray.store.sources.locate import COMPRESSIONS, SourceFile
+
+_BUFFER_BYTES = 1 << 20
+# No text is as long: a file that was written as one line is refused before it fills the memory.
+_LONGEST_LINE = 256 << 20
 
 
-def read_bytes(file: SourceFile) -> bytes:
-    """Return the whole file, decompressed, without a byte order mark.
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Lines that follow each other, without their breaks. done: how much of the file is read."""
 
-    Raises InputError when it cannot be read or is not UTF-8, naming the line.
+    first: int
+    texts: list[str]
+    done: float
+
+
+@contextmanager
+def opened(file: SourceFile) -> Iterator[tuple[Any, Callable[[], float]]]:
+    """Give the file's decompressed bytes as a stream, and what tells how much of it is read.
+
+    Raises InputError when it cannot be opened or read.
     """
+    size = max(1, file.size())
     try:
-        with file.filesystem.open_input_stream(file.path, compression="detect") as stream:
-            content: bytes = stream.read()
+        # Of pyarrow's two kinds, only this one tells where it is.
+        with file.filesystem.open_input_file(file.path) as raw:
+            codec = next((c for s, c in COMPRESSIONS.items() if file.path.endswith(s)), None)
+            stream = raw
+            if codec is not None:
+                stream = pa.CompressedInputStream(pa.BufferedInputStream(raw, _BUFFER_BYTES), codec)
+            yield stream, lambda: min(1.0, raw.tell() / size)
     except (OSError, pa.ArrowException) as error:
-        raise _unreadable(file, error) from error
-    try:
-        content.decode()
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise _not_utf8(file, line, error) from error
-    return content.removeprefix(codecs.BOM_UTF8)
+        raise InputError(
+            f"{file.name} cannot be read: {error}; restore the file or its permissions"
+        ) from error
+
+
+def line_batches(file: SourceFile) -> Iterator[Lines]:
+    """Yield all lines in order, about 10,000 or 16 MB at a time.
+
+    Raises InputError when the file cannot be read, or a line is not UTF-8, naming the line.
+    """
+    first, texts, size = 1, list[str](), 0
+    with opened(file) as (stream, done):
+        reader = io.BufferedReader(stream, _BUFFER_BYTES)
+        while line := reader.readline(_LONGEST_LINE):
+            number = first + len(texts)
+            texts.append(_decoded(file, number, line))
+            size += len(line)
+            if len(texts) >= part.MAX_ROWS or size >= part.MAX_BYTES:
+                yield Lines(first, texts, done())
+                first, texts, size = number + 1, [], 0
+    if texts:
+        yield Lines(first, texts, 1.0)
 
 
 def read_lines(file: SourceFile) -> Iterator[tuple[int, str]]:
-    """Yield each line with its number from 1, without its line break.
+    """Yield each line with its number from 1; raises as `line_batches` does."""
+    for lines in line_batches(file):
+        yield from enumerate(lines.texts, start=lines.first)
 
-    Raises InputError when the file cannot be read or a line is not UTF-8, naming the line.
-    """
-    try:
-        with file.filesystem.open_input_stream(file.path, compression="detect") as stream:
-            for number, line in enumerate(io.BufferedReader(stream), start=1):
-                if number == 1:
-                    line = line.removeprefix(codecs.BOM_UTF8)
-                yield number, _decoded(file, number, line).rstrip("\r\n")
-    except (OSError, pa.ArrowException) as error:
-        raise _unreadable(file, error) from error
+
+def not_utf8(file: SourceFile, line: int, *, byte: int, offset: int) -> InputError:
+    """Return the error that names the byte, and what to do about it."""
+    return InputError(
+        f"{file.name}:{line}: byte 0x{byte:02x} at offset {offset} is not UTF-8; "
+        "convert the file, for example with `iconv -t utf-8`"
+    )
 
 
 def _decoded(file: SourceFile, number: int, line: bytes) -> str:
+    if len(line) == _LONGEST_LINE:
+        raise InputError(
+            f"{file.name}:{number}: the line is longer than {_LONGEST_LINE >> 20} MB; "
+            "one text per line is wanted"
+        )
+    if number == 1:
+        line = line.removeprefix(codecs.BOM_UTF8)
     try:
-        return line.decode()
+        return line.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise _not_utf8(file, number, error) from error
-
-
-def _unreadable(file: SourceFile, error: Exception) -> InputError:
-    return InputError(f"{file.name} cannot be read: {error}; restore the file or its permissions")
-
-
-def _not_utf8(file: SourceFile, line: int, error: UnicodeDecodeError) -> InputError:
-    byte = error.object[error.start]
-    return InputError(
-        f"{file.name}:{line}: byte 0x{byte:02x} at offset {error.start} is not UTF-8; "
-        "convert the file, for example with `iconv -t utf-8`"
-    )
+        raise not_utf8(file, number, byte=error.object[error.start], offset=error.start) from error

@@ -11,7 +11,8 @@ from pyarrow import fs
 
 from leaf_ray.errors import InputError
 
-COMPRESSIONS = (".gz", ".zst")
+# By suffix, with what pyarrow calls each.
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _WILDCARD = re.compile(r"[*?\[]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
@@ -27,6 +28,10 @@ class SourceFile:
     def is_empty(self) -> bool:
         """Tell whether the file has no byte at all."""
         return bool(self.filesystem.get_file_info(self.path).size == 0)
+
+    def size(self) -> int:
+        """Return how many bytes the file has, compressed as it is; 0 where that is unknown."""
+        return int(self.filesystem.get_file_info(self.path).size or 0)
 
     @property
     def suffix(self) -> str:
@@ -51,6 +56,10 @@ class Location:
     def file(self, path: str) -> SourceFile:
         """Return the file at `path` of this file system."""
         return SourceFile(self.filesystem, path, self.prefix + path)
+
+    def as_file(self) -> SourceFile:
+        """Return this path as that of a file."""
+        return self.file(self.path)
 
     def child(self, name: str) -> "Location":
         """Return the location of `name` inside this folder."""

@@ -1,28 +1,47 @@
 """Parquet files."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from leaf_ray.errors import InputError
+from leaf_ray.store.sources import part
 from leaf_ray.store.sources.locate import SourceFile
-from leaf_ray.store.sources.part import Part
+
+_BUFFER_BYTES = 1 << 20
 
 
-def read_parquet(file: SourceFile) -> Part:
-    """Return all columns but `vector`: vectors are a teacher's to make, and large to read.
+def read_parquet(file: SourceFile) -> Iterator[part.Part]:
+    """Yield all columns but `vector`: vectors are a teacher's to make, and large to read.
 
     Raises InputError when the file is truncated, is not Parquet, or holds strings that are
     not UTF-8.
     """
     try:
         with file.filesystem.open_input_file(file.path) as source:
-            parquet = pq.ParquetFile(source)
-            names = [name for name in parquet.schema_arrow.names if name != "vector"]
-            table = parquet.read(columns=names)
-        # Parquet promises UTF-8 but writers do not always keep it; pyarrow looks only when asked.
-        table.validate(full=True)
+            # Column chunks are read piece by piece: a row group may be larger than memory.
+            parquet = pq.ParquetFile(source, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+            yield from part.parts_of(_tables(parquet), file.name)
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"{file.name} cannot be read as Parquet: {error}; write or copy the file again"
         ) from error
-    return Part(table, file.name)
+
+
+def _tables(parquet: pq.ParquetFile) -> Iterator[tuple[pa.Table, float]]:
+    names = [name for name in parquet.schema_arrow.names if name != "vector"]
+    num_rows, total = 0, max(1, parquet.metadata.num_rows)
+    for batch in parquet.iter_batches(batch_size=_rows_at_once(parquet.metadata), columns=names):
+        # Parquet promises UTF-8 but writers do not always keep it; pyarrow looks only when asked.
+        batch.validate(full=True)
+        num_rows += batch.num_rows
+        yield pa.Table.from_batches([batch]), num_rows / total
+
+
+def _rows_at_once(metadata: Any) -> int:
+    """Return how many rows are about MAX_BYTES in the row group with the largest rows."""
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    largest = max((group.total_byte_size // max(1, group.num_rows) for group in groups), default=1)
+    return max(1, min(part.MAX_ROWS, part.MAX_BYTES // max(1, largest)))

@@ -1,27 +1,50 @@
-"""One file as its format's reader returns it."""
+"""A stretch of one file's rows, as its format's reader yields them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
+# How much is read at once, whichever is reached first.
+MAX_ROWS = 10_000
+MAX_BYTES = 16 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The columns of one file, untouched, and where each row came from.
+    """Some rows of a file, its columns untouched, and where each row came from.
 
     lines: the line of each row, or None where the format has rows but no lines.
+    first_row: how many rows of the file come before these.
+    done: how much of the file has been read, from 0 to 1.
+    is_open: whether later parts may have columns that this one lacks, and the other way round.
+    num_repeats, num_unparsable: rows and modules that the reader left out on the way.
     """
 
     table: pa.Table
     name: str
     lines: Sequence[int] | None = None
+    first_row: int = 0
+    done: float = 1.0
+    is_open: bool = False
+    num_repeats: int = 0
+    num_unparsable: int = 0
 
     def place(self, row: int) -> str:
         """Return how an error names `row`, which is counted from 0 here and from 1 there."""
         if self.lines is None:
-            return f"{self.name} row {row + 1}"
+            return f"{self.name} row {self.first_row + row + 1}"
         return f"{self.name}:{self.lines[row]}"
+
+
+def parts_of(tables: Iterator[tuple[pa.Table, float]], name: str) -> Iterator[Part]:
+    """Yield parts of at most MAX_ROWS rows; each table comes with how much is read after it."""
+    first_row = 0
+    for table, done in tables:
+        for begin in range(0, table.num_rows, MAX_ROWS):
+            part = table.slice(begin, MAX_ROWS)
+            yield Part(part, name, first_row=first_row + begin, done=done)
+        first_row += table.num_rows
 
 
 def shortened(text: str, *, width: int = 60) -> str:

@@ -1,110 +1,175 @@
-"""From a path to a corpus, whatever the format."""
+"""From a path to a source, whatever the format."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from pyarrow import fs
 
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources.beir import find_beir, read_beir
-from leaf_ray.store.sources.canonical import canonical
-from leaf_ray.store.sources.corpus import Corpus
+from leaf_ray.store.sources.beir import beir_source, find_beir
+from leaf_ray.store.sources.canonical import Layout, Rows, canonical
+from leaf_ray.store.sources.columns import agreeing
 from leaf_ray.store.sources.delimited import read_delimited
+from leaf_ray.store.sources.hub import HUB, read_hub
 from leaf_ray.store.sources.jsonl import read_jsonl
 from leaf_ray.store.sources.lance_folder import read_lance
-from leaf_ray.store.sources.locate import SourceFile, is_glob, locate, match_glob, shown
-from leaf_ray.store.sources.merge import concatenated, finished, without_repeats
+from leaf_ray.store.sources.locate import (
+    Location,
+    SourceFile,
+    is_glob,
+    locate,
+    match_glob,
+    shown,
+)
 from leaf_ray.store.sources.parquet import read_parquet
 from leaf_ray.store.sources.part import Part
 from leaf_ray.store.sources.plain import read_plain
+from leaf_ray.store.sources.saved import find_saved, read_saved, without_split
+from leaf_ray.store.sources.source import Source
 
 DOCSTRINGS = "docstrings:"
-_READERS: dict[str, Callable[[SourceFile], Part]] = {
-    ".parquet": read_parquet,
-    ".jsonl": read_jsonl,
-    ".ndjson": read_jsonl,
-    ".csv": read_delimited,
-    ".tsv": read_delimited,
-    ".txt": read_plain,
-}
-_FORMATS = ", ".join(_READERS)
+Reader = Callable[[SourceFile], Iterator[Part]]
 
 
-def read_corpus(
-    path: str,
-    *,
-    max_characters: int = 1_000_000,
-    progress: Callable[[int, int], None] | None = None,
-) -> Corpus:
-    """Return the texts at `path`: normalised, with ids, without empty ones and exact repeats.
+def open_source(path: str, layout: Layout | None = None) -> Source:
+    """Return the texts at `path`, to be read once: normalised, with ids, without empty ones.
 
     `path` is a file (Parquet, JSONL, CSV, TSV or plain text; all but Parquet may be .gz or .zst),
-    a folder or glob of such files with one schema, a BEIR folder, a Lance dataset (`*.lance`),
-    all of these local or at a URI that pyarrow.fs understands; or `docstrings:` for the API
-    documentation of this Python environment, `docstrings:json,asyncio` for some packages of it.
+    a folder or glob of such files with one schema, a BEIR folder, a Lance dataset (`*.lance`), a
+    folder that Hugging Face's `datasets` saved, all of these local or at a URI that pyarrow.fs
+    understands; `hf:ORG/NAME?name=CONFIG&split=SPLIT` for a dataset on the hub; or
+    `docstrings:` for the API documentation of this Python environment,
+    `docstrings:json,asyncio` for some packages of it.
 
-    A column `title` is joined in front of `text`, and a column `vector` is not read.
-    `progress` is told how many modules are read, of how many; other sources are read at once.
+    A column `title` is joined in front of `text`, and a column `vector` is not read. `layout`
+    says what the columns are called where these are not their names.
 
-    Raises InputError, naming file and line, for whatever cannot be used, and when no text is
-    left.
+    Raises InputError for a path that stands for nothing; its rows raise it, naming file and
+    line, for whatever cannot be used.
     """
+    layout = layout or Layout()
     if path.startswith(DOCSTRINGS):
-        return _read_docstrings(path.removeprefix(DOCSTRINGS), progress=progress)
-    if is_glob(path):
-        return _merged(_parts_of(match_glob(path), path), path, max_characters=max_characters)
-    place = locate(path)
+        return _docstrings(path, layout)
+    if path.startswith(HUB):
+        return _stream(read_hub(path), path, layout)
+    folder, split = without_split(path)
+    if is_glob(folder):
+        return _files(_readable(match_glob(path), path), path, layout)
+    place = locate(folder)
     kind = place.file_type()
     if kind == fs.FileType.NotFound:
         raise InputError(
-            f"{place.uri} does not exist; a file, a folder, a glob or `{DOCSTRINGS}` is wanted"
+            f"{place.uri} does not exist; a file, a folder, a glob, `{HUB}` or `{DOCSTRINGS}` is "
+            "wanted"
+        )
+    return _place(place, kind, split, path, layout)
+
+
+def _place(
+    place: Location, kind: fs.FileType, split: str | None, path: str, layout: Layout
+) -> Source:
+    saved = find_saved(place, split) if kind == fs.FileType.Directory else None
+    if saved is not None:
+        return _files(saved, path, layout, reader=read_saved)
+    if split is not None:
+        raise InputError(
+            f"{place.uri} is nothing that `datasets` saved, so it has no split {split!r}; leave "
+            "it out"
         )
     if place.path.rstrip("/").endswith(".lance"):
-        return _merged([read_lance(place.uri)], path, max_characters=max_characters)
+        return _stream(read_lance(place.uri), path, layout)
     if kind == fs.FileType.File:
-        return _merged([_part(place.file(place.path))], path, max_characters=max_characters)
+        return _files([place.as_file()], path, layout)
     beir = find_beir(place)
     if beir is not None:
-        return read_beir(place, beir, max_characters=max_characters)
-    return _merged(_parts_of(place.files(), path), path, max_characters=max_characters)
+        _refuse_names(path, layout)
+        return beir_source(place, beir, layout)
+    return _files(_readable(place.files(), path), path, layout)
 
 
-def _read_docstrings(packages: str, *, progress: Callable[[int, int], None] | None) -> Corpus:
-    # Imported here: that package builds a Corpus too, so it imports this one.
-    from leaf_ray.store.docstrings import read_docstrings
+def _refuse_names(path: str, layout: Layout) -> None:
+    if layout.columns:
+        raise InputError(
+            f"{shown(path)} is of a form whose columns are known, but texts.columns names "
+            f"{list(layout.columns.values())}; leave texts.columns out"
+        )
 
-    names = [name.strip() for name in packages.split(",") if name.strip()]
-    return read_docstrings(names or None, progress=progress)
+
+def _docstrings(path: str, layout: Layout) -> Source:
+    _refuse_names(path, layout)
+    # Imported here: that package yields parts too, so it imports this one.
+    from leaf_ray.store.docstrings import docstrings_of
+
+    packages = path.removeprefix(DOCSTRINGS).split(",")
+    names = [name.strip() for name in packages if name.strip()]
+    num_modules, parts = docstrings_of(names or None)
+    rows = (canonical(part, Layout(), done=part.done * num_modules) for part in parts)
+    return Source(path, rows, num_modules, "modules")
 
 
-def _parts_of(files: Sequence[SourceFile], path: str) -> list[Part]:
-    readable = [file for file in files if file.suffix in _READERS]
+def _stream(parts: Iterator[Part], path: str, layout: Layout) -> Source:
+    rows = (canonical(part, layout, done=part.done) for part in parts)
+    return Source(shown(path), agreeing(rows, layout.columns), 1.0, "of it")
+
+
+def _readable(files: Sequence[SourceFile], path: str) -> list[SourceFile]:
+    readable = [file for file in files if file.suffix in _readers(Layout())]
     if not readable:
         found = [file.path.rsplit("/", 1)[-1] for file in files[:5]]
         raise InputError(
-            f"{shown(path)} has no readable file (found {found or 'nothing'}); wanted: {_FORMATS}"
+            f"{shown(path)} has no readable file (found {found or 'nothing'}); wanted: {_formats()}"
         )
-    return [_part(file) for file in readable]
+    return readable
 
 
-def _part(file: SourceFile) -> Part:
-    reader = _READERS.get(file.suffix)
+def _readers(layout: Layout) -> dict[str, Reader]:
+    """Return the reader of each suffix."""
+    texts = frozenset(layout.name(name) for name in ("text", "title", "query", "kind"))
+    ids = frozenset({layout.name("id"), "id", "_id"})
+
+    def jsonl(file: SourceFile) -> Iterator[Part]:
+        return read_jsonl(file, strings=texts)
+
+    def delimited(file: SourceFile) -> Iterator[Part]:
+        return read_delimited(file, strings=texts | ids)
+
+    return {
+        ".parquet": read_parquet,
+        ".jsonl": jsonl,
+        ".ndjson": jsonl,
+        ".csv": delimited,
+        ".tsv": delimited,
+        ".txt": read_plain,
+    }
+
+
+def _formats() -> str:
+    return ", ".join(_readers(Layout()))
+
+
+def _files(
+    files: Sequence[SourceFile], path: str, layout: Layout, *, reader: Reader | None = None
+) -> Source:
+    sizes = [file.size() for file in files]
+    rows = _rows(files, sizes, layout, reader)
+    return Source(shown(path), agreeing(rows, layout.columns), float(sum(sizes)))
+
+
+def _rows(
+    files: Sequence[SourceFile], sizes: Sequence[int], layout: Layout, reader: Reader | None
+) -> Iterator[Rows]:
+    before = 0
+    for file, size in zip(files, sizes, strict=True):
+        for part in (reader or _reader(file, layout))(file):
+            yield canonical(part, layout, done=before + size * part.done)
+        before += size
+
+
+def _reader(file: SourceFile, layout: Layout) -> Reader:
+    reader = _readers(layout).get(file.suffix)
     if reader is None:
         raise InputError(
-            f"{file.name} has the suffix {file.suffix!r}; wanted: {_FORMATS}, or a folder"
+            f"{file.name} has the suffix {file.suffix!r}; wanted: {_formats()}, or a folder"
         )
     if file.is_empty():
         raise InputError(f"{file.name} is empty (0 bytes); fill or remove it")
-    return reader(file)
-
-
-def _merged(parts: Sequence[Part], path: str, *, max_characters: int) -> Corpus:
-    # A part without rows, as Spark and Ray write them, says nothing about the columns.
-    rows = [canonical(part, max_characters=max_characters) for part in parts if part.table.num_rows]
-    if not any(part.table.num_rows for part in rows):
-        raise InputError(
-            f"{shown(path)} holds no text: {sum(part.num_empty for part in rows)} rows, all of "
-            "them empty; texts are wanted"
-        )
-    texts, num_repeats = without_repeats(concatenated(rows))
-    num_empty = sum(part.num_empty for part in rows)
-    return Corpus(finished(texts), None, {"empty": num_empty, "duplicate": num_repeats})
+    return reader

@@ -1,0 +1,50 @@
+"""Where a sorted table of texts is cut into chunks, each of which one encoder call sees whole.
+
+Shapes: N = rows.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+_FEWEST_ROWS, _MOST_ROWS = 512, 8192
+# A part has about this many chunks, as far as the limits on their rows allow.
+_WANTED_CHUNKS = 2000
+_CHUNK_BYTES = 16 << 20
+# Copies of one text are kept together up to here, so that each text is encoded once.
+_RUN_BYTES = 64 << 20
+
+
+def chunk_rows(num_rows: int) -> int:
+    """Return how many rows a chunk holds at most where there are `num_rows` in all."""
+    return min(max(num_rows // _WANTED_CHUNKS, _FEWEST_ROWS), _MOST_ROWS)
+
+
+def chunk_ends(
+    bytes_N: npt.NDArray[np.int64],
+    is_first_N: npt.NDArray[np.bool_],
+    *,
+    max_rows: int,
+    max_bytes: int = _CHUNK_BYTES,
+    max_run_bytes: int = _RUN_BYTES,
+) -> list[int]:
+    """Return the rising ends of chunks, the last of which is N.
+
+    `is_first_N` marks the first row of each run of equal texts. A chunk has at most `max_rows`
+    rows and `max_bytes`, except that a run stays whole, unless it alone exceeds
+    `max_run_bytes`, and that a row stays whole always.
+    """
+    num_rows = len(bytes_N)
+    totals = np.concatenate([[0], np.cumsum(bytes_N, dtype=np.int64)])
+    firsts = np.append(np.flatnonzero(is_first_N), num_rows)
+    ends, begin = [], 0
+    while begin < num_rows:
+        fitting = int(np.searchsorted(totals, totals[begin] + max_bytes, side="right")) - 1
+        limit = max(min(begin + max_rows, fitting), begin + 1)
+        end = int(firsts[np.searchsorted(firsts, limit, side="right") - 1])
+        if end <= begin:
+            end = int(firsts[np.searchsorted(firsts, begin, side="right")])
+            if totals[end] - totals[begin] > max_run_bytes:
+                end = limit
+        ends.append(end)
+        begin = end
+    return ends

@@ -1,0 +1,212 @@
+"""From a source to what is trained with and what is tested with, however large it is.
+
+The source is read once and put on scratch disk (`gather`), the rows there are read for what
+choices go by (`survey`), and then once more, in the order of their content, for the result.
+
+Shapes: N = documents, Q = queries.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from leaf_ray.core.queries import Hashes, hashes
+from leaf_ray.core.splits import Mask, choose_documents, hold_out, is_in, train_queries
+from leaf_ray.core.texts import (
+    ID_FIELD,
+    KIND_FIELD,
+    QRELS_SCHEMA,
+    QUERY,
+    SPLIT_FIELD,
+    TEST,
+    TEXT_FIELD,
+    TRAIN,
+)
+from leaf_ray.errors import InputError
+from leaf_ray.store.sources.canonical import CONTENT_FIELDS
+from leaf_ray.store.sources.gather import Gathered, gather
+from leaf_ray.store.sources.source import Source
+from leaf_ray.store.sources.survey import PLACE, Survey, distinct, documents_of, survey
+
+_CONTENT = [field.name for field in CONTENT_FIELDS]
+_FIELDS = (ID_FIELD, TEXT_FIELD, KIND_FIELD, SPLIT_FIELD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much of a corpus is wanted; None stands for no limit."""
+
+    num_documents: int | None = None
+    num_held_out: int = 500
+    num_train_queries: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Divided:
+    """A corpus divided into what is trained with and what is tested with.
+
+    qrels: query_id, document_id, relevance (int32) of the TEST queries; empty if unknown.
+    is_document_N: which documents of `survey` are kept; all are TRAIN, since they are known
+        before any query. is_test_Q, is_train_Q: which of its queries are.
+    num_lost_judgments: those of a text that is not there.
+    """
+
+    gathered: Gathered
+    survey: Survey
+    qrels: pa.Table
+    is_document_N: Mask
+    is_test_Q: Mask
+    is_train_Q: Mask
+    num_lost_judgments: int = 0
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows `tables` holds in all."""
+        return int(self.is_document_N.sum() + self.is_test_Q.sum() + self.is_train_Q.sum())
+
+    def counts(self) -> dict[str, Any]:
+        """Return how many rows were read and what became of each.
+
+        read = documents + query_rows + all that is dropped. query_rows are those queries of the
+        part that were rows of the source; others come from documents.
+        """
+        gathered, chosen_Q = self.gathered, self.is_test_Q | self.is_train_Q
+        is_row_Q = ~self.survey.queries.answered_Q
+        duplicates = gathered.num_repeats + self.survey.num_repeats
+        return {
+            "read": gathered.num_read,
+            "dropped": {
+                "empty": gathered.num_empty,
+                "duplicate": duplicates,
+                "document not chosen": int((~self.is_document_N).sum()),
+                "query not chosen": int((is_row_Q & ~chosen_Q).sum()),
+            },
+            "duplicates": duplicates,
+            "documents": int(self.is_document_N.sum()),
+            "query_rows": int((is_row_Q & chosen_Q).sum()),
+            "train_queries": int(self.is_train_Q.sum()),
+            "held_out_queries": int(self.is_test_Q.sum()),
+            "query_form": self.survey.form,
+            "judgments_without_text": self.num_lost_judgments,
+            "unparsable_modules": gathered.num_unparsable,
+        }
+
+    def tables(self, tell: Callable[[int, int], None] = lambda *_: None) -> Iterator[pa.Table]:
+        """Yield the texts: id, text, kind, split, metadata (null for queries).
+
+        They are sorted by a hash of kind and text, so that equal ones follow each other in one
+        table, and every stretch is a random sample.
+        """
+        stretches = self.gathered.spill.stretches()
+        schema, begin = _schema(self.gathered.spill.schema), 0
+        for done, stretch in enumerate(stretches):
+            tell(done, len(stretches))
+            documents = documents_of(distinct(self.gathered.spill, stretch))
+            end = begin + documents.num_rows
+            documents = documents.filter(pa.array(self.is_document_N[begin:end]))
+            begin = end
+            queries = self.survey.spill.read(stretch)
+            tables = [_with_split(documents, TRAIN)]
+            for part, mask in ((TEST, self.is_test_Q), (TRAIN, self.is_train_Q)):
+                chosen = _chosen(queries, mask).select(["id", "text", *_CONTENT])
+                kinds = pa.array([QUERY] * chosen.num_rows, pa.string())
+                tables.append(_with_split(chosen.append_column(KIND_FIELD, kinds), part))
+            yield _sorted(pa.concat_tables(tables, promote_options="default"), schema)
+
+
+def divide(
+    source: Source,
+    folder: Path,
+    sizes: Sizes,
+    *,
+    tell_read: Callable[[float, int], None] = lambda *_: None,
+    tell_surveyed: Callable[[int, int], None] = lambda *_: None,
+) -> Divided:
+    """Return the division of a source; `folder` is scratch space that it needs while it is used.
+
+    With judgments, the judged queries are the test. Else `num_held_out` queries are, taken from
+    column `query`, else from rows of kind query, else from first sentences; where there are not
+    so many, a fifth of those that there are. A test query is unique and no train query equals it.
+    The corpus is the documents that answer test queries and others up to `num_documents`; train
+    queries come from all rows, up to `num_train_queries`.
+
+    Raises InputError as the source's rows do, when there is no document or nothing that can be
+    held out, when one id has two texts, and when all judgments are of texts that are not there.
+    """
+    gathered = gather(source, folder / "rows", tell=tell_read)
+    found = survey(gathered, folder / "queries", tell=tell_surveyed)
+    queries, num_lost = found.queries, 0
+    if found.form == "judged" and gathered.qrels is not None:
+        qrels = _of_known_texts(gathered.qrels, found, source.name)
+        num_lost = gathered.qrels.num_rows - qrels.num_rows
+        is_test_Q = is_in(queries.train_Q, _hashes(qrels, "query_id", purpose="train"))
+    else:
+        is_test_Q = hold_out(queries, wanted=sizes.num_held_out, num_documents=sizes.num_documents)
+        qrels = _answers(found, is_test_Q)
+    is_needed_N = is_in(found.documents_N, _hashes(qrels, "document_id", purpose="document"))
+    return Divided(
+        gathered,
+        found,
+        qrels,
+        choose_documents(found.documents_N, is_needed_N, num_documents=sizes.num_documents),
+        is_test_Q,
+        train_queries(queries, is_test_Q, ~is_test_Q, limit=sizes.num_train_queries),
+        num_lost,
+    )
+
+
+def _hashes(qrels: pa.Table, column: str, *, purpose: str) -> Hashes:
+    """Return the hashes of the ids in a column, sorted."""
+    return np.sort(hashes(pc.unique(qrels[column]).to_pylist(), purpose=purpose))
+
+
+def _chosen(queries: pa.Table, mask_Q: Mask) -> pa.Table:
+    return queries.filter(pa.array(mask_Q[queries[PLACE].to_numpy()]))
+
+
+def _of_known_texts(qrels: pa.Table, found: Survey, name: str) -> pa.Table:
+    """Return the judgments whose query and document are there."""
+    queries = hashes(qrels["query_id"].to_pylist(), purpose="train")
+    documents = hashes(qrels["document_id"].to_pylist(), purpose="document")
+    known = is_in(queries, np.sort(found.queries.train_Q))
+    known &= is_in(documents, np.sort(found.documents_N))
+    kept = qrels.filter(pa.array(known))
+    if not kept.num_rows:
+        raise InputError(
+            f"{name} holds {qrels.num_rows} judgments and none is of a query and a document that "
+            "are there; ids as in corpus.jsonl and queries.jsonl are wanted"
+        )
+    return kept
+
+
+def _answers(found: Survey, is_test_Q: Mask) -> pa.Table:
+    """Return the documents that answer the test queries, in the order of the queries' texts."""
+    tables = []
+    for stretch in found.spill.stretches():
+        table = found.spill.read(stretch, ["id", "answer", PLACE, *_CONTENT])
+        chosen = _chosen(table, is_test_Q)
+        tables.append(chosen.filter(chosen["answer"].is_valid()))
+    answered = pa.concat_tables(tables).sort_by([(name, "ascending") for name in _CONTENT])
+    ones = pa.array([1] * answered.num_rows, pa.int32())
+    return pa.table([answered["id"], answered["answer"], ones], schema=QRELS_SCHEMA)
+
+
+def _schema(rows: pa.Schema) -> pa.Schema:
+    ours = {"query", *(field.name for field in (*_FIELDS, *CONTENT_FIELDS))}
+    return pa.schema([*_FIELDS, *(field for field in rows if field.name not in ours)])
+
+
+def _with_split(table: pa.Table, part: str) -> pa.Table:
+    return table.append_column(SPLIT_FIELD, pa.array([part] * table.num_rows, pa.string()))
+
+
+def _sorted(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return the columns of `schema` in the order of content; equal rows keep theirs."""
+    high, low = (table[name].to_numpy() for name in _CONTENT)
+    order = pa.array(np.lexsort((low, high)))
+    return table.select(schema.names).take(order).cast(schema)

@@ -1,0 +1,68 @@
+"""Whole sources at once, for tests that are small enough."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+
+from leaf_ray.store.sources import Layout, open_source
+from leaf_ray.store.sources.canonical import CONTENT_FIELDS
+from leaf_ray.store.sources.divide import Divided, Sizes, divide
+from leaf_ray.store.sources.gather import gather
+from leaf_ray.store.sources.source import Source
+from leaf_ray.store.sources.survey import survey
+
+CONTENT = [field.name for field in CONTENT_FIELDS]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """All rows of a source in its order, repeats included."""
+
+    texts: pa.Table
+    qrels: pa.Table | None
+    num_empty: int
+
+
+def read_corpus(path: str, **layout: Any) -> Corpus:
+    """Read a source to its end and through what all sources go through."""
+    source = open_source(path, Layout(**layout))
+    parts = list(source.rows)
+    # What is refused only once everything is known, is refused here too.
+    with TemporaryDirectory() as scratch:
+        gathered = gather(Source(source.name, iter(parts)), Path(scratch) / "rows")
+        if gathered.num_documents:
+            survey(gathered, Path(scratch) / "queries")
+    table = pa.concat_tables([part.table for part in parts], promote_options="permissive")
+    return Corpus(
+        _without_empty(table.drop_columns(CONTENT)),
+        source.qrels,
+        sum(part.num_empty for part in parts),
+    )
+
+
+def _without_empty(table: pa.Table) -> pa.Table:
+    kinds = (pa.null(), pa.struct([]))
+    return table.drop_columns([field.name for field in table.schema if field.type in kinds])
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A division as one table."""
+
+    texts: pa.Table
+    qrels: pa.Table
+    query_form: str
+    counts: Mapping[str, Any]
+
+
+def split_of(source: Source, **sizes: int | None) -> Split:
+    """Divide a source and read the result whole."""
+    with TemporaryDirectory() as scratch:
+        divided: Divided = divide(source, Path(scratch), Sizes(**sizes))
+        texts = pa.concat_tables(divided.tables())
+        assert texts.num_rows == divided.num_rows
+        return Split(texts, divided.qrels, divided.survey.form, divided.counts())
