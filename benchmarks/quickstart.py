@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.memory import PeakMemory
 from benchmarks.targets import Target, finish
 
 REPOSITORY = Path(__file__).parents[1]
@@ -27,30 +27,15 @@ def timed(command: list[str], folder: Path, log: Path) -> dict[str, float]:
     """Run a command as on a bare machine; wall seconds and peak memory in GiB."""
     dropped = {"VIRTUAL_ENV", "LEAF_RAY_CACHE", "LEAF_RAY_MODELS", "MAKEFLAGS", "MAKELEVEL"}
     environment = {k: v for k, v in os.environ.items() if k not in dropped}
-    before, peak, stop = used_gib(), [0.0], threading.Event()
-
-    def watch() -> None:
-        while not stop.wait(0.5):
-            peak[0] = max(peak[0], used_gib() - before)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
     began = time.monotonic()
-    with log.open("w") as output:
+    with log.open("w") as output, PeakMemory() as memory:
         done = subprocess.run(
             command, cwd=folder, env=environment, stdout=output, stderr=output, check=False
         )
     seconds = time.monotonic() - began
-    stop.set()
-    watcher.join()
     if done.returncode:
         sys.exit(f"{command} failed:\n{log.read_text()[-4000:]}")
-    return {"seconds": round(seconds, 1), "peak_gib": round(peak[0], 2)}
-
-
-def used_gib() -> float:
-    memory = psutil.virtual_memory()
-    return (memory.total - memory.available) / 2**30
+    return {"seconds": round(seconds, 1), "peak_gib": round(memory.gib, 2)}
 
 
 def left_behind(folder: Path) -> list[str]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from leaf_ray.api.models import Embedding, EmbeddingsRequest, EmbeddingsResponse, Usage
 from leaf_ray.core.space import Space
-from leaf_ray.encoders.sentence import SentenceEncoder
+from leaf_ray.encoders.protocol import Encoder
 from leaf_ray.errors import InputError
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ T = TypeVar("T")
 class Embedder:
     """Encodes for one application; `kind` is the kind of text that application is for."""
 
-    def __init__(self, encoder: SentenceEncoder, space: Space, *, name: str, kind: str) -> None:
+    def __init__(self, encoder: Encoder, space: Space, *, name: str, kind: str) -> None:
         self.encoder = encoder
         self.space = space
         self.name = name
@@ -45,9 +45,7 @@ class Embedder:
         vectors_ND = await self.encode(texts, kind=request.input_type or self.kind)
         if request.dimensions is not None:
             vectors_ND = self._truncate(vectors_ND, request.dimensions)
-        tokens = await self._on_thread(
-            lambda: sum(len(ids) for ids in self.encoder.tokenizer(texts))
-        )
+        tokens = await self._on_thread(lambda: self.encoder.num_tokens(texts))
         return EmbeddingsResponse(
             data=[
                 Embedding(index=i, embedding=_encoded(vector_D, request.encoding_format))

@@ -50,9 +50,24 @@ def texts(file: RunFile, overrides: Overrides = None, again: Again = False) -> N
 
 
 @app.command(rich_help_panel="Stages, in order")
-def embed(file: RunFile, overrides: Overrides = None, again: Again = False) -> None:
-    """Compute the teacher's vectors of all texts (Ray Data)."""
-    _stage("embed", file, overrides, again=again)
+def embed(
+    file: RunFile,
+    overrides: Overrides = None,
+    again: Again = False,
+    retry_rejected: Annotated[
+        bool, typer.Option("--retry-rejected", help="Embed once more the texts that failed.")
+    ] = False,
+) -> None:
+    """Compute the teacher's vectors of all texts (Ray Data); a killed run goes on."""
+    if retry_rejected:
+        from leaf_ray.cli.console import ConsoleProgress
+        from leaf_ray.config import load_config
+        from leaf_ray.stages import verbs
+
+        with ConsoleProgress(console) as progress:
+            verbs.retry_rejected(load_config(file, overrides or []), progress=progress)
+    else:
+        _stage("embed", file, overrides, again=again)
 
 
 @app.command(rich_help_panel="Stages, in order")
@@ -133,8 +148,18 @@ def search(
 
 
 @app.command(rich_help_panel="Looking")
-def show(file: RunFile, overrides: Overrides = None) -> None:
-    """Show a run: which parts are finished, what is in them, and the report."""
+def show(
+    file: Annotated[
+        str, typer.Argument(help="A run file, or a folder of vectors.", show_default=False)
+    ],
+    overrides: Overrides = None,
+) -> None:
+    """Show a run: which parts are finished, what is in them, the report. Or a vectors folder."""
+    if "://" in file or Path(file).is_dir():
+        from leaf_ray.cli.show_vectors import print_vectors
+
+        print_vectors(console, file)
+        return
     from leaf_ray.cli.show import print_run
     from leaf_ray.config import load_config
 

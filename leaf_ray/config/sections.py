@@ -104,6 +104,7 @@ class EmbedConfig(Section):
     batch_tokens: Positive | None = None
     """Tokens of one forward pass, padding included. None: by the device."""
     endpoint: EndpointConfig = EndpointConfig()
+    """How to ask the teacher's endpoint, where it has one."""
 
     execution: ClassVar[frozenset[str]] = frozenset(
         {"max_rejected", "actors", "max_actors", "batch_tokens", "endpoint"}
@@ -207,3 +208,13 @@ class RunConfig(Section):
     index: IndexConfig = IndexConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     serve: ServeConfig = ServeConfig()
+
+    @model_validator(mode="after")
+    def _windows_need_a_tokenizer(self) -> Self:
+        untold = self.space.endpoint is not None or self.embed.vectors is not None
+        if self.embed.long_texts == "chunk" and untold:
+            raise ValueError(
+                "embed.long_texts=chunk needs a local teacher, whose tokenizer says where to cut; "
+                "cut the texts beforehand, or use truncate"
+            )
+        return self

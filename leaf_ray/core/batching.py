@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 
 def token_budget_batches(
-    lengths: Sequence[int], *, max_tokens: int
+    lengths: Sequence[int] | npt.NDArray[np.int64], *, max_tokens: int
 ) -> Iterator[npt.NDArray[np.int64]]:
     """Yield positions of texts, longest first, so that the first batch shows the peak memory.
 

@@ -50,9 +50,21 @@ class Encodes(Protocol):
         ...
 
 
+class EncodesAsRecorded(Encodes, Protocol):
+    """The same, that knows how exact it is.
+
+    lowest_cosine: to the recorded vectors, that its precision may show.
+    """
+
+    lowest_cosine: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Probe:
-    """vectors_PD: float32, the 8 queries first, then the 8 documents."""
+    """vectors_PD: float32, the 8 queries first, then the 8 documents.
+
+    No rows where the teacher cannot be asked, since only its vectors are known.
+    """
 
     vectors_PD: npt.NDArray[np.float32]
 
@@ -63,6 +75,16 @@ class Probe:
         documents = encoder.encode(PROBE_DOCUMENTS, kind=DOCUMENT)
         return cls(np.concatenate([queries, documents]).astype(np.float32))
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there is anything to check an encoder against."""
+        return len(self.vectors_PD) > 0
+
+    @property
+    def normalized(self) -> bool:
+        """Whether all vectors have length 1, to the precision that endpoints answer in."""
+        return bool(np.allclose(np.linalg.norm(self.vectors_PD, axis=1), 1, atol=1e-3))
+
     def lowest_cosine(self, other: "Probe") -> float:
         """The worst agreement of the 16; -1 when the dimensions differ, never NaN."""
         a_PD, b_PD = self.vectors_PD, other.vectors_PD
@@ -72,15 +94,19 @@ class Probe:
         cosines_P = np.einsum("pd,pd->p", a_PD, b_PD) / np.maximum(norms_P, 1e-12)
         return float(np.nan_to_num(cosines_P, nan=-1.0).min())
 
-    def check(self, encoder: Encodes, *, name: str, threshold: float = 0.999) -> float:
+    def check(self, encoder: EncodesAsRecorded, *, name: str) -> float:
         """Re-encode the probe and return the lowest cosine to this one.
 
-        The default threshold lets bfloat16 pass (0.9999) and stops another pooling, prompt or
-        model.
-
         Raises:
-            SpaceMismatch: the lowest cosine is under the threshold.
+            SpaceMismatch: it is lower than the encoder's precision explains; another pooling,
+                prompt or model shows as 0.9 and less.
         """
+        threshold = encoder.lowest_cosine
+        if not self.is_known:
+            raise SpaceMismatch(
+                f"whether {name} is the one that was recorded cannot be told: the space's teacher "
+                "is known by its vectors only. Make the vectors with a teacher that can be loaded"
+            )
         cosine = self.lowest_cosine(Probe.take(encoder))
         if cosine < threshold:
             raise SpaceMismatch(

@@ -17,6 +17,7 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 
+from leaf_ray.core.backend import LOWEST_COSINE
 from leaf_ray.core.texts import QUERY
 from leaf_ray.encoders.endpoint_client import Address, EndpointClient
 from leaf_ray.encoders.protocol import EncodedBatch
@@ -75,6 +76,11 @@ class EndpointSpec:
         """
         return EndpointEncoder(self)
 
+    @property
+    def shown_url(self) -> str:
+        """The base without its query, which may hold a secret."""
+        return str(_embeddings_url(self.url).copy_with(query=None)).removesuffix("/embeddings")
+
     def address(self) -> Address:
         """Where to send texts, with the key of this process's environment.
 
@@ -104,6 +110,8 @@ class EndpointEncoder:
     """Sends batches of texts, several at once, from an event loop on a thread of its own."""
 
     name = "endpoint"
+    # Services round, batch and change machines: as exact as bfloat16 is all that can be asked.
+    lowest_cosine = LOWEST_COSINE["bf16"]
 
     def __init__(self, spec: EndpointSpec) -> None:
         self._spec = spec
@@ -135,6 +143,10 @@ class EndpointEncoder:
         for rows, vectors_BD in self.batches(texts, kind=kind):
             vectors_ND[rows] = vectors_BD
         return vectors_ND
+
+    def num_tokens(self, texts: Sequence[str]) -> int:
+        """0: what the endpoint counts as tokens is its own."""
+        return 0
 
     def batches(self, texts: Sequence[str], *, kind: str) -> Iterator[EncodedBatch]:
         """Positions int64 [B] and vectors float32 [B, D] of each request, as they are answered.

@@ -4,36 +4,55 @@ Shapes: B = batch, L = tokens, D = dimensions.
 """
 
 import threading
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from leaf_ray.core.backend import Precision
 from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.openvino_int8 import GROUP_SIZE, quantize_weights
 from leaf_ray.encoders.openvino_ir import openvino_ir
 from leaf_ray.encoders.openvino_quiet import import_openvino
 from leaf_ray.encoders.reference import load_reference
-from leaf_ray.encoders.tokenizer import Ids
 
-Precision = Literal["f32", "bf16"]
+Ids = npt.NDArray[np.int64]
+
+# How libraries say that memory did not suffice, where it is no MemoryError.
+_OUT_OF_MEMORY = ("out of memory", "bad_alloc", "can't allocate memory", "cannot allocate memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a smaller batch may do what this error says could not be done."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or any(sign in said for sign in _OUT_OF_MEMORY)
 
 
 class OpenVINOForward:
     """OpenVINO on the CPU; calls from several threads wait for each other."""
 
-    def __init__(self, folder: ModelFolder, *, precision: Precision, threads: int) -> None:
-        openvino = import_openvino()
-        model = openvino.Core().compile_model(
-            openvino_ir(folder),
-            "CPU",
-            {
-                "INFERENCE_PRECISION_HINT": precision,
-                "INFERENCE_NUM_THREADS": threads,
-                "NUM_STREAMS": 1,
-            },
-        )
-        self.dimension = int(model.output(0).partial_shape[1].get_length())
-        self._request = model.create_infer_request()
+    def __init__(
+        self,
+        folder: ModelFolder,
+        *,
+        precision: Precision,
+        threads: int,
+        trust_remote_code: bool = False,
+    ) -> None:
+        core = import_openvino().Core()
+        options: dict[str, Any] = {
+            # int8 is a property of the weights; what is not a matrix product stays float32.
+            "INFERENCE_PRECISION_HINT": "f32" if precision == "int8" else precision,
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+        }
+        model = core.read_model(openvino_ir(folder, trust_remote_code=trust_remote_code))
+        if precision == "int8":
+            quantize_weights(model)
+            options["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = GROUP_SIZE
+        compiled = core.compile_model(model, "CPU", options)
+        self.dimension = int(compiled.output(0).partial_shape[1].get_length())
+        self._request = compiled.create_infer_request()
         self._lock = threading.Lock()
 
     def __call__(self, ids_BL: Ids, mask_BL: Ids) -> npt.NDArray[np.float32]:
@@ -48,15 +67,21 @@ class TorchForward:
     """Torch on a CPU or a CUDA device; the float32 CPU form is the reference for all others."""
 
     def __init__(
-        self, folder: ModelFolder, *, precision: Precision, threads: int, device: str
+        self,
+        folder: ModelFolder,
+        *,
+        precision: Precision,
+        threads: int,
+        device: str,
+        trust_remote_code: bool = False,
     ) -> None:
         import torch
 
         from leaf_ray.core.sentence import SentenceVectors
 
         torch.set_num_threads(threads)
-        dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[precision]
-        model = load_reference(folder.path, device=device)
+        dtype = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}[precision]
+        model = load_reference(folder.path, device=device, trust_remote_code=trust_remote_code)
         dimension = model.get_embedding_dimension()
         if dimension is None:
             raise ValueError(f"{folder.path} does not say how long its vectors are")

@@ -3,8 +3,8 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from leaf_ray.core.backend import Backend, precision_of
 from leaf_ray.core.space import Space
 from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.forward import OpenVINOForward, TorchForward
@@ -12,7 +12,8 @@ from leaf_ray.encoders.openvino_quiet import import_openvino
 from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.encoders.tokenizer import Tokenizer
 
-Backend = Literal["auto", "openvino-f32", "openvino-bf16", "torch-f32", "torch-bf16"]
+# Padding included. More gain nothing on two cores; a card wants more texts at work at once.
+CPU_BATCH_TOKENS, CUDA_BATCH_TOKENS = 4096, 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,8 @@ class EncoderSpec:
     folder: a sentence-transformers folder on the loading machine.
     max_length, query_prompt, document_prompt: None takes what the folder says.
     threads: CPU threads of the forward pass; 0 takes all cores.
-    batch_tokens: the token budget of one forward pass, padding included.
+    batch_tokens: the token budget of one forward pass, padding included; 0 chooses by device.
+    trust_remote_code: run code that comes with the model's folder.
     """
 
     folder: str
@@ -31,14 +33,16 @@ class EncoderSpec:
     query_prompt: str | None = None
     document_prompt: str | None = None
     threads: int = 0
-    batch_tokens: int = 1024
+    batch_tokens: int = 0
+    trust_remote_code: bool = False
 
     def load(self) -> SentenceEncoder:
         """Load the model; seconds, and minutes the first time a model is converted."""
         folder = ModelFolder.read(Path(self.folder))
         backend = automatic_backend() if self.backend == "auto" else self.backend
         threads = self.threads or len(os.sched_getaffinity(0))
-        forward = _forward(folder, backend, threads)
+        device = "cuda" if backend.startswith("torch") and _has_cuda() else "cpu"
+        forward = self._forward(folder, backend, threads, device)
         return SentenceEncoder(
             forward,
             Tokenizer(folder, max_length=self.max_length or folder.max_length),
@@ -48,12 +52,39 @@ class EncoderSpec:
                 folder.query_prompt if self.query_prompt is None else self.query_prompt,
                 folder.document_prompt if self.document_prompt is None else self.document_prompt,
             ),
-            batch_tokens=self.batch_tokens,
+            batch_tokens=self.batch_tokens
+            or (CUDA_BATCH_TOKENS if device == "cuda" else CPU_BATCH_TOKENS),
+        )
+
+    def _forward(
+        self, folder: ModelFolder, backend: str, threads: int, device: str
+    ) -> OpenVINOForward | TorchForward:
+        precision = precision_of(backend)
+        if backend.startswith("openvino"):
+            return OpenVINOForward(
+                folder,
+                precision=precision,
+                threads=threads,
+                trust_remote_code=self.trust_remote_code,
+            )
+        return TorchForward(
+            folder,
+            precision=precision,
+            threads=threads,
+            device=device,
+            trust_remote_code=self.trust_remote_code,
         )
 
     @classmethod
     def for_teacher(
-        cls, folder: Path, space: Space, *, backend: Backend = "auto", threads: int = 0
+        cls,
+        folder: Path,
+        space: Space,
+        *,
+        backend: Backend = "auto",
+        threads: int = 0,
+        batch_tokens: int = 0,
+        trust_remote_code: bool = False,
     ) -> "EncoderSpec":
         """The teacher as its space declares it: that length, those prompts."""
         return cls(
@@ -63,6 +94,8 @@ class EncoderSpec:
             query_prompt=space.query_prompt,
             document_prompt=space.document_prompt,
             threads=threads,
+            batch_tokens=batch_tokens,
+            trust_remote_code=trust_remote_code,
         )
 
 
@@ -82,12 +115,3 @@ def _has_cuda() -> bool:
     import torch
 
     return torch.cuda.is_available()
-
-
-def _forward(folder: ModelFolder, backend: Backend, threads: int) -> OpenVINOForward | TorchForward:
-    library, _, precision = backend.partition("-")
-    chosen: Literal["f32", "bf16"] = "bf16" if precision == "bf16" else "f32"
-    if library == "openvino":
-        return OpenVINOForward(folder, precision=chosen, threads=threads)
-    device = "cuda" if _has_cuda() else "cpu"
-    return TorchForward(folder, precision=chosen, threads=threads, device=device)

@@ -11,7 +11,7 @@ from leaf_ray.encoders.reference import load_reference
 from leaf_ray.encoders.resolve import cache_folder
 
 
-def openvino_ir(folder: ModelFolder) -> Path:
+def openvino_ir(folder: ModelFolder, *, trust_remote_code: bool = False) -> Path:
     """The path of the float32 model.xml; converts first where there is none.
 
     The key is the content of the model's folder, so a changed model is never served by an old
@@ -26,19 +26,19 @@ def openvino_ir(folder: ModelFolder) -> Path:
         with tempfile.TemporaryDirectory(
             dir=target.parent, prefix=".converting-", ignore_cleanup_errors=True
         ) as made:
-            _convert(folder, Path(made))
+            _convert(folder, Path(made), trust_remote_code=trust_remote_code)
             with contextlib.suppress(OSError):
                 Path(made).rename(target)
     return target / "model.xml"
 
 
-def _convert(folder: ModelFolder, into: Path) -> None:
+def _convert(folder: ModelFolder, into: Path, *, trust_remote_code: bool) -> None:
     import torch
 
     from leaf_ray.core.sentence import SentenceVectors
 
     openvino = import_openvino()
-    model = SentenceVectors(load_reference(folder.path)).eval()
+    model = SentenceVectors(load_reference(folder.path, trust_remote_code=trust_remote_code)).eval()
     # Two texts of seven tokens: no axis may be 1, or tracing would fix it.
     ids = torch.randint(5, 100, (2, 7))
     example = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}

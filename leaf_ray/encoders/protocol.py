@@ -14,16 +14,25 @@ EncodedBatch = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 
 class Encoder(Protocol):
-    """Turns texts into vectors. `name` says backend and precision, for manifests and reports."""
+    """Turns texts into vectors.
+
+    name: backend and precision, for manifests and reports.
+    lowest_cosine: to the recorded vectors of the same text, that this precision may show.
+    """
 
     name: str
     dimension: int
+    lowest_cosine: float
 
     def encode(self, texts: Sequence[str], *, kind: str) -> npt.NDArray[np.float32]:
         """[N texts] -> [N, D] float32, in the order given.
 
         kind: "query" or "document"; it chooses the prompt put before each text.
         """
+        ...
+
+    def num_tokens(self, texts: Sequence[str]) -> int:
+        """Tokens of the texts as the model reads them, without prompt; 0 where unknown."""
         ...
 
     def batches(self, texts: Sequence[str], *, kind: str) -> Iterator[EncodedBatch]:

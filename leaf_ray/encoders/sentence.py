@@ -3,21 +3,34 @@
 Shapes: N = texts, B = batch, L = tokens, D = dimensions.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 
+from leaf_ray.core.backend import LOWEST_COSINE, precision_of
 from leaf_ray.core.batching import token_budget_batches
+from leaf_ray.core.padding import pad
 from leaf_ray.core.texts import QUERY
+from leaf_ray.encoders.forward import Ids, is_out_of_memory
 from leaf_ray.encoders.protocol import EncodedBatch
-from leaf_ray.encoders.tokenizer import Ids, Tokenizer
+from leaf_ray.encoders.tokenizer import Tokenizer
+from leaf_ray.errors import EncodingError
 
 Forward = Callable[[Ids, Ids], npt.NDArray[np.float32]]
+# Texts that are tokenised while those before them are encoded. Lengths are sorted inside such a
+# window; larger ones gain little.
+WINDOW_TEXTS = 2048
 
 
 class SentenceEncoder:
-    """Sorts texts by length, fills batches by token budget, and restores the order."""
+    """Sorts texts by length, fills batches by token budget, and says where each vector belongs.
+
+    batch_tokens: the budget of one forward pass, padding included; halved for good when the
+        memory does not suffice for it.
+    """
 
     def __init__(
         self,
@@ -31,22 +44,89 @@ class SentenceEncoder:
     ) -> None:
         self.name = name
         self.dimension = dimension
+        self.lowest_cosine = LOWEST_COSINE[precision_of(name)]
         self.tokenizer = tokenizer
+        self.batch_tokens = batch_tokens
         self._forward = forward
         self._query_prompt, self._document_prompt = prompts
-        self._batch_tokens = batch_tokens
+
+    def prompt(self, kind: str) -> str:
+        """What is put before texts of a kind."""
+        return self._query_prompt if kind == QUERY else self._document_prompt
 
     def encode(self, texts: Sequence[str], *, kind: str) -> npt.NDArray[np.float32]:
-        """[N texts] -> [N, D] float32, in the order given."""
+        """[N texts] -> [N, D] float32, in the order given.
+
+        Raises:
+            EncodingError: the model fails on a text.
+        """
         vectors_ND = np.empty((len(texts), self.dimension), dtype=np.float32)
         for rows, vectors_BD in self.batches(texts, kind=kind):
             vectors_ND[rows] = vectors_BD
         return vectors_ND
 
+    def num_tokens(self, texts: Sequence[str]) -> int:
+        """Tokens of the texts, special ones included, truncated as the model reads them."""
+        return sum(len(ids) for ids in self.tokenizer(texts))
+
     def batches(self, texts: Sequence[str], *, kind: str) -> Iterator[EncodedBatch]:
-        """Positions and vectors of each forward pass, longest texts first."""
-        prompt = self._query_prompt if kind == QUERY else self._document_prompt
-        ids = self.tokenizer(texts, prompt=prompt)
-        lengths = [len(tokens) for tokens in ids]
-        for rows in token_budget_batches(lengths, max_tokens=self._batch_tokens):
-            yield rows, self._forward(*self.tokenizer.pad([ids[i] for i in rows]))
+        """Positions and vectors of each forward pass, longest texts of a window first.
+
+        Raises:
+            EncodingError: the model fails on a text.
+        """
+        for start, ids in self._tokenised(texts, prompt=self.prompt(kind)):
+            for rows, vectors_BD in self.batches_of_ids(ids):
+                yield start + rows, vectors_BD
+
+    def batches_of_ids(self, ids: Sequence[Sequence[int]]) -> Iterator[EncodedBatch]:
+        """The same for texts that are token ids already, all of one window.
+
+        Raises:
+            EncodingError: the model fails on a text.
+        """
+        lengths = np.fromiter((len(tokens) for tokens in ids), dtype=np.int64, count=len(ids))
+        for rows in token_budget_batches(lengths, max_tokens=self.batch_tokens):
+            yield from self._pass(ids, rows)
+
+    def _tokenised(
+        self, texts: Sequence[str], *, prompt: str
+    ) -> Iterator[tuple[int, list[list[int]]]]:
+        """Windows of token ids, each tokenised while the one before it is encoded."""
+        starts = range(0, len(texts), WINDOW_TEXTS)
+        if len(starts) <= 1:
+            # A query must not pay for a thread.
+            yield from ((start, self.tokenizer(texts, prompt=prompt)) for start in starts)
+            return
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="tokenise") as thread:
+
+            def begin(start: int) -> Future[list[list[int]]]:
+                window = texts[start : start + WINDOW_TEXTS]
+                return thread.submit(self.tokenizer, window, prompt=prompt)
+
+            ahead = begin(0)
+            for start, following in itertools.zip_longest(starts, starts[1:]):
+                ids = ahead.result()
+                if following is not None:
+                    ahead = begin(following)
+                yield start, ids
+
+    def _pass(
+        self, ids: Sequence[Sequence[int]], rows: npt.NDArray[np.int64]
+    ) -> Iterator[EncodedBatch]:
+        """One forward pass, or two of half the size where the memory does not suffice."""
+        try:
+            vectors_BD = self._forward(*pad([ids[i] for i in rows], pad_id=self.tokenizer.pad_id))
+        except Exception as error:
+            if not is_out_of_memory(error) or len(rows) == 1:
+                raise EncodingError(f"the model failed on {len(rows)} texts: {error}") from error
+        else:
+            yield rows, vectors_BD
+            return
+        # Outside of `except`, where the failed pass's tensors would be kept alive. Of its size, not
+        # of the budget: batches that were cut before must not halve it once more.
+        longest = max(len(ids[i]) for i in rows)
+        self.batch_tokens = min(self.batch_tokens, max(1, len(rows) * longest // 2))
+        half = len(rows) // 2
+        yield from self._pass(ids, rows[:half])
+        yield from self._pass(ids, rows[half:])

@@ -1,12 +1,19 @@
-"""The space of a local teacher, as its folder and the run's settings declare it."""
+"""The space of a teacher: a local model, an endpoint, or one that is known by its vectors only."""
 
 from pathlib import Path
 
+import numpy as np
+
 from leaf_ray.core.probe import Probe
 from leaf_ray.core.space import Space
+from leaf_ray.encoders.endpoint import EndpointSpec
 from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.errors import ConfigError
+
+# Tokens that a leaf reads of a text where nobody says how many the teacher reads.
+UNKNOWN_LENGTH = 512
+UNKNOWN = "unknown"
 
 
 def describe_space(
@@ -16,8 +23,9 @@ def describe_space(
     max_length: int | None,
     query_prompt: str | None,
     document_prompt: str | None,
+    trust_remote_code: bool = False,
 ) -> Space:
-    """Describe the teacher in `path` and take its probe in float32, the precision of record.
+    """Describe the teacher in `path` and take its probe in float32 torch, the precision of record.
 
     name: for people; the last part of it is kept. None takes what the folder says.
 
@@ -33,10 +41,11 @@ def describe_space(
         )
     spec = EncoderSpec(
         folder=str(path),
-        backend="openvino-f32",
+        backend="torch-f32",
         max_length=max_length or folder.max_length,
         query_prompt=query_prompt,
         document_prompt=document_prompt,
+        trust_remote_code=trust_remote_code,
     )
     encoder = spec.load()
     return Space(
@@ -49,4 +58,45 @@ def describe_space(
         max_length=max_length or folder.max_length,
         dimension=encoder.dimension,
         probe=Probe.take(encoder),
+    )
+
+
+def describe_endpoint(spec: EndpointSpec, *, max_length: int | None) -> Space:
+    """Describe the teacher behind an endpoint by its answers; its probe is taken from it.
+
+    Raises:
+        ConfigError, EndpointError, EncodingError: as the endpoint's encoder does.
+    """
+    encoder = spec.load()
+    probe = Probe.take(encoder)
+    return Space(
+        teacher=spec.model,
+        weights=f"endpoint:{spec.shown_url} {spec.model}",
+        pooling=UNKNOWN,
+        normalized=probe.normalized,
+        query_prompt=spec.query_prompt,
+        document_prompt=spec.document_prompt,
+        max_length=max_length or UNKNOWN_LENGTH,
+        dimension=encoder.dimension,
+        probe=probe,
+    )
+
+
+def describe_given(
+    *, name: str, dimension: int, normalized: bool, max_length: int | None, prompts: tuple[str, str]
+) -> Space:
+    """Describe a teacher that cannot be asked: its name and prompts are all that ties parts to it.
+
+    prompts: of queries and documents, as the vectors were made.
+    """
+    return Space(
+        teacher=name.rstrip("/").rpartition("/")[2],
+        weights=f"given:{name}",
+        pooling=UNKNOWN,
+        normalized=normalized,
+        query_prompt=prompts[0],
+        document_prompt=prompts[1],
+        max_length=max_length or UNKNOWN_LENGTH,
+        dimension=dimension,
+        probe=Probe(np.empty((0, dimension), dtype=np.float32)),
     )

@@ -3,14 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from tokenizers import Tokenizer as FastTokenizer
 
-from leaf_ray.core.padding import pad
+from leaf_ray.core.windows import token_windows
 from leaf_ray.encoders.folder import ModelFolder
-
-Ids = npt.NDArray[np.int64]
 
 
 class Tokenizer:
@@ -18,6 +14,7 @@ class Tokenizer:
 
     def __init__(self, folder: ModelFolder, *, max_length: int) -> None:
         self.pad_id = folder.pad_id
+        self.max_length = max_length
         self._fast = self._load(folder)
         self._fast.no_padding()
         self._fast.enable_truncation(max_length)
@@ -34,9 +31,37 @@ class Tokenizer:
 
     def __call__(self, texts: Sequence[str], *, prompt: str = "") -> list[list[int]]:
         """Token ids of each text, special tokens included."""
-        prompted = [prompt + text for text in texts] if prompt else list(texts)
-        return [encoding.ids for encoding in self._fast.encode_batch_fast(prompted)]
+        return [encoding.ids for encoding in self._encode(texts, prompt)]
 
-    def pad(self, ids: Sequence[Sequence[int]]) -> tuple[Ids, Ids]:
-        """-> ids_BL and mask_BL, int64, padded on the right to the longest."""
-        return pad(ids, pad_id=self.pad_id)
+    def with_truncated(
+        self, texts: Sequence[str], *, prompt: str = ""
+    ) -> tuple[list[list[int]], list[bool]]:
+        """The same, and whether each text was longer than what is left of it."""
+        encodings = self._encode(texts, prompt)
+        return [e.ids for e in encodings], [bool(e.overflowing) for e in encodings]
+
+    def _encode(self, texts: Sequence[str], prompt: str) -> list[Any]:
+        prompted = [prompt + text for text in texts] if prompt else list(texts)
+        encodings: list[Any] = self._fast.encode_batch_fast(prompted)
+        return encodings
+
+    def windows(self, text: str, *, prompt: str = "", overlap: int) -> list[tuple[int, int]]:
+        """Ranges of characters of `text`, each of which fits in `max_length` with the prompt.
+
+        overlap: tokens that a range shares with the one before, about.
+
+        Raises:
+            ValueError: the prompt leaves no more than `overlap` tokens of `max_length`.
+        """
+        self._fast.no_truncation()
+        try:
+            frame = len(self._fast.encode(prompt).ids)
+            encoding = self._fast.encode(text, add_special_tokens=False)
+        finally:
+            self._fast.enable_truncation(self.max_length)
+        size = self.max_length - frame
+        if len(encoding.ids) <= size:
+            return [(0, len(text))]
+        tokens = token_windows(encoding.word_ids, size=size, overlap=overlap)
+        offsets = encoding.offsets
+        return [(offsets[start][0], offsets[end - 1][1]) for start, end in tokens]

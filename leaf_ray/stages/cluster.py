@@ -80,5 +80,7 @@ def _quieten() -> None:
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    for name in ("ray.data", "ray.train", "ray.serve"):
+    for name in ("ray.train", "ray.serve"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # It prints the stacks of errors that it raises all the same, ours too.
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)

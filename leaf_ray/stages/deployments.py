@@ -21,10 +21,10 @@ from leaf_ray.core.probe import Probe
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.leaf_folder import leaf_probe, leaf_space
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.run import Run
 from leaf_ray.stages.cluster import cores_per_node
 from leaf_ray.stages.served import open_served
+from leaf_ray.stages.teacher import Loads, teacher_spec
 from leaf_ray.store.table import DocumentTable
 
 QUERIES, DOCUMENTS = "queries", "documents"
@@ -48,7 +48,7 @@ class BuilderArgs(BaseModel):
 class _Replica:
     """A model and the table it works on, checked against what was recorded."""
 
-    def __init__(self, spec: EncoderSpec, probe: Probe, *, name: str) -> None:
+    def __init__(self, spec: Loads, probe: Probe, *, name: str) -> None:
         self.encoder = spec.load()
         self.probe = probe
         self.name = name
@@ -88,7 +88,7 @@ class Documents(_Replica):
         run = Run.open(config.root)
         self.table = DocumentTable(run.index.uri, config.index.table)
         self.space = self.table.space
-        spec = EncoderSpec.for_teacher(resolve_model(config.space.teacher), self.space)
+        spec = teacher_spec(config, self.space)
         super().__init__(spec, self.space.probe, name=f"the teacher {self.space.teacher}")
 
     def __serve_build_asgi_app__(self) -> FastAPI:

@@ -90,7 +90,7 @@ def _make(job: Job) -> Made:
     prompts = {QUERY: space.query_prompt, DOCUMENT: space.document_prompt}
     tokens = StudentTokens(folder, max_length=space.max_length, prompts=prompts)
     training = job.run.work(f"training/{_training_key(job)}")
-    notes = "loss {loss:.3f}, held-out cosine {cosine:.3f}, {rate:.1f} steps/s"
+    notes = "loss {loss:.3f}, held-out cosine {cosine:.3f}, {step_rate:.1f} steps/s".format_map
     job.cluster.connect()
     with own_errors(), watched(job.progress, done="step", total="steps", notes=notes) as ticker:
         worker_job = WorkerJob(
@@ -111,9 +111,7 @@ def _make(job: Job) -> Made:
         job.part.take(training, name)
     with tempfile.TemporaryDirectory() as copies:
         leaf = job.part.fetch(MODEL_FOLDER, Path(copies))
-        made = _check(leaf, num_texts=len(train_rows), num_held_out=len(held_out_rows))
-    job.run.work("training").clear()
-    return made
+        return _check(leaf, num_texts=len(train_rows), num_held_out=len(held_out_rows))
 
 
 def _train(config: dict[str, WorkerJob]) -> None:

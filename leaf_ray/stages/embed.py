@@ -1,127 +1,165 @@
-"""embed: the teacher over all texts, by Ray Data, into Parquet.
+"""embed: the teacher over all texts, by Ray Data, into Parquet."""
 
-Shapes: N = texts, D = dimensions.
-"""
-
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import ray
-import ray.data
 
-from leaf_ray.core.schema import with_vectors
+from leaf_ray.config import RunConfig
 from leaf_ray.core.space import Space
-from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.encoders.protocol import Encoder
+from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.prepare import Tokenise
 from leaf_ray.encoders.resolve import resolve_model
-from leaf_ray.encoders.teacher import describe_space
 from leaf_ray.errors import EncodingError
-from leaf_ray.run.folder import TEXTS_FILE
-from leaf_ray.run.parts import read_table, write_space
-from leaf_ray.stages.cluster import cores_per_node
+from leaf_ray.run import Part
+from leaf_ray.run.chunks import ChunkStats, finished_chunks
+from leaf_ray.run.folder import SPACE_FILE
+from leaf_ray.run.parts import read_space, write_space
+from leaf_ray.stages.embed_chunk import EncodeChunk, LookUpChunk, ReadChunk
+from leaf_ray.stages.embed_pack import pack
+from leaf_ray.stages.embed_pipeline import encode_chunks, plan_actors, planned_chunks
 from leaf_ray.stages.failures import own_errors
 from leaf_ray.stages.stage import Job, Made, Stage
+from leaf_ray.stages.teacher import describe_known, describe_teacher, teacher_spec
 from leaf_ray.stages.ticker import watched
 
-# The window inside which texts are sorted by length; larger gains little and delays progress.
-WINDOW_ROWS = 512
-FILE_BYTES = 128 << 20
 
-
-class EncodeBatch:
-    """A table of texts in, the same table with its vectors out. Ray maps it; tests call it."""
-
-    def __init__(
-        self, load: Callable[[], Encoder], space: Space, dtype: str, ticker: Any = None
-    ) -> None:
-        self.encoder = load()
-        self.space = space
-        self.dtype = dtype
-        self.ticker = ticker
-        space.probe.check(self.encoder, name=f"the teacher on {self.encoder.name}")
-
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        """Encode one batch of texts, of queries and documents mixed."""
-        vectors_ND = np.empty((len(batch), self.encoder.dimension), dtype=np.float32)
-        kinds, texts = np.asarray(batch["kind"]), np.asarray(batch["text"])
-        for kind in np.unique(kinds):
-            rows = np.flatnonzero(kinds == kind)
-            # Equal texts have equal vectors: each is computed once.
-            unique, inverse = np.unique(texts[rows], return_inverse=True)
-            vectors_ND[rows] = self._encode(unique.tolist(), kind=str(kind))[inverse]
-            self._tick(len(rows) - len(unique))
-        self._check(batch, vectors_ND)
-        return with_vectors(batch, vectors_ND.astype(self.dtype), self.space)
-
-    def _encode(self, texts: list[str], *, kind: str) -> np.ndarray:
-        vectors_ND = np.empty((len(texts), self.encoder.dimension), dtype=np.float32)
-        for rows, vectors_BD in self.encoder.batches(texts, kind=kind):
-            vectors_ND[rows] = vectors_BD
-            self._tick(len(rows))
-        return vectors_ND
-
-    def _tick(self, num_texts: int) -> None:
-        if self.ticker is not None:
-            self.ticker.add.remote({"texts": num_texts})
-
-    def _check(self, batch: pa.Table, vectors_ND: np.ndarray) -> None:
-        norms_N = np.linalg.norm(vectors_ND, axis=1)
-        wrong = np.flatnonzero(~np.isfinite(norms_N) | (norms_N == 0))
-        if len(wrong):
-            text_id = batch["id"][int(wrong[0])]
-            raise EncodingError(
-                f"the teacher gave {len(wrong)} of {len(batch)} texts a vector that is zero or "
-                f"not finite, the first for id {text_id}: look at that text, or choose "
-                "embed.backend=torch-f32 if others are right in float32"
-            )
+def _notes(counts: Mapping[str, float]) -> str:
+    said = f"{counts['rows_rate']:,.0f} texts/s"
+    if counts.get("padded"):
+        padding = 1 - counts["tokens"] / counts["padded"]
+        said += f", {counts['tokens_rate']:,.0f} tokens/s, {padding:.1%} padding"
+    return said
 
 
 def _make(job: Job) -> Made:
-    settings = job.config.embed
-    teacher = resolve_model(job.config.space.teacher)
-    space = describe_space(
-        teacher,
-        name=job.config.space.teacher,
-        max_length=job.config.space.max_length,
-        query_prompt=job.config.space.query_prompt,
-        document_prompt=job.config.space.document_prompt,
-    )
-    texts = job.run.texts
-    total = read_table(texts, TEXTS_FILE, columns=["id"]).num_rows
-    job.part.clear()
-    write_space(job.part, space)
-    spec = EncoderSpec.for_teacher(
-        teacher,
-        space,
-        backend=settings.backend,
-        threads=max(1, cores_per_node() // settings.actors),
-    )
-    notes = "{rate:.0f} texts/s"
+    work = working_folder(job)
+    chunks = planned_chunks(job.run.texts)
+    space = _space(job, work, chunks)
+    done = {stats.chunk: stats for stats in finished_chunks(work)}
+    waiting = [chunk for chunk in chunks if chunk["chunk"] not in done]
+    _check_rejected(job, work, done)
     job.cluster.connect()
-    with own_errors(), watched(job.progress, done="texts", total=total, notes=notes) as ticker:
-        encoded = ray.data.read_parquet(
-            texts.file(TEXTS_FILE), filesystem=texts.filesystem
-        ).map_batches(
-            EncodeBatch,
-            fn_constructor_args=(spec.load, space, settings.dtype, ticker),
-            batch_size=WINDOW_ROWS,
-            batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(size=settings.actors),
-            num_cpus=1,
+    with own_errors():
+        if waiting:
+            _encode(job, work, space, chunks, waiting, done)
+        stats = [done[chunk["chunk"]] for chunk in chunks]
+        job.part.clear()
+        write_space(job.part, space)
+        row_bytes = space.dimension * np.dtype(job.config.embed.dtype).itemsize
+        pack(work, job.part, stats, row_bytes=row_bytes)
+    return _made(job, space, chunks, stats)
+
+
+def _encode(
+    job: Job,
+    work: Part,
+    space: Space,
+    chunks: Sequence[dict[str, Any]],
+    waiting: Sequence[dict[str, Any]],
+    done: dict[int, ChunkStats],
+) -> None:
+    """Encode what is waiting, and add it to what is done."""
+    pool = plan_actors(job.config)
+    total = sum(chunk["rows"] for chunk in chunks)
+    with watched(job.progress, done="rows", total=total, notes=_notes) as ticker:
+        ticker.add.remote({"rows": total - sum(chunk["rows"] for chunk in waiting)})
+        finished = encode_chunks(
+            waiting,
+            texts=job.run.texts,
+            work=work,
+            prepare=prepare(job.config, space),
+            encoder=encoder_class(job.config, space, threads=pool.threads, ticker=ticker),
+            pool=pool,
         )
-        row_bytes = space.dimension * np.dtype(settings.dtype).itemsize
-        encoded.write_parquet(
-            job.part.path,
-            filesystem=job.part.filesystem,
-            min_rows_per_file=max(1, FILE_BYTES // row_bytes),
+        # Closed at an error too: on a cluster that stays, encoders would work on for nobody.
+        with closing(finished):
+            for stats in finished:
+                done[stats.chunk] = stats
+                _check_rejected(job, work, done)
+
+
+def _check_rejected(job: Job, work: Part, done: Mapping[int, ChunkStats]) -> None:
+    rejected, most = sum(stats.rejected for stats in done.values()), job.config.embed.max_rejected
+    if rejected > most:
+        raise EncodingError(
+            f"{rejected} texts have no usable vector, more than embed.max_rejected={most}; they "
+            f"and the reasons lie in {work.uri}/rejected. Mend the cause and run again with "
+            "--retry-rejected, or raise the limit: what is embedded stays"
         )
-    return Made(
-        counts={"texts": total, "dimension": space.dimension, "dtype": settings.dtype},
-        summary=f"{total:,} texts in the space {space}",
-        space=space.fingerprint,
+
+
+def encoder_class(
+    config: RunConfig, space: Space, *, threads: int, ticker: Any = None
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """What encodes chunks, as a class and what to make it with."""
+    settings = config.embed
+    if settings.vectors is not None:
+        return LookUpChunk, (settings.vectors, space, settings.dtype, ticker)
+    spec = teacher_spec(config, space, threads=threads)
+    return EncodeChunk, (spec.load, space, settings.dtype, ticker)
+
+
+def _space(job: Job, work: Part, chunks: Sequence[dict[str, Any]]) -> Space:
+    """The space as this work began with, or the teacher's."""
+    if work.exists(SPACE_FILE):
+        return read_space(work)
+    job.progress.update(0, 0, note="the teacher's probe in float32")
+    if job.config.embed.vectors is None:
+        space = describe_teacher(job.config)
+    else:
+        first = ReadChunk(job.run.texts.filesystem, None)(pa.Table.from_pylist([chunks[0]]))
+        space = describe_known(job.config, job.config.embed.vectors, sample=first)
+    write_space(work, space)
+    return space
+
+
+def prepare(config: RunConfig, space: Space) -> Tokenise | None:
+    """Tokenising is a task of its own beside the model; what an endpoint does is its own."""
+    settings = config.embed
+    if config.space.endpoint is not None or settings.vectors is not None:
+        return None
+    return Tokenise(
+        ModelFolder.read(resolve_model(config.space.teacher)),
+        max_length=space.max_length,
+        prompts=(space.query_prompt, space.document_prompt),
+        overlap=settings.chunk_overlap if settings.long_texts == "chunk" else None,
     )
+
+
+def _made(
+    job: Job, space: Space, chunks: Sequence[dict[str, Any]], stats: Sequence[ChunkStats]
+) -> Made:
+    rows = sum(chunk["rows"] for chunk in chunks)
+    total = {
+        name: sum(getattr(chunk, name) for chunk in stats)
+        for name in ("rows", "vectors", "rejected", "encoded", "tokens", "truncated")
+    }
+    counts = {
+        "texts": rows,
+        **{name: total[name] for name in ("vectors", "rejected", "tokens", "truncated")},
+        "windows": total["rows"] - rows,
+        "copies": total["rows"] - total["encoded"],
+        "dimension": space.dimension,
+        "dtype": job.config.embed.dtype,
+        "encoder": " and ".join(sorted({chunk.encoder for chunk in stats})),
+    }
+    said = [f"{total['vectors']:,} vectors of {space.dimension} dimensions"]
+    said += [f"{total[name]:,} {name}" for name in ("truncated", "rejected") if total[name]]
+    if counts["copies"]:
+        said.append(f"{counts['copies']:,} copies embedded once")
+    return Made(counts=counts, summary=", ".join(said), space=space.fingerprint)
+
+
+def working_folder(job: Job) -> Part:
+    """Where chunks are until all are done; other texts or settings have another folder."""
+    inputs = job.run.texts.require(command="leaf texts FILE").id
+    made_with = json.dumps([inputs, EMBED.wanted(job.config)], sort_keys=True)
+    return job.run.work(f"embedding/{hashlib.sha256(made_with.encode()).hexdigest()[:16]}")
 
 
 EMBED = Stage(
@@ -129,5 +167,6 @@ EMBED = Stage(
     part="vectors",
     about="the teacher's vectors of all texts",
     sections=("space", "embed"),
+    work="embedding",
     make=_make,
 )

@@ -12,8 +12,11 @@ import pyarrow.compute as pc
 
 from leaf_ray.core.comparison import Collection, compare
 from leaf_ray.core.report import Report, to_json
+from leaf_ray.core.space import Space
 from leaf_ray.core.texts import DOCUMENT, QUERY, TEST
+from leaf_ray.encoders.prepare import PARENT
 from leaf_ray.encoders.resolve import resolve_model
+from leaf_ray.errors import ConfigError
 from leaf_ray.run.folder import (
     JUDGMENTS_FILE,
     MODEL_FOLDER,
@@ -26,6 +29,7 @@ from leaf_ray.run.parts import read_space, read_table, vectors_dataset
 from leaf_ray.stages.served import leaf_folder, require_leaf_of
 from leaf_ray.stages.sides import Models, encode_sides
 from leaf_ray.stages.stage import Job, Made, Stage
+from leaf_ray.stages.teacher import Loads, teacher_spec
 from leaf_ray.store.report import plot, to_markdown
 
 COLUMNS = ["id", "text", "vector"]
@@ -41,6 +45,11 @@ class _Texts:
     @classmethod
     def read(cls, job: Job) -> "_Texts":
         rows = vectors_dataset(job.run.vectors)
+        if PARENT in rows.schema.names:
+            raise ConfigError(
+                "the documents are embedded in windows (embed.long_texts=chunk), which judgments "
+                "and rankings of whole documents know nothing of: evaluate a run that truncates"
+            )
         documents = rows.to_table(columns=COLUMNS, filter=pc.field("kind") == DOCUMENT)
         is_test = (pc.field("kind") == QUERY) & (pc.field("split") == TEST)
         queries = rows.to_table(columns=COLUMNS, filter=is_test)
@@ -65,7 +74,7 @@ def _make(job: Job) -> Made:
         texts.queries,
         space,
         models=Models(
-            teacher=resolve_model(job.config.space.teacher),
+            teacher=_teacher(job, space),
             leaf=leaf,
             untrained=untrained,
             init=resolve_model(job.config.distill.init),
@@ -98,6 +107,11 @@ def _make(job: Job) -> Made:
         summary=f"{report.num_queries:,} queries, overlap@10 with the teacher {found:.3f}",
         space=space.fingerprint,
     )
+
+
+def _teacher(job: Job, space: Space) -> Loads | None:
+    """What loads the teacher, to be timed; None where only its vectors are known."""
+    return teacher_spec(job.config, space) if space.probe.is_known else None
 
 
 def _named(path: str) -> str:

@@ -18,7 +18,13 @@ def own_errors() -> Iterator[None]:
         ours = _find(error)
         if ours is None or ours is error:
             raise
-        raise ours from error
+        raise _without_advice(ours) from error
+
+
+def _without_advice(error: LeafRayError) -> LeafRayError:
+    # Ray Data puts its own on retries behind the message of what failed in a task.
+    message, added, _ = str(error).partition("\nFailed to ")
+    return type(error)(message) if added else error
 
 
 def _find(error: BaseException) -> LeafRayError | None:

@@ -21,15 +21,16 @@ from leaf_ray.encoders.leaf_folder import leaf_probe
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.protocol import Encoder
 from leaf_ray.run.progress import Progress
+from leaf_ray.stages.teacher import Loads
 
 WARM_UP_QUERIES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """Folders: the teacher, the leaf, the leaf before its first step, and what it began as."""
+    """What loads the teacher, if it can be loaded; folders of the leaf and of what it came from."""
 
-    teacher: Path
+    teacher: Loads | None
     leaf: Path
     untrained: Path
     init: Path
@@ -53,14 +54,16 @@ def encode_sides(
     document_texts = documents["text"].to_pylist()
     work = _Work(progress, total=3 * len(query_texts) + 2 * len(document_texts))
 
-    def load(spec: EncoderSpec, probe: Probe | None, name: str) -> tuple[Encoder, float]:
+    def load(spec: Loads, probe: Probe | None, name: str) -> tuple[Encoder, float]:
         work.note(f"{name}, query by query")
         encoder = spec.load()
         if probe is not None:
             probe.check(encoder, name=name)
         return encoder, median_ms(encoder, query_texts[:num_timed])
 
-    _, teacher_ms = load(EncoderSpec.for_teacher(models.teacher, space), space.probe, "the teacher")
+    teacher_ms = None
+    if models.teacher is not None:
+        _, teacher_ms = load(models.teacher, space.probe, "the teacher")
     leaf, leaf_ms = load(EncoderSpec(folder=str(models.leaf)), leaf_probe(models.leaf), "the leaf")
     leaf_QD = work.encode(leaf, query_texts, QUERY)
     leaf_ND = work.encode(leaf, document_texts, DOCUMENT)

@@ -97,6 +97,9 @@ def perform(
         space=made.space,
     )
     part.finish(finished)
+    if stage.work:
+        # Only now: until here a rerun goes on from it.
+        run.work(stage.work).clear()
     progress.end(f"{made.summary} in {finished.seconds:.0f} s")
     log.info("%s: %s", stage.name, made.summary)
     return finished

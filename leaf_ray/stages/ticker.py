@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,26 +33,34 @@ class Ticker:
 
 
 @contextmanager
-def watched(progress: Progress, *, done: str, total: float | str, notes: str) -> Iterator[Any]:
+def watched(
+    progress: Progress,
+    *,
+    done: str,
+    total: float | str,
+    notes: Callable[[Mapping[str, float]], str],
+) -> Iterator[Any]:
     """Give a ticker's handle, and show its count `done` of `total` while the block runs.
 
     total: a number, or the name of a count that holds it.
-    notes: a format string over the counts and `rate` (of `done`, per second).
+    notes: what to say of the counts, and of `NAME_rate` of each, per second since `done` was first
+        there: what a resumed run did before is not counted as speed.
     """
     ticker = Ticker.remote()
     stop = threading.Event()
 
     def look() -> None:
-        began = time.monotonic()
+        first: tuple[float, Mapping[str, float]] | None = None
         while not stop.wait(1.0):
             counts = ray.get(ticker.read.remote())
-            if done in counts:
-                whole = counts.get(total, 0) if isinstance(total, str) else total
-                rate = counts[done] / (time.monotonic() - began)
-                note = notes.format_map({**counts, "rate": rate})
-                progress.update(counts[done], whole, note=note)
-            else:
-                began = time.monotonic()
+            if done not in counts:
+                continue
+            now = time.monotonic()
+            first = first or (now, dict(counts))
+            whole = counts.get(total, 0) if isinstance(total, str) else total
+            note = notes({**counts, **_rates(counts, *first, now=now)})
+            # Work that a lost worker had counted is counted again by the one that replaces it.
+            progress.update(min(counts[done], whole), whole, note=note)
 
     watcher = threading.Thread(target=look, name="progress", daemon=True)
     watcher.start()
@@ -62,3 +70,10 @@ def watched(progress: Progress, *, done: str, total: float | str, notes: str) ->
         stop.set()
         watcher.join()
         ray.kill(ticker)
+
+
+def _rates(
+    counts: Mapping[str, float], began: float, first: Mapping[str, float], *, now: float
+) -> dict[str, float]:
+    seconds = max(now - began, 1e-9)
+    return {f"{name}_rate": (counts[name] - first.get(name, 0)) / seconds for name in counts}

@@ -31,6 +31,15 @@ def embed(config: RunConfig, *, progress: Progress = SILENT, again: bool = False
     return _one("embed", config, progress, again=again)
 
 
+def retry_rejected(config: RunConfig, *, progress: Progress = SILENT) -> Manifest:
+    """Embed once more the texts that were rejected, finish what is not finished, keep the rest."""
+    from leaf_ray.stages.embed_retry import retry
+
+    with Cluster() as cluster:
+        retry(config, progress=progress, cluster=cluster)
+        return _perform("embed", config, progress, cluster, again=False)
+
+
 def distill(config: RunConfig, *, progress: Progress = SILENT, again: bool = False) -> Manifest:
     """Train a leaf into the teacher's space with Ray Train."""
     return _one("distill", config, progress, again=again)

@@ -184,9 +184,35 @@ def test_a_configuration_cannot_be_changed(run_file: Path) -> None:
 
 def test_what_a_part_was_made_with_leaves_out_how_it_was_run(run_file: Path) -> None:
     config = load_config(run_file)
-    assert config.embed.made_with() == {"dtype": "float32"}
+    assert config.embed.made_with() == {
+        "dtype": "float32",
+        "backend": "auto",
+        "vectors": None,
+        "long_texts": "truncate",
+        "chunk_overlap": 32,
+    }
     assert "checkpoint_steps" not in config.distill.made_with()
     assert config.distill.made_with()["learning_rate"] == 3e-4
+
+
+def test_a_misspelt_key_of_a_section_inside_a_section_is_offered_the_nearest(
+    run_file: Path,
+) -> None:
+    assert "did you mean 'concurrency'?" in refusal(run_file, "embed.endpoint.concurency=3")
+
+
+@pytest.mark.parametrize("teacher", ["space.endpoint=http://host/v1", "embed.vectors=v.npy"])
+def test_windows_are_refused_where_nobody_can_tell_their_tokens(
+    run_file: Path, teacher: str
+) -> None:
+    said = refusal(run_file, "embed.long_texts=chunk", teacher)
+    assert "long_texts=chunk needs a local teacher" in said
+
+
+def test_a_pool_does_not_shrink_under_load(run_file: Path) -> None:
+    assert "max_actors 1 is less than actors 2" in refusal(
+        run_file, "embed.actors=2", "embed.max_actors=1"
+    )
 
 
 @pytest.mark.parametrize("name", SECTIONS)

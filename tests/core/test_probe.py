@@ -15,6 +15,8 @@ from tests.spaces import a_probe
 class LetterCounts:
     """A real, if simple, encoder: how often each letter occurs in the prompted text."""
 
+    lowest_cosine = 0.999
+
     def __init__(self, *, query_prompt: str = "", shift: int = 0, dimension: int = 64) -> None:
         self.query_prompt = query_prompt
         self.shift = shift
@@ -119,7 +121,13 @@ def test_zero_vectors_do_not_pass() -> None:
     assert zeros.lowest_cosine(zeros) == 0.0
 
 
-def test_the_threshold_can_be_chosen() -> None:
-    wrong_prompt = LetterCounts(query_prompt="q ")
-    cosine = Probe.take(LetterCounts()).check(wrong_prompt, name="teacher", threshold=0.5)
-    assert 0.5 <= cosine < 0.999
+def test_an_encoder_may_be_off_by_what_its_precision_explains() -> None:
+    rough = LetterCounts(query_prompt="q ")
+    rough.lowest_cosine = 0.5
+    assert 0.5 <= Probe.take(LetterCounts()).check(rough, name="teacher") < 0.999
+
+
+def test_a_probe_without_vectors_lets_nothing_pass() -> None:
+    unknown = Probe(np.empty((0, 64), dtype=np.float32))
+    with pytest.raises(SpaceMismatch, match="known by its vectors only"):
+        unknown.check(LetterCounts(), name="teacher")

@@ -2,12 +2,14 @@
 
 import pickle
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from leaf_ray.core.backend import LOWEST_COSINE, Backend, precision_of
 from leaf_ray.core.texts import DOCUMENT, QUERY
-from leaf_ray.encoders.load import EncoderSpec, automatic_backend
+from leaf_ray.encoders.load import CPU_BATCH_TOKENS, EncoderSpec, automatic_backend
 from leaf_ray.errors import ModelNotFound
 from tests.encoders.models import TEXTS, a_copy
 from tests.spaces import a_space
@@ -70,7 +72,27 @@ def test_the_backend_is_named_or_chosen_and_the_encoder_says_which(tiny_teacher:
     chosen = automatic_backend()
     assert chosen in ("torch-bf16", "openvino-bf16", "openvino-f32")
     assert EncoderSpec(folder=str(tiny_teacher)).load().name == chosen
-    assert EncoderSpec(folder=str(tiny_teacher), backend="torch-f32").load().name == "torch-f32"
+    assert EncoderSpec(folder=str(tiny_teacher)).load().lowest_cosine < 1
+
+
+@pytest.mark.parametrize("backend", [name for name in get_args(Backend) if name != "auto"])
+def test_every_backend_encodes_under_its_name_as_exactly_as_it_says(
+    tiny_teacher: Path, backend: Backend
+) -> None:
+    encoder = EncoderSpec(folder=str(tiny_teacher), backend=backend, threads=1).load()
+    assert (encoder.name, encoder.dimension) == (backend, 32)
+    vectors_ND = encoder.encode(TEXTS, kind=DOCUMENT)
+    exact_ND = encode(tiny_teacher, list(TEXTS), backend="torch-f32")
+    norms_N = np.linalg.norm(vectors_ND, axis=1) * np.linalg.norm(exact_ND, axis=1)
+    cosines_N = np.einsum("nd,nd->n", vectors_ND, exact_ND) / norms_N
+    assert cosines_N.min() >= encoder.lowest_cosine == LOWEST_COSINE[precision_of(backend)]
+
+
+def test_a_budget_is_chosen_where_none_is_given(tiny_teacher: Path) -> None:
+    folder = str(tiny_teacher)
+    chosen = EncoderSpec(folder=folder, backend="openvino-f32").load().batch_tokens
+    named = EncoderSpec(folder=folder, backend="openvino-f32", batch_tokens=77).load().batch_tokens
+    assert (chosen, named) == (CPU_BATCH_TOKENS, 77)
 
 
 def test_a_spec_survives_pickling_between_processes(tiny_teacher: Path) -> None:

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
+from leaf_ray.core.backend import Backend
 from leaf_ray.core.probe import PROBE_DOCUMENTS, PROBE_QUERIES
 from leaf_ray.core.space import Space
+from leaf_ray.encoders.endpoint import EndpointSpec
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.encoders.teacher import describe_space
+from leaf_ray.encoders.teacher import describe_endpoint, describe_given, describe_space
 from leaf_ray.errors import ConfigError, ModelNotFound, SpaceMismatch
 from tests.encoders.models import a_copy
+from tests.faulty_endpoint import FaultyEndpoint, vectors_of
 
 PROMPTS = {"prompts": {"query": "query: ", "document": "passage: "}}
 
@@ -70,11 +73,26 @@ def test_the_probe_is_taken_with_the_prompts_and_length_of_the_space(prompted: P
     assert space.probe.check(spec.load(), name="teacher") > 0.99999
 
 
-def test_an_encoder_with_another_length_does_not_pass_the_probe(tiny_teacher: Path) -> None:
+@pytest.mark.parametrize("backend", ["openvino-f32", "openvino-int8", "torch-bf16"])
+def test_an_encoder_with_another_length_does_not_pass_the_probe(
+    tiny_teacher: Path, backend: Backend
+) -> None:
     space = described(tiny_teacher, max_length=12)
-    whole = EncoderSpec(folder=str(tiny_teacher), backend="openvino-f32", threads=1).load()
+    whole = EncoderSpec(folder=str(tiny_teacher), backend=backend, threads=1).load()
     with pytest.raises(SpaceMismatch):
-        space.probe.check(whole, name="teacher", threshold=0.9999)
+        space.probe.check(whole, name="teacher")
+
+
+@pytest.mark.parametrize(
+    "backend", ["openvino-f32", "openvino-bf16", "torch-f32", "torch-bf16", "torch-f16"]
+)
+def test_the_teacher_passes_its_probe_on_every_backend(
+    tiny_teacher: Path, backend: Backend
+) -> None:
+    space = described(tiny_teacher)
+    spec = EncoderSpec.for_teacher(tiny_teacher, space, backend=backend, threads=1)
+    encoder = spec.load()
+    assert space.probe.check(encoder, name="teacher") >= encoder.lowest_cosine
 
 
 def test_a_length_over_that_of_the_model_is_refused_with_both(tiny_teacher: Path) -> None:
@@ -86,3 +104,56 @@ def test_a_length_over_that_of_the_model_is_refused_with_both(tiny_teacher: Path
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFound):
         described(tmp_path)
+
+
+def test_the_probe_of_an_endpoint_is_what_it_answers() -> None:
+    with FaultyEndpoint(dimension=6) as endpoint:
+        spec = EndpointSpec(url=f"{endpoint.url}?key=secret", model="big/one", query_prompt="q: ")
+        space = describe_endpoint(spec, max_length=None)
+    queries = [f"q: {text}" for text in PROBE_QUERIES]
+    expected_PD = vectors_of([*queries, *PROBE_DOCUMENTS], dimension=6)
+    assert np.array_equal(space.probe.vectors_PD, expected_PD)
+    assert (space.dimension, space.normalized, space.max_length) == (6, True, 512)
+    assert (space.teacher, space.pooling, space.query_prompt) == ("big/one", "unknown", "q: ")
+    assert "secret" not in space.weights
+    assert "big/one" in space.weights
+
+
+def test_an_endpoint_at_another_place_is_another_space() -> None:
+    def fingerprint() -> str:
+        with FaultyEndpoint() as endpoint:
+            spec = EndpointSpec(url=endpoint.url, model="one")
+            return describe_endpoint(spec, max_length=None).fingerprint
+
+    assert fingerprint() != fingerprint()
+
+
+def given_space(name: str, **changes: Any) -> Space:
+    fields = {"dimension": 5, "normalized": False, "max_length": None, "prompts": ("q: ", "")}
+    return describe_given(name=name, **{**fields, **changes})
+
+
+def test_a_teacher_known_by_its_vectors_has_no_probe_and_lets_no_encoder_pass(
+    tiny_teacher: Path,
+) -> None:
+    space = given_space("org/big")
+    assert (space.teacher, space.dimension, space.normalized) == ("big", 5, False)
+    assert (space.query_prompt, space.max_length) == ("q: ", 512)
+    assert not space.probe.is_known
+    encoder = EncoderSpec(folder=str(tiny_teacher), backend="openvino-f32", threads=1).load()
+    with pytest.raises(SpaceMismatch, match="known by its vectors only"):
+        space.probe.check(encoder, name="teacher")
+
+
+def test_spaces_of_given_vectors_are_told_apart_by_name_and_prompts() -> None:
+    same, again = given_space("org/big"), given_space("org/big")
+    assert same.fingerprint == again.fingerprint
+    others = [given_space("other/big"), given_space("org/big", prompts=("", ""))]
+    assert len({space.fingerprint for space in [same, *others]}) == 3
+
+
+def test_a_space_of_given_vectors_survives_json() -> None:
+    space = given_space("org/big")
+    again = Space.from_json(space.to_json())
+    assert again.fingerprint == space.fingerprint
+    assert not again.probe.is_known

@@ -18,6 +18,14 @@ def test_an_error_of_ours_in_a_worker_is_raised_as_itself(ray_local: None) -> No
     assert type(caught.value) is EncodingError
 
 
+def test_advice_that_ray_adds_to_our_message_is_left_out() -> None:
+    said = (
+        "a vector is zero\nFailed to apply UDF transform after 1/1 attempts (total backoff 0.0s)."
+    )
+    with pytest.raises(EncodingError, match=r"^a vector is zero$"), own_errors():
+        raise RuntimeError("outer") from EncodingError(said)
+
+
 def test_our_error_is_found_below_others() -> None:
     with pytest.raises(EncodingError, match="deep"), own_errors():
         try:

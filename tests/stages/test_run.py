@@ -16,7 +16,7 @@ from leaf_ray.encoders.leaf_folder import leaf_space
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.errors import MissingStage, SpaceMismatch, StaleStage
 from leaf_ray.run import PARTS, Run
-from leaf_ray.run.parts import read_json, read_space, read_table, vectors_dataset
+from leaf_ray.run.parts import read_json, read_space, texts_dataset, vectors_dataset
 from leaf_ray.stages import verbs
 from leaf_ray.store.table import DocumentTable
 
@@ -46,7 +46,7 @@ def test_every_part_is_finished_and_says_what_made_it(small_run: RunConfig) -> N
 
 def test_embed_writes_every_text_once_and_nothing_else(small_run: RunConfig) -> None:
     run = Run.open(small_run.root)
-    texts = read_table(run.texts, "texts.parquet", columns=["id", "kind", "text"])
+    texts = texts_dataset(run.texts).to_table(columns=["id", "kind", "text"])
     vectors = vectors_dataset(run.vectors).to_table(columns=["id", "kind", "text"])
     assert sorted(map(str, vectors.to_pylist())) == sorted(map(str, texts.to_pylist()))
 
@@ -78,7 +78,7 @@ def test_all_parts_carry_one_space(small_run: RunConfig) -> None:
 
 def test_the_table_holds_exactly_the_documents_with_their_metadata(small_run: RunConfig) -> None:
     run = Run.open(small_run.root)
-    texts = read_table(run.texts, "texts.parquet").to_pylist()
+    texts = texts_dataset(run.texts).to_table().to_pylist()
     documents = {row["id"]: row for row in texts if row["kind"] == "document"}
     table = DocumentTable(run.index.uri, small_run.index.table)
     assert len(table) == len(documents)
@@ -171,7 +171,7 @@ def test_half_a_part_is_not_taken_for_a_whole_one(small_run: RunConfig, tmp_path
     run = Run.open(config.root)
     ids = vectors_dataset(run.vectors).to_table(columns=["id", "kind"]).to_pylist()
     assert len({(row["kind"], row["id"]) for row in ids}) == len(ids)
-    assert len(ids) == read_table(run.texts, "texts.parquet", columns=["id"]).num_rows
+    assert len(ids) == texts_dataset(run.texts).count_rows()
     assert run.leaf.manifest() is None, "what was made from the old vectors counts no more"
 
 

@@ -10,7 +10,7 @@ import pytest
 from leaf_ray.config import RunConfig
 from leaf_ray.errors import ServiceError
 from leaf_ray.run import Run
-from leaf_ray.run.parts import read_table
+from leaf_ray.run.parts import texts_dataset
 from leaf_ray.stages import verbs
 from leaf_ray.stages.search import Searcher
 
@@ -52,7 +52,7 @@ def test_the_teacher_and_the_leaf_embed_into_one_space(
     service: httpx.Client, small_run: RunConfig
 ) -> None:
     run = Run.open(small_run.root)
-    text = read_table(run.texts, "texts.parquet")["text"][0].as_py()
+    text = texts_dataset(run.texts).to_table()["text"][0].as_py()
     lengths = []
     for base in ("", "/documents"):
         body = {"input": text, "model": "any"}

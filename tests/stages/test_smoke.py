@@ -20,7 +20,7 @@ from leaf_ray.core.schema import vectors_of
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.run import PARTS, Run
-from leaf_ray.run.parts import read_json, read_table, vectors_dataset
+from leaf_ray.run.parts import read_json, texts_dataset, vectors_dataset
 
 pytestmark = [pytest.mark.ray, pytest.mark.models, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -71,7 +71,7 @@ def test_a_run_that_was_killed_twice_is_whole(finished: RunConfig) -> None:
     run = Run.open(finished.root)
     for name, stage in PARTS.items():
         assert run.part(name).require(command=stage).stage == stage
-    texts = read_table(run.texts, "texts.parquet", columns=["id", "kind"]).to_pylist()
+    texts = texts_dataset(run.texts).to_table(columns=["id", "kind"]).to_pylist()
     vectors = vectors_dataset(run.vectors).to_table(columns=["id", "kind"]).to_pylist()
     assert sorted(map(str, vectors)) == sorted(map(str, texts))
     assert not (Path(finished.root) / "training").exists() or not any(
@@ -91,7 +91,7 @@ def test_the_real_leaf_gives_the_same_vectors_in_sentence_transformers(
     finished: RunConfig,
 ) -> None:
     folder = Path(finished.root) / "leaf/model"
-    rows = read_table(Run.open(finished.root).texts, "texts.parquet")["text"].to_pylist()
+    rows = texts_dataset(Run.open(finished.root).texts).to_table()["text"].to_pylist()
     texts = [*rows[:40], *rows[-40:], "", "naïve 漢字 \U0001f600"]
     ours_ND = (
         EncoderSpec(folder=str(folder), backend="openvino-f32").load().encode(texts, kind="query")

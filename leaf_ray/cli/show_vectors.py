@@ -1,0 +1,65 @@
+"""What `leaf show FOLDER` prints of a folder of vectors."""
+
+import numpy as np
+import pyarrow as pa
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from leaf_ray.core.schema import VECTOR, vectors_of
+from leaf_ray.core.space import Space
+from leaf_ray.errors import InputError
+from leaf_ray.run import Part, Run
+from leaf_ray.run.parts import vectors_dataset
+
+# Rows whose norms are looked at.
+SAMPLE_ROWS = 10_000
+
+
+def print_vectors(console: Console, folder: str) -> None:
+    """Rows, dimension, type, space, norms, and what the manifest counts.
+
+    Raises:
+        InputError: the folder holds no vectors.
+        SpaceMismatch: the vectors do not say which space they are of.
+    """
+    parent, _, name = folder.rstrip("/").rpartition("/")
+    part = Run.open(parent or ".").part(name)
+    table = Table("", "", title=escape(part.uri), show_header=False)
+    for key, value in _facts(part).items():
+        table.add_row(key, escape(value))
+    console.print(table)
+
+
+def _facts(part: Part) -> dict[str, str]:
+    dataset = vectors_dataset(part)
+    if not dataset.files or VECTOR not in dataset.schema.names:
+        raise InputError(
+            f"{part.uri} holds no Parquet files with a column `{VECTOR}`; name a run's vectors "
+            "folder, or a run file"
+        )
+    space = Space.from_metadata(dataset.schema.metadata, owner=part.uri)
+    kind = dataset.schema.field(VECTOR).type
+    norms_N = np.linalg.norm(vectors_of(dataset.head(SAMPLE_ROWS, columns=[VECTOR])), axis=1)
+    facts = {
+        "rows": f"{dataset.count_rows():,} in {len(dataset.files):,} files",
+        "type": f"{kind.list_size} dimensions of {_named(kind.value_type)}",
+        "space": f"{space.teacher} ({space.fingerprint}), at most {space.max_length} tokens",
+        "norms": f"{norms_N.min():.4f} to {norms_N.max():.4f}, of {len(norms_N):,} rows"
+        if len(norms_N)
+        else "no rows",
+        "columns": ", ".join(dataset.schema.names),
+    }
+    manifest = part.manifest()
+    if manifest is None:
+        return facts | {"finished": "not yet: run `leaf embed FILE` to go on"}
+    counts = {key: _shown(value) for key, value in manifest.counts.items()}
+    return facts | counts | {"finished": f"{manifest.finished[:16]}, {manifest.seconds:,.0f} s"}
+
+
+def _named(kind: pa.DataType) -> str:
+    return {pa.float16(): "float16", pa.float32(): "float32"}.get(kind, str(kind))
+
+
+def _shown(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,30 @@
+"""How an encoder is computed: a library, a device by what the machine has, and a precision."""
+
+from typing import Literal
+
+Backend = Literal[
+    "auto",
+    "openvino-f32",
+    "openvino-bf16",
+    "openvino-int8",
+    "torch-f32",
+    "torch-bf16",
+    "torch-f16",
+]
+Precision = Literal["f32", "bf16", "f16", "int8"]
+
+# The lowest cosine to float32 torch on the probe's texts that a precision may show. What is
+# wrong (another pooling, prompt or model) shows as 0.9 and less.
+LOWEST_COSINE: dict[Precision, float] = {"f32": 0.99999, "bf16": 0.999, "f16": 0.9999, "int8": 0.99}
+
+
+def precision_of(backend: str) -> Precision:
+    """The precision that a backend's name ends with."""
+    name = backend.rpartition("-")[2]
+    precision: Precision = next(known for known in LOWEST_COSINE if known == name)
+    return precision
+
+
+def needs_cpu(backend: str) -> bool:
+    """Whether a backend computes on the CPU wherever it runs."""
+    return backend.startswith("openvino")

@@ -1,0 +1,70 @@
+"""Texts that a teacher fails on, told apart from those beside them.
+
+Shapes: N = texts, B = texts of one forward pass or request, D = dimensions.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from leaf_ray.encoders.protocol import EncodedBatch
+from leaf_ray.errors import EncodingError
+
+T = TypeVar("T")
+# When so many texts fail one by one and none succeeds, it is not the texts.
+PATIENCE = 20
+Encode = Callable[[Sequence[T]], Iterator[EncodedBatch]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Isolated:
+    """vectors_ND: float32, NaN for texts that failed. reasons: why, by position."""
+
+    vectors_ND: npt.NDArray[np.float32]
+    reasons: dict[int, str]
+
+
+def encode_or_isolate(encode: Encode[T], items: Sequence[T], *, dimension: int) -> Isolated:
+    """Encode all that can be encoded; what fails is halved until the texts at fault stand alone.
+
+    encode: yields the batches that succeed and then raises EncodingError for those that did not.
+    A vector that is zero or not finite fails too.
+
+    Raises:
+        EncodingError: PATIENCE texts failed alone and none succeeded: the teacher is at fault.
+    """
+    vectors_ND = np.full((len(items), dimension), np.nan, dtype=np.float32)
+    reasons: dict[int, str] = {}
+    waiting = [np.arange(len(items))]
+    while waiting:
+        rows_B = waiting.pop()
+        done = np.zeros(len(rows_B), dtype=bool)
+        try:
+            for found, vectors_BD in encode([items[int(i)] for i in rows_B]):
+                vectors_ND[rows_B[found]] = vectors_BD
+                done[found] = True
+        except EncodingError as error:
+            left = rows_B[~done]
+            if len(left) == 1:
+                reasons[int(left[0])] = str(error)
+            else:
+                waiting.extend(half for half in np.array_split(left, 2) if len(half))
+            if len(reasons) >= PATIENCE and not np.isfinite(vectors_ND).any():
+                raise
+    reasons.update(unusable(vectors_ND, reasons))
+    return Isolated(vectors_ND, reasons)
+
+
+def unusable(vectors_ND: npt.NDArray[np.floating], known: Mapping[int, str]) -> dict[int, str]:
+    """Reasons by position for vectors that are zero or not finite, besides those known."""
+    # Squares of what fits in float16 do not fit in it.
+    norms_N = np.linalg.norm(vectors_ND.astype(np.float32, copy=False), axis=1)
+    wrong = np.flatnonzero(~np.isfinite(norms_N) | (norms_N == 0))
+    return {
+        int(row): "the vector is zero" if norms_N[row] == 0 else "the vector is not finite"
+        for row in wrong
+        if int(row) not in known
+    }

@@ -1,0 +1,97 @@
+"""What is done to a chunk of texts before the teacher reads it: windows, token ids, counts."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.tokenizer import Tokenizer
+from leaf_ray.errors import ConfigError
+
+# Columns that only the encoder sees.
+IDS, TRUNCATED = "token_ids", "truncated"
+# Columns of a window: the text that it is of, and its range of characters there.
+PARENT, BEGIN, END = "parent_id", "begin", "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenise:
+    """Adds IDS (list<int32>) and TRUNCATED (bool) as the model's own tokenizer gives them.
+
+    overlap: tokens that windows of a long document share; None truncates instead.
+    """
+
+    folder: ModelFolder
+    max_length: int
+    prompts: tuple[str, str]
+    overlap: int | None = None
+
+    def __call__(self, chunk: pa.Table) -> pa.Table:
+        """-> the chunk's rows, or more of them where documents are put into windows."""
+        tokenizer = _tokenizer(self.folder, self.max_length)
+        if self.overlap is not None:
+            chunk = _in_windows(chunk, tokenizer, prompt=self.prompts[1], overlap=self.overlap)
+        ids: list[list[int]] = [[]] * len(chunk)
+        truncated = np.zeros(len(chunk), dtype=bool)
+        kinds, texts = chunk["kind"].to_numpy(), chunk["text"].to_pylist()
+        for kind, prompt in zip((QUERY, DOCUMENT), self.prompts, strict=True):
+            rows = np.flatnonzero(kinds == kind)
+            found, cut = tokenizer.with_truncated([texts[i] for i in rows], prompt=prompt)
+            truncated[rows] = cut
+            for row, tokens in zip(rows, found, strict=True):
+                ids[row] = tokens
+        return chunk.append_column(IDS, pa.array(ids, pa.list_(pa.int32()))).append_column(
+            TRUNCATED, pa.array(truncated)
+        )
+
+
+@lru_cache(maxsize=2)
+def _tokenizer(folder: ModelFolder, max_length: int) -> Tokenizer:
+    """One for all chunks of a process: reading its file takes as long as a chunk of queries."""
+    return Tokenizer(folder, max_length=max_length)
+
+
+def _in_windows(chunk: pa.Table, tokenizer: Tokenizer, *, prompt: str, overlap: int) -> pa.Table:
+    """Documents as rows of windows, named ID#0, ID#1, ...; whole ones and queries as they are."""
+    rows: list[int] = []
+    ranges: list[tuple[int, int]] = []
+    ids: list[str] = []
+    columns = (chunk[name].to_pylist() for name in ("id", "kind", "text"))
+    for row, (text_id, kind, text) in enumerate(zip(*columns, strict=True)):
+        windows = [(0, len(text))]
+        if kind == DOCUMENT:
+            try:
+                windows = tokenizer.windows(text, prompt=prompt, overlap=overlap)
+            except ValueError as error:
+                raise ConfigError(
+                    f"embed.chunk_overlap: {error}; lower it, or raise space.max_length"
+                ) from error
+        rows.extend([row] * len(windows))
+        ranges.extend(windows)
+        ids.extend(
+            [text_id] if len(windows) == 1 else [f"{text_id}#{n}" for n in range(len(windows))]
+        )
+    windowed = chunk.take(pa.array(rows, pa.int64()))
+    parents, texts = windowed["id"], windowed["text"].to_pylist()
+    cut = [text[begin:end] for text, (begin, end) in zip(texts, ranges, strict=True)]
+    windowed = _replaced(windowed, "id", pa.array(ids, pa.string()))
+    windowed = _replaced(windowed, "text", pa.array(cut, pa.string()))
+    windowed = windowed.append_column(PARENT, parents)
+    for name, side in ((BEGIN, 0), (END, 1)):
+        windowed = windowed.append_column(name, pa.array([r[side] for r in ranges], pa.int64()))
+    return windowed
+
+
+def _replaced(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
+    place = table.schema.get_field_index(name)
+    return table.set_column(place, table.schema.field(place), column)
+
+
+def num_tokens(chunk: pa.Table) -> np.ndarray:
+    """Token counts [N] int64 of a tokenised chunk."""
+    lengths: np.ndarray = pc.list_value_length(chunk[IDS]).to_numpy().astype(np.int64)
+    return lengths

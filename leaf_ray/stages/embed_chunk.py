@@ -1,0 +1,230 @@
+"""What Ray Data maps over chunks of texts: read, encode, write. A test calls them without Ray.
+
+A chunk is one row group of the texts part, and one file when it is done. All copies of a text are
+in one chunk, so that looking for copies inside it finds them all.
+
+Shapes: N = rows of a chunk, U = its different texts, D = dimensions.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+from leaf_ray.core.schema import VECTOR, with_vectors
+from leaf_ray.core.space import Space
+from leaf_ray.encoders.isolate import Isolated, encode_or_isolate, unusable
+from leaf_ray.encoders.prepare import IDS, TRUNCATED, num_tokens
+from leaf_ray.encoders.protocol import EncodedBatch, Encoder
+from leaf_ray.encoders.sentence import SentenceEncoder
+from leaf_ray.run import Part
+from leaf_ray.run.chunks import ChunkStats, write_chunk
+from leaf_ray.store.given import GivenVectors
+
+# Columns that only the pipeline sees: which chunk a row is of, and how many rows that has.
+CHUNK, CHUNK_ROWS = "chunk", "chunk_rows"
+ENCODER, REASON = "encoder", "reason"
+Prepare = Callable[[pa.Table], pa.Table]
+
+
+class ReadChunk:
+    """One row of (chunk, path, row_group) in, that chunk's texts out, prepared for the teacher."""
+
+    def __init__(self, filesystem: pafs.FileSystem, prepare: Prepare | None) -> None:
+        self.filesystem = filesystem
+        self.prepare = prepare
+
+    def __call__(self, planned: pa.Table) -> pa.Table:
+        """Read, and tokenise where the teacher is a local model."""
+        (row,) = planned.to_pylist()
+        with self.filesystem.open_input_file(row["path"]) as source:
+            texts = pq.ParquetFile(source).read_row_group(row["row_group"])
+        if self.prepare is not None:
+            texts = self.prepare(texts)
+        for name, value in ((CHUNK, row["chunk"]), (CHUNK_ROWS, len(texts))):
+            texts = texts.append_column(name, pa.array([value] * len(texts), pa.int64()))
+        return texts
+
+
+class EncodeChunk:
+    """A chunk of texts in; out comes the same with VECTOR, and with REASON where that failed."""
+
+    def __init__(
+        self, load: Callable[[], Encoder], space: Space, dtype: str, ticker: Any = None
+    ) -> None:
+        self.load = load
+        self.space = space
+        self.dtype = dtype
+        self.ticker = ticker
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """Loaded, and checked, for the first chunk.
+
+        Not in the constructor: of what fails while it makes an actor, Ray keeps the text only.
+        """
+        encoder = self.load()
+        self.space.probe.check(encoder, name=f"the teacher on {encoder.name}")
+        return encoder
+
+    def __call__(self, chunk: pa.Table) -> pa.Table:
+        """Encode each different text once."""
+        first_U, copy_N = _different(chunk)
+        isolated = self._encode(chunk.take(pa.array(first_U)))
+        tick(self.ticker, rows=len(chunk) - len(first_U))
+        vectors_UD, reasons = stored(isolated.vectors_ND, isolated.reasons, dtype=self.dtype)
+        return encoded_chunk(
+            chunk,
+            vectors_UD[copy_N],
+            [reasons.get(int(u)) for u in copy_N],
+            space=self.space,
+            encoder=self.encoder.name,
+        )
+
+    def _encode(self, texts: pa.Table) -> Isolated:
+        if IDS in texts.column_names and isinstance(self.encoder, SentenceEncoder):
+            flat, offsets = _flat(texts[IDS])
+            ids = [flat[offsets[i] : offsets[i + 1]] for i in range(len(texts))]
+            return encode_or_isolate(self._ids, ids, dimension=self.space.dimension)
+        rows = list(zip(texts["text"].to_pylist(), texts["kind"].to_pylist(), strict=True))
+        return encode_or_isolate(self._texts, rows, dimension=self.space.dimension)
+
+    def _ids(self, ids: Sequence[np.ndarray]) -> Iterator[EncodedBatch]:
+        assert isinstance(self.encoder, SentenceEncoder)
+        for rows, vectors_BD in self.encoder.batches_of_ids(ids):
+            lengths = [len(ids[i]) for i in rows]
+            tick(self.ticker, rows=len(rows), tokens=sum(lengths), padded=len(rows) * max(lengths))
+            yield rows, vectors_BD
+
+    def _texts(self, rows: Sequence[tuple[str, str]]) -> Iterator[EncodedBatch]:
+        kinds = np.array([kind for _, kind in rows])
+        for kind in np.unique(kinds):
+            places = np.flatnonzero(kinds == kind)
+            texts = [rows[int(i)][0] for i in places]
+            for found, vectors_BD in self.encoder.batches(texts, kind=str(kind)):
+                tick(self.ticker, rows=len(found))
+                yield places[found], vectors_BD
+
+
+class LookUpChunk:
+    """The same for a teacher whose vectors exist already: they are found by id."""
+
+    def __init__(self, path: str, space: Space, dtype: str, ticker: Any = None) -> None:
+        self.path = path
+        self.space = space
+        self.dtype = dtype
+        self.ticker = ticker
+
+    @cached_property
+    def given(self) -> GivenVectors:
+        """Read for the first chunk, for the same reason."""
+        return GivenVectors.open(self.path)
+
+    def __call__(self, chunk: pa.Table) -> pa.Table:
+        """Find the vector of each row."""
+        vectors_ND, found_N = self.given.lookup(chunk["id"].to_pylist(), chunk["kind"].to_pylist())
+        unknown = {int(row): "there is no vector of this id" for row in np.flatnonzero(~found_N)}
+        vectors_ND, reasons = stored(vectors_ND, unknown, dtype=self.dtype)
+        tick(self.ticker, rows=len(chunk))
+        return encoded_chunk(
+            chunk,
+            vectors_ND,
+            [reasons.get(row) for row in range(len(chunk))],
+            space=self.space,
+            encoder="given",
+        )
+
+
+def stored(
+    vectors_ND: np.ndarray, reasons: Mapping[int, str], *, dtype: str
+) -> tuple[np.ndarray, dict[int, str]]:
+    """Vectors in the type that they are stored in, and why some of them cannot be used in it.
+
+    reasons: those that are known, by position.
+    """
+    with np.errstate(over="ignore"):
+        vectors_ND = vectors_ND.astype(dtype)
+    return vectors_ND, {**reasons, **unusable(vectors_ND, reasons)}
+
+
+def encoded_chunk(
+    chunk: pa.Table,
+    vectors_ND: np.ndarray,
+    reasons: Sequence[str | None],
+    *,
+    space: Space,
+    encoder: str,
+) -> pa.Table:
+    """A chunk as the encoders hand it on: its rows, VECTOR, REASON (null where all is well)."""
+    why = pa.array(reasons, pa.string())
+    encoded = with_vectors(chunk, vectors_ND, space).append_column(REASON, why)
+    return encoded.append_column(ENCODER, pa.array([encoder] * len(chunk), pa.string()))
+
+
+def tick(ticker: Any, **amounts: int) -> None:
+    """Tell the driver what was done, if anybody listens."""
+    if ticker is not None:
+        ticker.add.remote(amounts)
+
+
+class WriteChunk:
+    """An encoded chunk in; it is written as files, and one row of counts comes out."""
+
+    def __init__(self, work: Part) -> None:
+        self.work = work
+
+    def __call__(self, encoded: pa.Table) -> pa.Table:
+        """Write vectors and rejected texts of one chunk."""
+        number, wanted = (encoded[name][0].as_py() for name in (CHUNK, CHUNK_ROWS))
+        if len(encoded) != wanted or len(encoded[CHUNK].unique()) != 1:
+            raise RuntimeError(f"chunk {number} has {wanted} rows and came in another size")
+        first_U, _ = _different(encoded)
+        vectors, rejected = divided(encoded)
+        tokens_U = num_tokens(encoded)[first_U] if IDS in encoded.column_names else np.zeros(0)
+        stats = ChunkStats(
+            chunk=number,
+            rows=len(encoded),
+            vectors=len(vectors),
+            rejected=len(rejected),
+            encoded=len(first_U),
+            tokens=int(tokens_U.sum()),
+            truncated=_count(encoded, TRUNCATED),
+            encoder=encoded[ENCODER][0].as_py(),
+        )
+        write_chunk(self.work, vectors, rejected, stats)
+        return pa.table({name: [value] for name, value in stats.to_json().items()})
+
+
+def divided(encoded: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The rows that have a vector, without REASON, and those that have none, without VECTOR."""
+    own = {CHUNK, CHUNK_ROWS, IDS, TRUNCATED, ENCODER}
+    rows = encoded.drop_columns([name for name in encoded.column_names if name in own])
+    failed = pc.is_valid(rows[REASON])
+    return (
+        rows.filter(pc.invert(failed)).drop_columns([REASON]),
+        rows.filter(failed).drop_columns([VECTOR]),
+    )
+
+
+def _different(chunk: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """Rows [U] of the first of each (kind, text), and which of them each row is [N]."""
+    texts = chunk["text"].combine_chunks().dictionary_encode().indices.to_numpy()
+    kinds = chunk["kind"].combine_chunks().dictionary_encode().indices.to_numpy()
+    keys = texts.astype(np.int64) * 2 + kinds
+    _, first_U, copy_N = np.unique(keys, return_index=True, return_inverse=True)
+    return first_U, copy_N
+
+
+def _flat(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """Values and offsets of a list column, without a copy."""
+    lists = column.combine_chunks()
+    return lists.values.to_numpy(zero_copy_only=False), lists.offsets.to_numpy()
+
+
+def _count(table: pa.Table, name: str) -> int:
+    return int(pc.sum(table[name]).as_py() or 0) if name in table.column_names else 0

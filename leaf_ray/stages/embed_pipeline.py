@@ -1,0 +1,101 @@
+"""The Ray Data pipeline of embed: chunks to files, and a row of counts for each."""
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+import pyarrow.parquet as pq
+import ray
+import ray.data
+
+from leaf_ray.config import RunConfig
+from leaf_ray.core.backend import needs_cpu
+from leaf_ray.core.pool import Pool, plan_pool
+from leaf_ray.run import Part
+from leaf_ray.run.chunks import ChunkStats
+from leaf_ray.run.parts import texts_dataset
+from leaf_ray.stages.cluster import cores_per_node
+from leaf_ray.stages.embed_chunk import Prepare, ReadChunk, WriteChunk
+
+# Reading, tokenising and writing take a fraction of a CPU each, so that they always find one.
+TASK_CPUS = 0.25
+# Chunks that are read, and that are written, at once for each encoder: more would only lie in
+# memory, and the first task of each process costs a core some seconds of imports.
+TASKS_PER_ACTOR = 2
+
+
+def planned_chunks(texts: Part) -> list[dict[str, Any]]:
+    """Every row group of the texts: chunk (its number), path, row_group, rows."""
+    planned: list[dict[str, Any]] = []
+    for path in texts_dataset(texts).files:
+        with texts.filesystem.open_input_file(path) as source:
+            metadata = pq.ParquetFile(source).metadata
+        for group in range(metadata.num_row_groups):
+            rows = metadata.row_group(group).num_rows
+            planned.append({"chunk": len(planned), "path": path, "row_group": group, "rows": rows})
+    return planned
+
+
+def plan_actors(config: RunConfig) -> Pool:
+    """The pool that this cluster has room for."""
+    settings, nodes = config.embed, [node for node in ray.nodes() if node["Alive"]]
+    on_gpu = not needs_cpu(settings.backend) and settings.vectors is None
+    return plan_pool(
+        actors=settings.actors,
+        max_actors=settings.max_actors,
+        nodes=len(nodes),
+        cores_per_node=cores_per_node(),
+        gpus=int(ray.cluster_resources().get("GPU", 0)) if on_gpu else 0,
+        waits=config.space.endpoint is not None,
+    )
+
+
+def encode_chunks(
+    chunks: Sequence[dict[str, Any]],
+    *,
+    texts: Part,
+    work: Part,
+    prepare: Prepare | None,
+    encoder: tuple[Callable[..., Any], tuple[Any, ...]],
+    pool: Pool,
+) -> Generator[ChunkStats, None, None]:
+    """Yield the counts of each chunk as soon as its file is there.
+
+    encoder: the class that actors are of, and what they are made with.
+    """
+    encode, arguments = encoder
+    tasks = ray.data.TaskPoolStrategy(size=min(TASKS_PER_ACTOR * pool.largest, len(chunks)))
+    planned = ray.data.from_items(list(chunks), override_num_blocks=len(chunks))
+    # A chunk is one block from its reading to its file, however large it is.
+    planned.context.target_max_block_size = None
+    # What wraps it otherwise arrives without it: own_errors would find nothing.
+    planned.context.raise_original_map_exception = True
+    rows = (
+        planned.map_batches(
+            ReadChunk(texts.filesystem, prepare),
+            batch_size=1,
+            batch_format="pyarrow",
+            num_cpus=TASK_CPUS,
+            compute=tasks,
+        )
+        .map_batches(
+            encode,
+            fn_constructor_args=arguments,
+            batch_size=None,
+            batch_format="pyarrow",
+            zero_copy_batch=True,
+            num_cpus=pool.cpus,
+            num_gpus=pool.gpus,
+            compute=ray.data.ActorPoolStrategy(min_size=pool.smallest, max_size=pool.largest),
+        )
+        .map_batches(
+            WriteChunk(work),
+            batch_size=None,
+            batch_format="pyarrow",
+            zero_copy_batch=True,
+            num_cpus=TASK_CPUS,
+            compute=tasks,
+        )
+    )
+    for batch in rows.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+        for row in batch.to_pylist():
+            yield ChunkStats(**row)

@@ -1,0 +1,134 @@
+"""The teacher that a run names, as the stages need it: its space, and what loads it anywhere."""
+
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from leaf_ray.config import RunConfig
+from leaf_ray.core.backend import LOWEST_COSINE
+from leaf_ray.core.space import Space
+from leaf_ray.encoders.endpoint import EndpointSpec
+from leaf_ray.encoders.load import EncoderSpec
+from leaf_ray.encoders.protocol import Encoder
+from leaf_ray.encoders.resolve import resolve_model
+from leaf_ray.encoders.teacher import describe_endpoint, describe_given, describe_space
+from leaf_ray.errors import ModelNotFound, SpaceMismatch
+from leaf_ray.store.given import GivenVectors
+
+# Vectors that exist already are compared with the teacher's for so many texts.
+COMPARED = 8
+
+
+class Loads(Protocol):
+    """What can be sent to a worker and gives an encoder there."""
+
+    def load(self) -> Encoder:
+        """Load the model, or connect to it."""
+        ...
+
+
+def describe_teacher(config: RunConfig) -> Space:
+    """The space of the run's teacher, with a probe from the teacher itself.
+
+    Raises:
+        ModelNotFound, ConfigError: there is no such model, or it cannot be used as configured.
+        EndpointError, EncodingError: the endpoint does not answer, or not as one.
+    """
+    wanted = config.space
+    if wanted.endpoint is not None:
+        return describe_endpoint(endpoint_spec(config), max_length=wanted.max_length)
+    return describe_space(
+        resolve_model(wanted.teacher),
+        name=wanted.teacher,
+        max_length=wanted.max_length,
+        query_prompt=wanted.query_prompt,
+        document_prompt=wanted.document_prompt,
+        trust_remote_code=wanted.trust_remote_code,
+    )
+
+
+def describe_known(config: RunConfig, path: str, *, sample: pa.Table) -> Space:
+    """The space of vectors that exist already: with the teacher's probe where it can be loaded.
+
+    sample: texts (id, kind, text), some of which the teacher then embeds, to see whether the
+        vectors are its own.
+
+    Raises:
+        InputError: the vectors cannot be read.
+        SpaceMismatch: they are not the teacher's.
+    """
+    given = GivenVectors.open(path)
+    wanted = config.space
+    try:
+        space = describe_teacher(config)
+    except ModelNotFound:
+        return describe_given(
+            name=wanted.teacher,
+            dimension=given.dimension,
+            normalized=given.normalized,
+            max_length=wanted.max_length,
+            prompts=(wanted.query_prompt or "", wanted.document_prompt or ""),
+        )
+    if space.dimension != given.dimension:
+        raise SpaceMismatch(
+            f"{path} holds vectors of {given.dimension} dimensions, but {wanted.teacher} has "
+            f"{space.dimension}: name the teacher that they were made with"
+        )
+    _require_own(teacher_spec(config, space).load(), given, sample.slice(0, COMPARED), path=path)
+    return space
+
+
+def _require_own(encoder: Encoder, given: GivenVectors, sample: pa.Table, *, path: str) -> None:
+    ids, kinds, texts = (sample[name].to_pylist() for name in ("id", "kind", "text"))
+    given_ND, found_N = given.lookup(ids, kinds)
+    for row in np.flatnonzero(found_N & np.isfinite(given_ND).all(axis=1)):
+        own_D = encoder.encode([texts[row]], kind=kinds[row])[0]
+        scale = float(np.linalg.norm(own_D) * np.linalg.norm(given_ND[row]))
+        cosine = float(own_D @ given_ND[row]) / max(scale, 1e-12)
+        if cosine < LOWEST_COSINE["int8"]:
+            raise SpaceMismatch(
+                f"{path} has a vector of {ids[row]!r} that is not the teacher's: cosine "
+                f"{cosine:.3f} to what it gives for that text. Name the teacher that the vectors "
+                "were made with, its prompts and its max_length"
+            )
+
+
+def teacher_spec(config: RunConfig, space: Space, *, threads: int = 0) -> Loads:
+    """What loads the run's teacher as its space declares it.
+
+    threads: of a local model on the CPU; 0 takes all cores.
+
+    Raises:
+        ModelNotFound: there is no such model on this machine.
+    """
+    if config.space.endpoint is not None:
+        return endpoint_spec(config)
+    return EncoderSpec.for_teacher(
+        resolve_model(config.space.teacher),
+        space,
+        backend=config.embed.backend,
+        threads=threads,
+        batch_tokens=config.embed.batch_tokens or 0,
+        trust_remote_code=config.space.trust_remote_code,
+    )
+
+
+def endpoint_spec(config: RunConfig) -> EndpointSpec:
+    """The endpoint that the run names, with its share of requests for each actor."""
+    wanted, asked = config.space, config.embed.endpoint
+    actors = config.embed.max_actors or config.embed.actors or 1
+    rate = asked.requests_per_minute
+    return EndpointSpec(
+        url=wanted.endpoint or "",
+        model=wanted.teacher,
+        key_variable=asked.key_variable,
+        concurrency=max(1, asked.concurrency // actors),
+        batch_texts=asked.batch_texts,
+        requests_per_minute=None if rate is None else rate / actors,
+        timeout_seconds=asked.timeout_seconds,
+        attempts=asked.attempts,
+        dimensions=wanted.dimensions,
+        query_prompt=wanted.query_prompt or "",
+        document_prompt=wanted.document_prompt or "",
+    )
