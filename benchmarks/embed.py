@@ -23,8 +23,10 @@ from benchmarks.matrix_peak import flops_per_token, peak_flops
 from benchmarks.memory import PeakMemory
 from benchmarks.peers.venv import REPOSITORY, python_of
 from benchmarks.targets import Target, finish
+from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.load import automatic_backend
 from leaf_ray.encoders.resolve import resolve_model
+from leaf_ray.encoders.tokenizer import Tokenizer
 
 SHARED = REPOSITORY.parent / "shared" / "data"
 TEACHER = "sentence-transformers/all-mpnet-base-v2"
@@ -37,18 +39,20 @@ INFINITY = (
     "pyarrow<20",
     "datasets<4",
 )
-SMALL, LARGE = 8_000, 80_000
+SMALL, LARGE = 6_000, 60_000
 
 
 def documents() -> list[str]:
-    """All of vaswani and cranfield, mixed: abstracts of 10 to over 256 tokens."""
+    """Those of vaswani and cranfield that nobody has to cut, mixed: 10 to 256 tokens."""
     texts = []
     for name in ("vaswani", "cranfield"):
         for line in (SHARED / "beir" / name / "corpus.jsonl").open(encoding="utf-8"):
             row = json.loads(line)
             texts.append(f"{row.get('title', '')} {row['text']}".strip())
     random.Random(0).shuffle(texts)
-    return [text for text in texts if text]
+    folder = ModelFolder.read(resolve_model(TEACHER))
+    _, cut = Tokenizer(folder, max_length=MAX_LENGTH).with_truncated(texts)
+    return [text for text, is_cut in zip(texts, cut, strict=True) if text and not is_cut]
 
 
 CACHE = os.environ.get("LEAF_RAY_CACHE", str(REPOSITORY / ".cache"))
@@ -138,7 +142,9 @@ def main() -> None:
             for number in (SMALL, LARGE)
         }
         tokens = ours.figures["tokens"]
-        bare = NUM_TEXTS / np.mean([ours.seconds, again.seconds])
+        bare = tokens / np.mean([ours.seconds, again.seconds])
+        counts = staged["counts"]
+        through_ray = staged["texts_per_second"] * counts["tokens"] / counts["texts"]
         possible = peak / flops_per_token(resolve_model(TEACHER), tokens / NUM_TEXTS)
         bounds = (3.2, 0.9999) if has_bf16 else (1.4, 0.9999)
         targets = [
@@ -164,10 +170,10 @@ def main() -> None:
             Target("int8: lowest cosine to float32", ">=", 0.99, float(int8.cosines(exact).min())),
             Target(f"{backend}: speed / infinity-emb", ">=", 2.5, other.seconds / ours.seconds),
             Target(
-                "through Ray Data: texts/s of the bare encoder's",
+                "through Ray Data: tokens/s of the bare encoder's",
                 ">=",
                 0.95,
-                staged["texts_per_second"] / bare,
+                through_ray / bare,
             ),
             Target("through Ray Data: minutes of work", ">=", 5, staged["encoding_seconds"] / 60),
             Target(

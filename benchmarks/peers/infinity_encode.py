@@ -1,4 +1,7 @@
-"""infinity-emb through its engine, at its defaults: MODEL TEXTS.json VECTORS.npy MAX_LENGTH."""
+"""infinity-emb through its engine, at its defaults: MODEL TEXTS.json VECTORS.npy.
+
+It reads as much of a text as the model can: the texts have to be short enough for all sides.
+"""
 
 import asyncio
 import json
