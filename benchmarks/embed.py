@@ -22,13 +22,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.matrix_peak import flops_per_token, peak_flops
 from benchmarks.memory import PeakMemory
 from benchmarks.peers.venv import REPOSITORY, python_of
+from benchmarks.shared import shared
 from benchmarks.targets import Target, finish
 from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.load import automatic_backend
 from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.encoders.tokenizer import Tokenizer
 
-SHARED = REPOSITORY.parent / "shared" / "data"
 TEACHER = "sentence-transformers/all-mpnet-base-v2"
 NUM_TEXTS, MAX_LENGTH = 2000, 256
 INFINITY = (
@@ -39,14 +39,14 @@ INFINITY = (
     "pyarrow<20",
     "datasets<4",
 )
-SMALL, LARGE = 6_000, 60_000
+SMALL, LARGE = 4_000, 40_000
 
 
 def documents() -> list[str]:
     """Those of vaswani and cranfield that nobody has to cut, mixed: 10 to 256 tokens."""
     texts = []
     for name in ("vaswani", "cranfield"):
-        for line in (SHARED / "beir" / name / "corpus.jsonl").open(encoding="utf-8"):
+        for line in shared(f"beir/{name}/corpus.jsonl").open(encoding="utf-8"):
             row = json.loads(line)
             texts.append(f"{row.get('title', '')} {row['text']}".strip())
     random.Random(0).shuffle(texts)
@@ -106,14 +106,15 @@ def embed(folder: Path, name: str, texts: Path, *overrides: str) -> dict[str, An
     return figures
 
 
-def short_texts(folder: Path, number: int) -> Path:
-    table = pq.read_table(SHARED / "texts" / "documents.parquet", columns=["text"])
+def short_texts(source: Path, folder: Path, number: int) -> Path:
+    table = pq.read_table(source, columns=["text"])
     file = folder / f"short-{number}.parquet"
     pq.write_table(table.slice(0, number), file)
     return file
 
 
 def main() -> None:
+    short = shared("texts/documents.parquet")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         corpus = documents()
@@ -135,7 +136,7 @@ def main() -> None:
             number: embed(
                 folder,
                 f"rows-{number}",
-                short_texts(folder, number),
+                short_texts(short, folder, number),
                 "space.teacher=sentence-transformers/all-MiniLM-L6-v2",
                 "space.max_length=32",
             )

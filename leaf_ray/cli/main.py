@@ -26,7 +26,10 @@ Overrides = Annotated[
     typer.Argument(help="`stage.key=value`, over what the run file says.", show_default=False),
 ]
 Again = Annotated[
-    bool, typer.Option("--again", help="Make it anew though it is finished, and what follows too.")
+    bool,
+    typer.Option(
+        "--again", help="Make it anew from its start, though finished or begun, and what follows."
+    ),
 ]
 
 # Whatever is printed is somebody's text: a path or a docstring may say `:key:`.
@@ -59,6 +62,8 @@ def embed(
     ] = False,
 ) -> None:
     """Compute the teacher's vectors of all texts (Ray Data); a killed run goes on."""
+    if retry_rejected and again:
+        raise typer.BadParameter("--again makes all vectors anew, --retry-rejected keeps them")
     if retry_rejected:
         from leaf_ray.cli.console import ConsoleProgress
         from leaf_ray.config import load_config
@@ -155,7 +160,9 @@ def show(
     overrides: Overrides = None,
 ) -> None:
     """Show a run: which parts are finished, what is in them, the report. Or a vectors folder."""
-    if "://" in file or Path(file).is_dir():
+    path = Path(file)
+    is_run_file = path.is_file() or (path.suffix in (".yaml", ".yml") and not path.is_dir())
+    if not is_run_file:
         from leaf_ray.cli.show_vectors import print_vectors
 
         print_vectors(console, file)

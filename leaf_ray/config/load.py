@@ -66,6 +66,9 @@ def _problem(problem: ErrorDetails) -> str:
         return _unknown([str(part) for part in problem["loc"]])
     if problem["type"] == "missing":
         return f"{where} is missing"
+    if problem["type"] == "value_error":
+        # Of a whole section, whose other values need not be shown, and may hold a key.
+        return problem["msg"].removeprefix("Value error, ")
     return f"{where}: {problem['msg']} (given: {problem['input']!r})"
 
 

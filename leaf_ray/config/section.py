@@ -4,6 +4,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from leaf_ray.core.uri import shown
+
 
 class Section(BaseModel):
     """Frozen; unknown keys are refused.
@@ -16,5 +18,6 @@ class Section(BaseModel):
     execution: ClassVar[frozenset[str]] = frozenset()
 
     def made_with(self) -> dict[str, Any]:
-        """The settings that decide what is made, JSON-ready, for the manifest."""
-        return self.model_dump(mode="json", exclude=set(self.execution))
+        """The settings that decide what is made, JSON-ready, for the manifest; no keys in URIs."""
+        fields = self.model_dump(mode="json", exclude=set(self.execution))
+        return {k: shown(v) if isinstance(v, str) else v for k, v in fields.items()}

@@ -23,7 +23,8 @@ class SpaceConfig(Section):
     trust_remote_code: bool = False
     """Run code that comes with the teacher's folder."""
     max_length: Positive | None = None
-    """Tokens per text. None: the teacher's own limit, or 512 where that is not known."""
+    """Tokens of a text that the teacher reads. None: its own limit. An endpoint cuts by its own
+    rules; there this is what the leaf reads, and 512 by default."""
     query_prompt: str | None = None
     """Put before queries. None: the teacher's own."""
     document_prompt: str | None = None
@@ -57,8 +58,8 @@ class TextsConfig(Section):
     """What rows are that do not say it themselves."""
     num_documents: Positive | None = None
     """Documents to index, chosen by hash of id. None: all."""
-    num_held_out: Positive = 500
-    """Queries kept from training, to test with."""
+    num_held_out: Annotated[int, Field(ge=0)] = 500
+    """Queries kept from training, to test with. 0: none, for a run that only embeds."""
     num_train_queries: Positive | None = None
     """Queries to train on. None: all."""
     max_characters: Positive = 1_000_000
@@ -68,8 +69,9 @@ class TextsConfig(Section):
 class EndpointConfig(Section):
     """How to ask an endpoint: none of it changes an answer."""
 
-    key_variable: str = "OPENAI_API_KEY"
-    """The environment variable that holds the key."""
+    key_variable: str | None = None
+    """The environment variable that holds the key, on the machines that ask. None: OPENAI_API_KEY
+    for api.openai.com, LEAF_RAY_ENDPOINT_KEY for others; where it is not set no key is sent."""
     concurrency: Positive = 8
     """Requests at once, over all actors."""
     requests_per_minute: Annotated[float, Field(gt=0)] | None = None

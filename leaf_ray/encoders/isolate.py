@@ -27,14 +27,16 @@ class Isolated:
     reasons: dict[int, str]
 
 
-def encode_or_isolate(encode: Encode[T], items: Sequence[T], *, dimension: int) -> Isolated:
+def encode_or_isolate(
+    encode: Encode[T], items: Sequence[T], *, dimension: int, patience: int = PATIENCE
+) -> Isolated:
     """Encode all that can be encoded; what fails is halved until the texts at fault stand alone.
 
     encode: yields the batches that succeed and then raises EncodingError for those that did not.
     A vector that is zero or not finite fails too.
 
     Raises:
-        EncodingError: PATIENCE texts failed alone and none succeeded: the teacher is at fault.
+        EncodingError: `patience` texts failed alone and none succeeded: the teacher is at fault.
     """
     vectors_ND = np.full((len(items), dimension), np.nan, dtype=np.float32)
     reasons: dict[int, str] = {}
@@ -52,7 +54,7 @@ def encode_or_isolate(encode: Encode[T], items: Sequence[T], *, dimension: int) 
                 reasons[int(left[0])] = str(error)
             else:
                 waiting.extend(half for half in np.array_split(left, 2) if len(half))
-            if len(reasons) >= PATIENCE and not np.isfinite(vectors_ND).any():
+            if len(reasons) >= patience and not np.isfinite(vectors_ND).any():
                 raise
     reasons.update(unusable(vectors_ND, reasons))
     return Isolated(vectors_ND, reasons)

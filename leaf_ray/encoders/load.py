@@ -9,18 +9,20 @@ from leaf_ray.core.space import Space
 from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.forward import OpenVINOForward, TorchForward
 from leaf_ray.encoders.openvino_quiet import import_openvino
+from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.encoders.tokenizer import Tokenizer
 
-# Padding included. More gain nothing on two cores; a card wants more texts at work at once.
-CPU_BATCH_TOKENS, CUDA_BATCH_TOKENS = 4096, 65_536
+# Padding included. On a CPU what a layer hands to the next stays in the cache (int8 is 15 % faster
+# than with 4,096); a card wants more texts at work at once.
+CPU_BATCH_TOKENS, CUDA_BATCH_TOKENS = 512, 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderSpec:
     """All that is needed to load an encoder, small enough to send to any process.
 
-    folder: a sentence-transformers folder on the loading machine.
+    folder: a sentence-transformers folder on the loading machine, or a model id.
     max_length, query_prompt, document_prompt: None takes what the folder says.
     threads: CPU threads of the forward pass; 0 takes all cores.
     batch_tokens: the token budget of one forward pass, padding included; 0 chooses by device.
@@ -38,9 +40,12 @@ class EncoderSpec:
 
     def load(self) -> SentenceEncoder:
         """Load the model; seconds, and minutes the first time a model is converted."""
-        folder = ModelFolder.read(Path(self.folder))
+        folder = ModelFolder.read(
+            resolve_model(self.folder, trust_remote_code=self.trust_remote_code)
+        )
         backend = automatic_backend() if self.backend == "auto" else self.backend
-        threads = self.threads or len(os.sched_getaffinity(0))
+        cores = len(os.sched_getaffinity(0))
+        threads = min(self.threads or cores, cores)
         device = "cuda" if backend.startswith("torch") and _has_cuda() else "cpu"
         forward = self._forward(folder, backend, threads, device)
         return SentenceEncoder(
@@ -78,7 +83,7 @@ class EncoderSpec:
     @classmethod
     def for_teacher(
         cls,
-        folder: Path,
+        folder: str | Path,
         space: Space,
         *,
         backend: Backend = "auto",

@@ -11,9 +11,9 @@ import numpy as np
 
 from leaf_ray.encoders.openvino_quiet import import_openvino
 
-# Features that share one scale at run time. Smaller groups are more exact and slower: of 32, 64,
-# 128 and 256 this is the fastest that is not below the next one's cosine by more than 0.0005.
-GROUP_SIZE = 128
+# Features that share one scale at run time. Smaller groups are more exact and slower: mpnet-base's
+# mean cosine to float32 is 0.9992 at 32, 0.9985 at 256 (2 % faster than 128) and 0.9970 at 768.
+GROUP_SIZE = 256
 
 
 def quantize_weights(model: Any) -> int:

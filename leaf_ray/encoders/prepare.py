@@ -1,5 +1,6 @@
 """What is done to a chunk of texts before the teacher reads it: windows, token ids, counts."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -7,32 +8,36 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.core.texts import DOCUMENT, ID_FIELD, QUERY, TEXT_FIELD
 from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.encoders.tokenizer import Tokenizer
-from leaf_ray.errors import ConfigError
+from leaf_ray.errors import ConfigError, InputError
 
 # Columns that only the encoder sees.
 IDS, TRUNCATED = "token_ids", "truncated"
 # Columns of a window: the text that it is of, and its range of characters there.
 PARENT, BEGIN, END = "parent_id", "begin", "end"
 
+_WINDOW_ID = re.compile(r"#\d+$")
+
 
 @dataclass(frozen=True, slots=True)
 class Tokenise:
     """Adds IDS (list<int32>) and TRUNCATED (bool) as the model's own tokenizer gives them.
 
+    model: a folder, or a model id, which each machine resolves for itself.
     overlap: tokens that windows of a long document share; None truncates instead.
     """
 
-    folder: ModelFolder
+    model: str
     max_length: int
     prompts: tuple[str, str]
     overlap: int | None = None
 
     def __call__(self, chunk: pa.Table) -> pa.Table:
         """-> the chunk's rows, or more of them where documents are put into windows."""
-        tokenizer = _tokenizer(self.folder, self.max_length)
+        tokenizer = _tokenizer(self.model, self.max_length)
         if self.overlap is not None:
             chunk = _in_windows(chunk, tokenizer, prompt=self.prompts[1], overlap=self.overlap)
         ids: list[list[int]] = [[]] * len(chunk)
@@ -50,45 +55,59 @@ class Tokenise:
 
 
 @lru_cache(maxsize=2)
-def _tokenizer(folder: ModelFolder, max_length: int) -> Tokenizer:
+def _tokenizer(model: str, max_length: int) -> Tokenizer:
     """One for all chunks of a process: reading its file takes as long as a chunk of queries."""
-    return Tokenizer(folder, max_length=max_length)
+    return Tokenizer(ModelFolder.read(resolve_model(model)), max_length=max_length)
 
 
 def _in_windows(chunk: pa.Table, tokenizer: Tokenizer, *, prompt: str, overlap: int) -> pa.Table:
     """Documents as rows of windows, named ID#0, ID#1, ...; whole ones and queries as they are."""
     rows: list[int] = []
-    ranges: list[tuple[int, int]] = []
     ids: list[str] = []
+    pieces: list[str] = []
+    ranges: list[tuple[int, int]] = []
     columns = (chunk[name].to_pylist() for name in ("id", "kind", "text"))
     for row, (text_id, kind, text) in enumerate(zip(*columns, strict=True)):
         windows = [(0, len(text))]
         if kind == DOCUMENT:
-            try:
-                windows = tokenizer.windows(text, prompt=prompt, overlap=overlap)
-            except ValueError as error:
-                raise ConfigError(
-                    f"embed.chunk_overlap: {error}; lower it, or raise space.max_length"
-                ) from error
+            _refuse_window_id(text_id)
+            windows = _windows(tokenizer, text, prompt=prompt, overlap=overlap)
         rows.extend([row] * len(windows))
         ranges.extend(windows)
+        pieces.extend(text[begin:end] for begin, end in windows)
         ids.extend(
-            [text_id] if len(windows) == 1 else [f"{text_id}#{n}" for n in range(len(windows))]
+            [text_id] if len(windows) == 1 else (f"{text_id}#{n}" for n in range(len(windows)))
         )
-    windowed = chunk.take(pa.array(rows, pa.int64()))
-    parents, texts = windowed["id"], windowed["text"].to_pylist()
-    cut = [text[begin:end] for text, (begin, end) in zip(texts, ranges, strict=True)]
-    windowed = _replaced(windowed, "id", pa.array(ids, pa.string()))
-    windowed = _replaced(windowed, "text", pa.array(cut, pa.string()))
+    # Whole texts are not taken along: a long one would be copied once for each of its windows.
+    windowed = chunk.drop_columns(["text"]).take(pa.array(rows, pa.int64()))
+    parents = windowed["id"]
+    place = windowed.schema.get_field_index("id")
+    windowed = windowed.set_column(place, ID_FIELD, pa.array(ids, pa.string()))
+    windowed = windowed.add_column(place + 1, TEXT_FIELD, pa.array(pieces, pa.string()))
     windowed = windowed.append_column(PARENT, parents)
     for name, side in ((BEGIN, 0), (END, 1)):
         windowed = windowed.append_column(name, pa.array([r[side] for r in ranges], pa.int64()))
     return windowed
 
 
-def _replaced(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
-    place = table.schema.get_field_index(name)
-    return table.set_column(place, table.schema.field(place), column)
+def _windows(
+    tokenizer: Tokenizer, text: str, *, prompt: str, overlap: int
+) -> list[tuple[int, int]]:
+    try:
+        return tokenizer.windows(text, prompt=prompt, overlap=overlap)
+    except ValueError as error:
+        raise ConfigError(
+            f"embed.chunk_overlap: {error}; lower it, or raise space.max_length"
+        ) from error
+
+
+def _refuse_window_id(text_id: str) -> None:
+    if _WINDOW_ID.search(text_id):
+        raise InputError(
+            f"the document {text_id!r} is named as windows of long documents are: with "
+            "embed.long_texts=chunk no id may end in # and a number; name another column as ids "
+            "in texts.columns.id, or leave the ids out"
+        )
 
 
 def num_tokens(chunk: pa.Table) -> np.ndarray:

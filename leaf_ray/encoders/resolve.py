@@ -12,8 +12,10 @@ def cache_folder() -> Path:
     return Path(os.environ.get("LEAF_RAY_CACHE") or "~/.cache/leaf_ray").expanduser()
 
 
-def resolve_model(name: str) -> Path:
+def resolve_model(name: str, *, trust_remote_code: bool = False) -> Path:
     """A folder, the models folder, or else the hub; the first that has the model.
+
+    trust_remote_code: fetch the code that comes with the model too.
 
     Raises:
         ModelNotFound: none of them has it; the message says what was tried and what to do.
@@ -30,16 +32,17 @@ def resolve_model(name: str) -> Path:
             f"{name} is not a sentence-transformers folder (no modules.json in it); "
             "name such a folder, or a model id such as sentence-transformers/all-mpnet-base-v2"
         )
-    return _from_hub(name, local)
+    code = ["*.py"] if trust_remote_code else []
+    return _from_hub(name, local, code)
 
 
-def _from_hub(name: str, local: Path) -> Path:
+def _from_hub(name: str, local: Path, code: list[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     model_id = name if "/" in name else f"sentence-transformers/{name}"
     try:
-        patterns = ["*.json", "*.txt", "*.model", "*.safetensors"]
+        patterns = ["*.json", "*.txt", "*.model", "*.safetensors", *code]
         return Path(snapshot_download(model_id, allow_patterns=patterns))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ModelNotFound(

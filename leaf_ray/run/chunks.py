@@ -64,6 +64,11 @@ def finished_numbers(work: Part) -> set[int]:
     return {int(path.rpartition("/")[2].removesuffix(_SUFFIX)) for path in _files(work, _CHUNKS)}
 
 
+def has_chunk(work: Part, number: int) -> bool:
+    """Whether a chunk is done."""
+    return work.exists(f"{_CHUNKS}/{number:08d}{_SUFFIX}")
+
+
 def chunk_vectors(work: Part, number: int) -> pa.Table:
     """The rows of a chunk that is done, with their vectors."""
     path = work.file(f"{_CHUNKS}/{number:08d}{_SUFFIX}")
@@ -73,15 +78,13 @@ def chunk_vectors(work: Part, number: int) -> pa.Table:
     return table.replace_schema_metadata(metadata)
 
 
-def forget_rejected(work: Part) -> int:
-    """Let the chunks with rejected rows count as not done; how many they were."""
-    paths = _files(work, _REJECTED)
-    for path in paths:
+def forget_rejected(work: Part) -> None:
+    """Let the chunks with rejected rows count as not done."""
+    for path in _files(work, _REJECTED):
         vectors = work.file(f"{_CHUNKS}/{path.rpartition('/')[2]}")
         for file in (vectors, path):
             if work.filesystem.get_file_info(file).is_file:
                 work.filesystem.delete_file(file)
-    return len(paths)
 
 
 def rejected_rows(work: Part) -> Iterator[pa.Table]:

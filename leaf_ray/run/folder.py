@@ -1,9 +1,11 @@
 """The only module that knows the names inside a run folder."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pyarrow.fs as pafs
 
@@ -102,14 +104,25 @@ class Part:
 
     def write(self, name: str, data: bytes) -> None:
         """Write a small file whole or not at all."""
+        with self.whole(name) as path, self.filesystem.open_output_stream(path) as stream:
+            stream.write(data)
+
+    @contextmanager
+    def whole(self, name: str) -> Iterator[str]:
+        """A path to write a file at, which gets its name when the block ends well."""
         path = self.file(name)
         self.filesystem.create_dir(path.rpartition("/")[0], recursive=True)
-        # An object store's upload is atomic of itself; a local file is only once it is renamed.
-        target = f"{path}.partial" if self.is_local else path
-        with self.filesystem.open_output_stream(target) as stream:
-            stream.write(data)
-        if target != path:
-            self.filesystem.move(target, path)
+        if not self.is_local:
+            # An object store shows an upload when it is complete.
+            yield path
+            return
+        # Of one writer alone: two that make the same file would cut off each other's.
+        partial = f"{path}.{uuid4().hex}.partial"
+        try:
+            yield partial
+            self.filesystem.move(partial, path)
+        finally:
+            Path(partial).unlink(missing_ok=True)
 
     def publish(self, folder: Path, *, into: str) -> None:
         """Copy a local folder's files into a folder of the part."""

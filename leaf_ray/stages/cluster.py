@@ -4,6 +4,7 @@ import logging
 import os
 import warnings
 from types import TracebackType
+from typing import Any
 
 import ray
 from ray.data import DataContext
@@ -29,6 +30,16 @@ class Cluster:
     def is_ours(self) -> bool:
         """Whether it was started here, and for this command alone."""
         return self._ours and not os.environ.get("RAY_ADDRESS")
+
+    @property
+    def cores(self) -> int:
+        """Cores that encoders of one node may share: of the node that has the fewest.
+
+        On a cluster that was started here logical CPUs say nothing of cores.
+        """
+        if self.is_ours:
+            return cores_per_node()
+        return min(max(1, int(node["Resources"].get("CPU", 1))) for node in working_nodes())
 
     def connect(self) -> None:
         """Join or start the cluster, once."""
@@ -68,6 +79,12 @@ def start_local() -> None:
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
+
+
+def working_nodes() -> list[dict[str, Any]]:
+    """Nodes that are alive and have CPUs to give; a cluster's head often has none."""
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    return [node for node in alive if node["Resources"].get("CPU", 0) >= 1] or alive
 
 
 def cores_per_node() -> int:

@@ -21,6 +21,7 @@ from leaf_ray.core.probe import Probe
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.leaf_folder import leaf_probe, leaf_space
 from leaf_ray.encoders.load import EncoderSpec
+from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.run import Run
 from leaf_ray.stages.cluster import cores_per_node
 from leaf_ray.stages.served import open_served
@@ -52,11 +53,13 @@ class _Replica:
         self.encoder = spec.load()
         self.probe = probe
         self.name = name
-        self.check_health()
+        self.probe.check(self.encoder, name=name)
 
     def check_health(self) -> None:
         """Re-encode the probe: wrong weights, pooling, prompts or precision fail here."""
-        self.probe.check(self.encoder, name=self.name)
+        # Not with an endpoint, whose answers cost and may wait: a replica cannot mend it anyway.
+        if isinstance(self.encoder, SentenceEncoder):
+            self.probe.check(self.encoder, name=self.name)
 
 
 @serve.deployment(name=QUERIES)

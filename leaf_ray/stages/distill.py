@@ -5,14 +5,13 @@ import json
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import ray.data
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
-from leaf_ray.core.ids import hash_share
+from leaf_ray.core.ids import hash_shares
 from leaf_ray.core.space import Space
 from leaf_ray.core.texts import DOCUMENT, QUERY, TRAIN
 from leaf_ray.encoders.folder import ModelFolder
@@ -46,13 +45,10 @@ def _training_rows(job: Job) -> tuple[pa.Table, pa.Table]:
     # With no queries there is nothing to balance: train on all documents.
     wanted = settings.documents_per_query * num_queries if num_queries else num_documents
     share = min(1.0, wanted / max(1, num_documents))
-    ids, kinds = rows["id"].to_pylist(), rows["kind"].to_pylist()
-    wanted_row = [
-        kind != DOCUMENT or hash_share(text_id, purpose="train on documents") < share
-        for text_id, kind in zip(ids, kinds, strict=True)
-    ]
-    chances = np.array([hash_share(text_id, purpose="watch the training") for text_id in ids])
-    kept = np.array(wanted_row, dtype=bool)
+    ids = rows["id"].to_pylist()
+    is_other = pc.not_equal(rows["kind"], DOCUMENT).to_numpy()
+    kept = is_other | (hash_shares(ids, purpose="train on documents") < share)
+    chances = hash_shares(ids, purpose="watch the training")
     # At least one, so that a small run is watched too.
     least = chances[kept].min(initial=1.0)
     watched_by = (chances < settings.held_out_share) | (chances == least)

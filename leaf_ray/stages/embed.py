@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,10 @@ import pyarrow as pa
 
 from leaf_ray.config import RunConfig
 from leaf_ray.core.space import Space
-from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.prepare import Tokenise
-from leaf_ray.encoders.resolve import resolve_model
-from leaf_ray.errors import EncodingError
+from leaf_ray.errors import ConfigError, EncodingError
 from leaf_ray.run import Part
-from leaf_ray.run.chunks import ChunkStats, finished_chunks
+from leaf_ray.run.chunks import ChunkStats, finished_chunks, has_chunk
 from leaf_ray.run.folder import SPACE_FILE
 from leaf_ray.run.parts import read_space, write_space
 from leaf_ray.stages.embed_chunk import EncodeChunk, LookUpChunk, ReadChunk
@@ -24,7 +23,7 @@ from leaf_ray.stages.embed_pack import pack
 from leaf_ray.stages.embed_pipeline import encode_chunks, plan_actors, planned_chunks
 from leaf_ray.stages.failures import own_errors
 from leaf_ray.stages.stage import Job, Made, Stage
-from leaf_ray.stages.teacher import describe_known, describe_teacher, teacher_spec
+from leaf_ray.stages.teacher import describe_known, describe_teacher, portable_name, teacher_spec
 from leaf_ray.stages.ticker import watched
 
 
@@ -64,7 +63,7 @@ def _encode(
     done: dict[int, ChunkStats],
 ) -> None:
     """Encode what is waiting, and add it to what is done."""
-    pool = plan_actors(job.config)
+    pool = plan_actors(job.config, cores=job.cluster.cores)
     total = sum(chunk["rows"] for chunk in chunks)
     with watched(job.progress, done="rows", total=total, notes=_notes) as ticker:
         ticker.add.remote({"rows": total - sum(chunk["rows"] for chunk in waiting)})
@@ -80,7 +79,16 @@ def _encode(
         with closing(finished):
             for stats in finished:
                 done[stats.chunk] = stats
+                _check_shared(work, stats)
                 _check_rejected(job, work, done)
+
+
+def _check_shared(work: Part, stats: ChunkStats) -> None:
+    if not has_chunk(work, stats.chunk):
+        raise ConfigError(
+            f"another node wrote a chunk to {work.uri}, and it is not there on this one: put "
+            "`root` where all nodes see it, on object storage or a shared folder"
+        )
 
 
 def _check_rejected(job: Job, work: Part, done: Mapping[int, ChunkStats]) -> None:
@@ -99,7 +107,10 @@ def encoder_class(
     """What encodes chunks, as a class and what to make it with."""
     settings = config.embed
     if settings.vectors is not None:
-        return LookUpChunk, (settings.vectors, space, settings.dtype, ticker)
+        vectors = settings.vectors
+        # Workers have working directories of their own.
+        path = vectors if "://" in vectors else str(Path(vectors).expanduser().absolute())
+        return LookUpChunk, (path, space, settings.dtype, ticker)
     spec = teacher_spec(config, space, threads=threads)
     return EncodeChunk, (spec.load, space, settings.dtype, ticker)
 
@@ -124,7 +135,7 @@ def prepare(config: RunConfig, space: Space) -> Tokenise | None:
     if config.space.endpoint is not None or settings.vectors is not None:
         return None
     return Tokenise(
-        ModelFolder.read(resolve_model(config.space.teacher)),
+        portable_name(config),
         max_length=space.max_length,
         prompts=(space.query_prompt, space.document_prompt),
         overlap=settings.chunk_overlap if settings.long_texts == "chunk" else None,
@@ -141,13 +152,16 @@ def _made(
     }
     counts = {
         "texts": rows,
-        **{name: total[name] for name in ("vectors", "rejected", "tokens", "truncated")},
+        **{name: total[name] for name in ("vectors", "rejected")},
         "windows": total["rows"] - rows,
         "copies": total["rows"] - total["encoded"],
         "dimension": space.dimension,
         "dtype": job.config.embed.dtype,
         "encoder": " and ".join(sorted({chunk.encoder for chunk in stats})),
     }
+    if prepare(job.config, space) is not None:
+        # Of what an endpoint reads and cuts nothing is known.
+        counts |= {name: total[name] for name in ("tokens", "truncated")}
     said = [f"{total['vectors']:,} vectors of {space.dimension} dimensions"]
     said += [f"{total[name]:,} {name}" for name in ("truncated", "rejected") if total[name]]
     if counts["copies"]:

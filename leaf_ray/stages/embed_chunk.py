@@ -1,7 +1,7 @@
 """What Ray Data maps over chunks of texts: read, encode, write. A test calls them without Ray.
 
 A chunk is one row group of the texts part, and one file when it is done. All copies of a text are
-in one chunk, so that looking for copies inside it finds them all.
+in one chunk, unless they are too many for one.
 
 Shapes: N = rows of a chunk, U = its different texts, D = dimensions.
 """
@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 
 from leaf_ray.core.schema import VECTOR, with_vectors
 from leaf_ray.core.space import Space
-from leaf_ray.encoders.isolate import Isolated, encode_or_isolate, unusable
+from leaf_ray.encoders.isolate import PATIENCE, Isolated, encode_or_isolate, unusable
 from leaf_ray.encoders.prepare import IDS, TRUNCATED, num_tokens
 from leaf_ray.encoders.protocol import EncodedBatch, Encoder
+from leaf_ray.encoders.resolve import cache_folder
 from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.run import Part
 from leaf_ray.run.chunks import ChunkStats, write_chunk
@@ -57,6 +58,7 @@ class EncodeChunk:
     def __init__(
         self, load: Callable[[], Encoder], space: Space, dtype: str, ticker: Any = None
     ) -> None:
+        self.patience = PATIENCE
         self.load = load
         self.space = space
         self.dtype = dtype
@@ -90,9 +92,13 @@ class EncodeChunk:
         if IDS in texts.column_names and isinstance(self.encoder, SentenceEncoder):
             flat, offsets = _flat(texts[IDS])
             ids = [flat[offsets[i] : offsets[i + 1]] for i in range(len(texts))]
-            return encode_or_isolate(self._ids, ids, dimension=self.space.dimension)
+            return encode_or_isolate(
+                self._ids, ids, dimension=self.space.dimension, patience=self.patience
+            )
         rows = list(zip(texts["text"].to_pylist(), texts["kind"].to_pylist(), strict=True))
-        return encode_or_isolate(self._texts, rows, dimension=self.space.dimension)
+        return encode_or_isolate(
+            self._texts, rows, dimension=self.space.dimension, patience=self.patience
+        )
 
     def _ids(self, ids: Sequence[np.ndarray]) -> Iterator[EncodedBatch]:
         assert isinstance(self.encoder, SentenceEncoder)
@@ -123,7 +129,7 @@ class LookUpChunk:
     @cached_property
     def given(self) -> GivenVectors:
         """Read for the first chunk, for the same reason."""
-        return GivenVectors.open(self.path)
+        return GivenVectors.open(self.path, scratch=cache_folder())
 
     def __call__(self, chunk: pa.Table) -> pa.Table:
         """Find the vector of each row."""

@@ -9,6 +9,7 @@ import ray.data
 from leaf_ray.run import Part
 from leaf_ray.run.chunks import ChunkStats, chunk_vectors, rejected_rows, write_whole
 from leaf_ray.run.folder import REJECTED_FILE, VECTORS_FILE
+from leaf_ray.run.parts import vectors_dataset
 
 FILE_BYTES = 128 << 20
 
@@ -23,21 +24,24 @@ class PackFile:
     def __call__(self, planned: pa.Table) -> pa.Table:
         """Write one file, a row group for each chunk."""
         (row,) = planned.to_pylist()
-        path = self.into.file(VECTORS_FILE.format(row["file"]))
-        writer: pq.ParquetWriter | None = None
-        for number in row["chunks"]:
-            chunk = chunk_vectors(self.work, number)
-            if writer is None:
-                writer = pq.ParquetWriter(path, chunk.schema, filesystem=self.into.filesystem)
-            if len(chunk):
-                writer.write_table(chunk.cast(writer.schema), row_group_size=max(1, len(chunk)))
-        if writer is not None:
-            writer.close()
+        first = chunk_vectors(self.work, row["chunks"][0])
+        with (
+            self.into.whole(VECTORS_FILE.format(row["file"])) as path,
+            pq.ParquetWriter(path, first.schema, filesystem=self.into.filesystem) as writer,
+        ):
+            for number in row["chunks"]:
+                chunk = chunk_vectors(self.work, number).cast(first.schema)
+                if len(chunk):
+                    writer.write_table(chunk, row_group_size=len(chunk))
         return planned
 
 
 def pack(work: Part, into: Part, stats: Sequence[ChunkStats], *, row_bytes: int) -> None:
-    """Write the vectors of all chunks into files of about FILE_BYTES, and the rejected rows."""
+    """Write the vectors of all chunks into files of about FILE_BYTES, and the rejected rows.
+
+    Raises:
+        RuntimeError: the files do not hold as many vectors as the chunks did.
+    """
     into.filesystem.create_dir(into.path, recursive=True)
     files = [
         {"file": number, "chunks": chunks}
@@ -50,6 +54,9 @@ def pack(work: Part, into: Part, stats: Sequence[ChunkStats], *, row_bytes: int)
     rejected = list(rejected_rows(work))
     if rejected:
         write_whole(into, REJECTED_FILE.format(0), pa.concat_tables(rejected))
+    written, counted = vectors_dataset(into).count_rows(), sum(chunk.vectors for chunk in stats)
+    if written != counted:
+        raise RuntimeError(f"{into.uri} holds {written} vectors, but its chunks held {counted}")
 
 
 def _groups(stats: Sequence[ChunkStats], *, rows: int) -> list[list[int]]:

@@ -13,7 +13,7 @@ from leaf_ray.core.pool import Pool, plan_pool
 from leaf_ray.run import Part
 from leaf_ray.run.chunks import ChunkStats
 from leaf_ray.run.parts import texts_dataset
-from leaf_ray.stages.cluster import cores_per_node
+from leaf_ray.stages.cluster import working_nodes
 from leaf_ray.stages.embed_chunk import Prepare, ReadChunk, WriteChunk
 
 # Reading, tokenising and writing take a fraction of a CPU each, so that they always find one.
@@ -35,15 +35,15 @@ def planned_chunks(texts: Part) -> list[dict[str, Any]]:
     return planned
 
 
-def plan_actors(config: RunConfig) -> Pool:
-    """The pool that this cluster has room for."""
-    settings, nodes = config.embed, [node for node in ray.nodes() if node["Alive"]]
+def plan_actors(config: RunConfig, *, cores: int) -> Pool:
+    """The pool that this cluster has room for. cores: of the node that has the fewest."""
+    settings, nodes = config.embed, working_nodes()
     on_gpu = not needs_cpu(settings.backend) and settings.vectors is None
     return plan_pool(
         actors=settings.actors,
         max_actors=settings.max_actors,
         nodes=len(nodes),
-        cores_per_node=cores_per_node(),
+        cores_per_node=cores,
         gpus=int(ray.cluster_resources().get("GPU", 0)) if on_gpu else 0,
         waits=config.space.endpoint is not None,
     )

@@ -71,5 +71,8 @@ def _encode(job: Job, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
     if made_ready is not None:
         # Windows of long documents were cut before; what is left of each fits.
         rows = replace(made_ready, overlap=None)(rows)
-    encode, arguments = encoder_class(job.config, space, threads=0)
-    return divided(encode(*arguments)(rows))
+    kind, arguments = encoder_class(job.config, space, threads=0)
+    encode = kind(*arguments)
+    # All of them failed before, and may all do so again.
+    encode.patience = len(rows) + 1
+    return divided(encode(rows))

@@ -16,7 +16,7 @@ from leaf_ray.core.space import Space
 from leaf_ray.core.texts import DOCUMENT, QUERY, TEST
 from leaf_ray.encoders.prepare import PARENT
 from leaf_ray.encoders.resolve import resolve_model
-from leaf_ray.errors import ConfigError
+from leaf_ray.errors import ConfigError, InputError
 from leaf_ray.run.folder import (
     JUDGMENTS_FILE,
     MODEL_FOLDER,
@@ -62,7 +62,17 @@ def _by_id(rows: pa.Table) -> pa.Table:
     return rows.take(sorted(range(len(ids)), key=ids.__getitem__))
 
 
+def _require_held_out(job: Job) -> None:
+    if not job.run.texts.require(command="leaf texts FILE").counts["held_out_queries"]:
+        raise InputError(
+            f"no queries are held out: texts.num_held_out is {job.config.texts.num_held_out}, so "
+            "there is nothing to evaluate with; raise it and make the texts anew, in another root "
+            "or by `leaf texts FILE --again`"
+        )
+
+
 def _make(job: Job) -> Made:
+    _require_held_out(job)
     settings = job.config.evaluate
     space = read_space(job.run.vectors)
     leaf = leaf_folder(job.run, MODEL_FOLDER)

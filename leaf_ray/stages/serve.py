@@ -58,7 +58,12 @@ def _deploy(config: RunConfig, progress: Progress) -> str:
 
 def _check(config: RunConfig) -> None:
     """Find out before any process starts what replicas would only say in their logs."""
-    open_finished(config)
+    served = open_finished(config)
+    if config.serve.documents and not served.table.space.probe.is_known:
+        raise ServiceError(
+            f"the teacher {served.table.space.teacher} is known by its vectors only, so it cannot "
+            "embed new documents: serve queries alone with serve.documents=false"
+        )
     _require_free(config.serve.host, config.serve.port)
 
 

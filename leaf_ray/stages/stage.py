@@ -77,12 +77,12 @@ def perform(
     refuse_drift(run, lambda section: getattr(config, section).made_with(), *stage.reads)
     if again:
         unfinish_from(run, part)
-        if stage.work:
-            run.work(stage.work).clear()
+        _clear_work(stage, run)
     wanted, manifest = stage.wanted(config), part.manifest()
     decision = decide(manifest, wanted=wanted, inputs=inputs, part=part.uri)
     progress.stage(stage.name, about=stage.about)
     if manifest is not None and decision is Decision.SKIP:
+        _clear_work(stage, run)
         progress.end(f"finished before, {part.uri}")
         return manifest
     unfinish_from(run, part)
@@ -97,9 +97,13 @@ def perform(
         space=made.space,
     )
     part.finish(finished)
-    if stage.work:
-        # Only now: until here a rerun goes on from it.
-        run.work(stage.work).clear()
+    # Only now: until here a rerun goes on from it.
+    _clear_work(stage, run)
     progress.end(f"{made.summary} in {finished.seconds:.0f} s")
     log.info("%s: %s", stage.name, made.summary)
     return finished
+
+
+def _clear_work(stage: Stage, run: Run) -> None:
+    if stage.work:
+        run.work(stage.work).clear()

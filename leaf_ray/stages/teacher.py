@@ -1,6 +1,8 @@
 """The teacher that a run names, as the stages need it: its space, and what loads it anywhere."""
 
+from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
@@ -8,12 +10,13 @@ import pyarrow as pa
 from leaf_ray.config import RunConfig
 from leaf_ray.core.backend import LOWEST_COSINE
 from leaf_ray.core.space import Space
+from leaf_ray.core.uri import shown
 from leaf_ray.encoders.endpoint import EndpointSpec
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.protocol import Encoder
-from leaf_ray.encoders.resolve import resolve_model
+from leaf_ray.encoders.resolve import cache_folder, resolve_model
 from leaf_ray.encoders.teacher import describe_endpoint, describe_given, describe_space
-from leaf_ray.errors import ModelNotFound, SpaceMismatch
+from leaf_ray.errors import ConfigError, ModelNotFound, SpaceMismatch
 from leaf_ray.store.given import GivenVectors
 
 # Vectors that exist already are compared with the teacher's for so many texts.
@@ -39,7 +42,7 @@ def describe_teacher(config: RunConfig) -> Space:
     if wanted.endpoint is not None:
         return describe_endpoint(endpoint_spec(config), max_length=wanted.max_length)
     return describe_space(
-        resolve_model(wanted.teacher),
+        resolve_model(wanted.teacher, trust_remote_code=wanted.trust_remote_code),
         name=wanted.teacher,
         max_length=wanted.max_length,
         query_prompt=wanted.query_prompt,
@@ -58,7 +61,7 @@ def describe_known(config: RunConfig, path: str, *, sample: pa.Table) -> Space:
         InputError: the vectors cannot be read.
         SpaceMismatch: they are not the teacher's.
     """
-    given = GivenVectors.open(path)
+    given = GivenVectors.open(path, scratch=cache_folder())
     wanted = config.space
     try:
         space = describe_teacher(config)
@@ -72,17 +75,18 @@ def describe_known(config: RunConfig, path: str, *, sample: pa.Table) -> Space:
         )
     if space.dimension != given.dimension:
         raise SpaceMismatch(
-            f"{path} holds vectors of {given.dimension} dimensions, but {wanted.teacher} has "
-            f"{space.dimension}: name the teacher that they were made with"
+            f"{shown(path)} holds vectors of {given.dimension} dimensions, but {wanted.teacher} "
+            f"has {space.dimension}: name the teacher that they were made with"
         )
-    _require_own(teacher_spec(config, space).load(), given, sample.slice(0, COMPARED), path=path)
+    _require_own(teacher_spec(config, space).load(), given, sample, path=shown(path))
     return space
 
 
 def _require_own(encoder: Encoder, given: GivenVectors, sample: pa.Table, *, path: str) -> None:
     ids, kinds, texts = (sample[name].to_pylist() for name in ("id", "kind", "text"))
     given_ND, found_N = given.lookup(ids, kinds)
-    for row in np.flatnonzero(found_N & np.isfinite(given_ND).all(axis=1)):
+    usable = np.flatnonzero(found_N & np.isfinite(given_ND).all(axis=1))
+    for row in usable[:COMPARED]:
         own_D = encoder.encode([texts[row]], kind=kinds[row])[0]
         scale = float(np.linalg.norm(own_D) * np.linalg.norm(given_ND[row]))
         cosine = float(own_D @ given_ND[row]) / max(scale, 1e-12)
@@ -99,13 +103,11 @@ def teacher_spec(config: RunConfig, space: Space, *, threads: int = 0) -> Loads:
 
     threads: of a local model on the CPU; 0 takes all cores.
 
-    Raises:
-        ModelNotFound: there is no such model on this machine.
     """
     if config.space.endpoint is not None:
         return endpoint_spec(config)
     return EncoderSpec.for_teacher(
-        resolve_model(config.space.teacher),
+        portable_name(config),
         space,
         backend=config.embed.backend,
         threads=threads,
@@ -114,16 +116,31 @@ def teacher_spec(config: RunConfig, space: Space, *, threads: int = 0) -> Loads:
     )
 
 
+def portable_name(config: RunConfig) -> str:
+    """The teacher as any process finds it: a folder by its whole path, or a model id."""
+    folder = Path(config.space.teacher).expanduser()
+    return str(folder.absolute()) if folder.is_dir() else config.space.teacher
+
+
 def endpoint_spec(config: RunConfig) -> EndpointSpec:
-    """The endpoint that the run names, with its share of requests for each actor."""
+    """The endpoint that the run names, with its share of requests for each actor.
+
+    Raises:
+        ConfigError: there are more actors than requests at once.
+    """
     wanted, asked = config.space, config.embed.endpoint
     actors = config.embed.max_actors or config.embed.actors or 1
+    if actors > asked.concurrency:
+        raise ConfigError(
+            f"{actors} actors cannot share embed.endpoint.concurrency={asked.concurrency} "
+            "requests at once: raise it, or lower embed.actors"
+        )
     rate = asked.requests_per_minute
     return EndpointSpec(
         url=wanted.endpoint or "",
         model=wanted.teacher,
-        key_variable=asked.key_variable,
-        concurrency=max(1, asked.concurrency // actors),
+        key_variable=asked.key_variable or _usual_key(wanted.endpoint or ""),
+        concurrency=asked.concurrency // actors,
         batch_texts=asked.batch_texts,
         requests_per_minute=None if rate is None else rate / actors,
         timeout_seconds=asked.timeout_seconds,
@@ -132,3 +149,9 @@ def endpoint_spec(config: RunConfig) -> EndpointSpec:
         query_prompt=wanted.query_prompt or "",
         document_prompt=wanted.document_prompt or "",
     )
+
+
+def _usual_key(endpoint: str) -> str:
+    # A key for one company's machines must not be sent to another's unasked.
+    is_openai = urlsplit(endpoint).hostname == "api.openai.com"
+    return "OPENAI_API_KEY" if is_openai else "LEAF_RAY_ENDPOINT_KEY"

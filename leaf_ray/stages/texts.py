@@ -1,32 +1,36 @@
 """texts: read the source, normalise, give ids, drop repeats, and hold queries out."""
 
-import tempfile
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from leaf_ray.config.sections import TextsConfig
 from leaf_ray.encoders.resolve import cache_folder
+from leaf_ray.run import Part
 from leaf_ray.run.folder import JUDGMENTS_FILE
 from leaf_ray.run.parts import TextsWriter, write_table
 from leaf_ray.stages.stage import Job, Made, Stage
-from leaf_ray.store.sources import Layout, open_source
+from leaf_ray.store.sources import Layout, Source, open_source
 from leaf_ray.store.sources.divide import Sizes, divide
 
 
 def _make(job: Job) -> Made:
     settings = job.config.texts
     source = open_source(settings.path, _layout(settings))
-    with _scratch() as scratch:
+    with _scratch(job.part) as scratch:
         divided = divide(
             source,
-            Path(scratch),
+            scratch,
             Sizes(
                 num_documents=settings.num_documents,
                 num_held_out=settings.num_held_out,
                 num_train_queries=settings.num_train_queries,
             ),
             tell_read=lambda done, rows: job.progress.update(
-                done, source.size, note=f"{source.unit} read, {rows:,} rows"
+                done, source.size, note=_read(source, rows)
             ),
             tell_surveyed=lambda done, total: job.progress.update(
                 done, total, note="stretches looked through"
@@ -51,11 +55,25 @@ def _layout(settings: TextsConfig) -> Layout:
     )
 
 
-def _scratch() -> "tempfile.TemporaryDirectory[str]":
-    """Space on disk; the system's folder for it may be in memory, the cache is not."""
-    folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(prefix="texts-", dir=folder, ignore_cleanup_errors=True)
+@contextmanager
+def _scratch(part: Part) -> Iterator[Path]:
+    """An empty folder on disk, this part's own, so that what a killed run left in it goes now.
+
+    The system's folder for such files may be in memory; the cache is not.
+    """
+    name = hashlib.sha256(part.uri.encode()).hexdigest()[:16]
+    folder = cache_folder() / f"texts-{name}"
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read(source: Source, num_rows: int) -> str:
+    return f"{source.unit} read, {num_rows:,} rows" if source.size else f"{num_rows:,} rows read"
 
 
 def _summary(counts: dict[str, Any]) -> str:

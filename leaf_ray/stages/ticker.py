@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from leaf_ray.run.progress import Progress
 
@@ -46,7 +47,9 @@ def watched(
     notes: what to say of the counts, and of `NAME_rate` of each, per second since `done` was first
         there: what a resumed run did before is not counted as speed.
     """
-    ticker = Ticker.remote()
+    # Beside the driver: with another node it would be lost while the work goes on.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    ticker = Ticker.options(scheduling_strategy=here).remote()
     stop = threading.Event()
 
     def look() -> None:

@@ -58,6 +58,8 @@ def evaluate(config: RunConfig, *, progress: Progress = SILENT, again: bool = Fa
 def run(config: RunConfig, *, progress: Progress = SILENT) -> dict[str, Manifest]:
     """Run all stages in order; those that are finished are skipped.
 
+    Documents in windows are not evaluated: judgments are of whole ones.
+
     Returns: the manifest of each stage, by name.
 
     Raises:
@@ -66,7 +68,11 @@ def run(config: RunConfig, *, progress: Progress = SILENT) -> dict[str, Manifest
         StaleStage, SpaceMismatch: a finished part was made with other settings.
     """
     with Cluster() as cluster:
-        return {name: _perform(name, config, progress, cluster, again=False) for name in STAGES}
+        return {
+            name: _perform(name, config, progress, cluster, again=False)
+            for name in STAGES
+            if name != "evaluate" or config.embed.long_texts != "chunk"
+        }
 
 
 @contextmanager

@@ -195,6 +195,19 @@ def test_what_a_part_was_made_with_leaves_out_how_it_was_run(run_file: Path) -> 
     assert config.distill.made_with()["learning_rate"] == 3e-4
 
 
+def test_manifests_hold_no_keys_that_a_uri_brings(run_file: Path) -> None:
+    config = load_config(run_file, ["space.endpoint=https://host/v1?api-key=SECRET"])
+    assert config.space.made_with()["endpoint"] == "https://host/v1"
+
+
+def test_a_refused_section_does_not_show_its_other_values(run_file: Path) -> None:
+    said = refusal(
+        run_file, "embed.long_texts=chunk", "space.endpoint=https://host/v1?api-key=SECRET"
+    )
+    assert "long_texts=chunk" in said
+    assert "SECRET" not in said
+
+
 def test_a_misspelt_key_of_a_section_inside_a_section_is_offered_the_nearest(
     run_file: Path,
 ) -> None:

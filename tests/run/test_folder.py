@@ -98,7 +98,7 @@ def test_a_half_written_manifest_does_not_finish_a_part(tmp_path: Path) -> None:
     assert part.manifest() is None
 
 
-def test_a_half_written_file_leaves_the_old_one_and_the_next_write_replaces_both(
+def test_a_half_written_file_leaves_the_old_one_and_the_next_write_replaces_it(
     tmp_path: Path,
 ) -> None:
     part = Run.open(str(tmp_path)).vectors
@@ -109,7 +109,17 @@ def test_a_half_written_file_leaves_the_old_one_and_the_next_write_replaces_both
     part.finish(a_manifest("third"))
     again = part.manifest()
     assert again is not None and again.stage == "third"
-    assert [file.name for file in Path(part.path).iterdir()] == [MANIFEST]
+
+
+def test_two_writers_of_one_file_do_not_cut_off_each_other(tmp_path: Path) -> None:
+    part = Run.open(str(tmp_path)).vectors
+    with part.whole("a.parquet") as slow:
+        Path(slow).write_bytes(b"half of the slow")
+        part.write("a.parquet", b"the quick one's")
+        assert part.read("a.parquet") == b"the quick one's"
+        Path(slow).write_bytes(b"all of the slow one's")
+    assert part.read("a.parquet") == b"all of the slow one's"
+    assert [file.name for file in Path(part.path).iterdir()] == ["a.parquet"]
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:

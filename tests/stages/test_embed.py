@@ -323,7 +323,7 @@ def test_an_endpoint_that_refuses_us_is_one_error_that_names_the_key(
         write_space(working_folder(a_job(config)), describe_teacher(config))
         endpoint.status = 401
         asked = endpoint.requests
-        with pytest.raises(EndpointError, match="OPENAI_API_KEY") as caught:
+        with pytest.raises(EndpointError, match="LEAF_RAY_ENDPOINT_KEY") as caught:
             verbs.embed(config)
         assert type(caught.value) is EndpointError
         assert "\n" not in str(caught.value)

@@ -14,7 +14,6 @@ from leaf_ray.core.probe import Probe
 from leaf_ray.core.schema import vectors_of
 from leaf_ray.core.space import Space
 from leaf_ray.core.texts import DOCUMENT, QUERY
-from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.prepare import IDS, Tokenise
 from leaf_ray.encoders.protocol import EncodedBatch, Encoder
@@ -87,7 +86,7 @@ def space(local: SentenceEncoder) -> Space:
 
 @pytest.fixture(scope="module")
 def tokenise(tiny_teacher: Path) -> Tokenise:
-    return Tokenise(ModelFolder.read(tiny_teacher), max_length=48, prompts=PROMPTS)
+    return Tokenise(str(tiny_teacher), max_length=48, prompts=PROMPTS)
 
 
 @pytest.fixture

@@ -12,17 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from leaf_ray.core.texts import KINDS, is_text_type
 from leaf_ray.errors import InputError
+from leaf_ray.store.sources.lance_folder import BATCH_ROWS, lance_batches, open_lance
 from leaf_ray.store.sources.locate import SourceFile
+from leaf_ray.store.sources.parquet import open_parquet
 
 Vectors = npt.NDArray[np.float32]
 
-# Of 4096 dimensions in float32 these are 32 MB.
-BLOCK_ROWS = 2_000
-_BUFFER_BYTES = 1 << 20
+BLOCK_ROWS = BATCH_ROWS
 _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
 
@@ -59,12 +58,7 @@ def parquet_blocks(file: SourceFile) -> Iterator[Block]:
 
     Raises InputError, as `lance_blocks` does.
     """
-    with (
-        read_errors(file.name, "a Parquet file"),
-        file.filesystem.open_input_file(file.path) as stream,
-    ):
-        # Column chunks are read piece by piece: a row group may be larger than memory.
-        parquet = pq.ParquetFile(stream, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+    with read_errors(file.name, "a Parquet file"), open_parquet(file) as parquet:
         if parquet.metadata.num_rows:
             columns = _columns(parquet.schema_arrow, file.name)
             batches = parquet.iter_batches(batch_size=BLOCK_ROWS, columns=columns)
@@ -77,20 +71,9 @@ def lance_blocks(uri: str) -> Iterator[Block]:
     Raises InputError, naming the row, when the dataset is unreadable, a column is missing or of
     another type, an id, kind or vector is missing, or the vectors of a block differ in length.
     """
-    # Imported here: most sources are not Lance, and the imports take longer than reading them.
-    import lance
-
-    from leaf_ray.store.table import storage_options
-
     with read_errors(uri, "a folder written by Lance"):
-        dataset: Any = lance.dataset(uri, storage_options=storage_options(uri))
-        batches = dataset.to_batches(
-            columns=_columns(dataset.schema, uri),
-            batch_size=BLOCK_ROWS,
-            batch_readahead=2,
-            fragment_readahead=1,
-        )
-        yield from _blocks(batches, uri)
+        dataset = open_lance(uri)
+        yield from _blocks(lance_batches(dataset, _columns(dataset.schema, uri)), uri)
 
 
 def _columns(schema: pa.Schema, name: str) -> list[str]:

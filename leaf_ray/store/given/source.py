@@ -10,10 +10,11 @@ from pathlib import Path
 
 from pyarrow import fs
 
+from leaf_ray.core.uri import shown
 from leaf_ray.errors import InputError
 from leaf_ray.store.given.blocks import Block, Vectors, lance_blocks, parquet_blocks
 from leaf_ray.store.given.npy import NpyFile
-from leaf_ray.store.sources.locate import SourceFile, is_glob, locate, match_glob, shown
+from leaf_ray.store.sources.locate import SourceFile, is_glob, locate, match_glob
 
 _WANTED = "Parquet files, a Lance dataset (*.lance) or a local .npy file"
 

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import fs
 
+from leaf_ray.core.uri import shown
 from leaf_ray.errors import InputError
 
 # By suffix, with what pyarrow calls each.
@@ -128,14 +129,6 @@ def is_glob(path: str) -> bool:
     """Tell whether `path` has a wildcard and is not itself the name of something local."""
     has_wildcard = _WILDCARD.search(_without_query(path)[0]) is not None
     return has_wildcard and not Path(path).expanduser().exists()
-
-
-def shown(path: str) -> str:
-    """Return how errors name `path`: a URI without its query and user, which may hold a key."""
-    scheme = _SCHEME.match(path)
-    if scheme is None:
-        return path
-    return scheme[0] + _without_query(path)[0].removeprefix(scheme[0]).rpartition("@")[2]
 
 
 def _without_query(path: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pyarrow import fs
 
+from leaf_ray.core.uri import shown
 from leaf_ray.errors import InputError
 from leaf_ray.store.sources.beir import beir_source, find_beir
 from leaf_ray.store.sources.canonical import Layout, Rows, canonical
@@ -18,7 +19,6 @@ from leaf_ray.store.sources.locate import (
     is_glob,
     locate,
     match_glob,
-    shown,
 )
 from leaf_ray.store.sources.parquet import read_parquet
 from leaf_ray.store.sources.part import Part
@@ -50,7 +50,8 @@ def open_source(path: str, layout: Layout | None = None) -> Source:
     if path.startswith(DOCSTRINGS):
         return _docstrings(path, layout)
     if path.startswith(HUB):
-        return _stream(read_hub(path), path, layout)
+        # How much there is in all, a stream does not know.
+        return _stream(read_hub(path), path, layout, size=0.0)
     folder, split = without_split(path)
     if is_glob(folder):
         return _files(_readable(match_glob(path), path), path, layout)
@@ -76,7 +77,7 @@ def _place(
             "it out"
         )
     if place.path.rstrip("/").endswith(".lance"):
-        return _stream(read_lance(place.uri), path, layout)
+        return _stream(read_lance(place.uri), path, layout, size=100.0)
     if kind == fs.FileType.File:
         return _files([place.as_file()], path, layout)
     beir = find_beir(place)
@@ -106,9 +107,9 @@ def _docstrings(path: str, layout: Layout) -> Source:
     return Source(path, rows, num_modules, "modules")
 
 
-def _stream(parts: Iterator[Part], path: str, layout: Layout) -> Source:
-    rows = (canonical(part, layout, done=part.done) for part in parts)
-    return Source(shown(path), agreeing(rows, layout.columns), 1.0, "of it")
+def _stream(parts: Iterator[Part], path: str, layout: Layout, *, size: float) -> Source:
+    rows = (canonical(part, layout, done=part.done * size) for part in parts)
+    return Source(shown(path), agreeing(rows, layout.columns), size, "percent")
 
 
 def _readable(files: Sequence[SourceFile], path: str) -> list[SourceFile]:
