@@ -48,9 +48,9 @@ smoke: runtime-and-models ## every stage once, on few texts (jobs/smoke.yaml)
 	@$(BIN)/leaf run jobs/smoke.yaml
 
 bench: ## one benchmark: make bench NAME=x
-	@if [ ! -f 'benchmarks/$(NAME).py' ]; then \
+	@if ! grep -qs '^def main()' 'benchmarks/$(NAME).py'; then \
 	    echo "make bench NAME=x: no benchmark '$(NAME)'. There are:" >&2; \
-	    find benchmarks -name '[a-z]*.py' -exec basename {} .py \; | sort | sed 's/^/  /' >&2; \
+	    grep -l '^def main()' benchmarks/*.py | sed -E 's|.*/(.*)\.py|  \1|' >&2; \
 	    exit 2; \
 	fi
 	@$(MAKE) -s --no-print-directory dev-and-models

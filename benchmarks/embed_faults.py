@@ -22,13 +22,12 @@ import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.shared import shared
 from benchmarks.targets import Target, finish
 from leaf_ray.core.schema import vectors_of
 from leaf_ray.run import Run
 from leaf_ray.run.parts import texts_dataset, vectors_dataset
 
-REPOSITORY = Path(__file__).parents[1]
-SHARED = REPOSITORY.parent / "shared" / "data"
 LEAF = str(Path(sys.executable).parent / "leaf")
 Command = subprocess.Popen[bytes]
 KILLS, NUM_TEXTS, SEED = 20, 20_000, 0
@@ -176,7 +175,7 @@ def main() -> None:
     figures: dict[str, Any] = {"texts": NUM_TEXTS, "kills of each": KILLS}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        texts = pq.read_table(SHARED / "texts" / "documents.parquet", columns=["text"])
+        texts = pq.read_table(shared("texts/documents.parquet"), columns=["text"])
         pq.write_table(texts.slice(0, NUM_TEXTS), folder / "texts.parquet")
         calm = Case(folder, "calm")
         command = calm.embed()

@@ -13,6 +13,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.shared import shared
 from benchmarks.targets import Target, finish
 from leaf_ray.core.backend import Backend
 from leaf_ray.core.bootstrap import Interval, mean_interval, paired_difference
@@ -22,20 +23,19 @@ from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec, automatic_backend
 from leaf_ray.encoders.resolve import resolve_model
 
-SCIFACT = Path(__file__).parents[2] / "shared" / "data" / "beir" / "scifact"
 TEACHER, MAX_LENGTH = "sentence-transformers/all-mpnet-base-v2", 256
 SAMPLES, SEED = 10_000, 0
 
 
 def read(name: str) -> dict[str, str]:
     """Texts by id, titles joined as BEIR does."""
-    rows = [json.loads(line) for line in (SCIFACT / name).open(encoding="utf-8")]
+    rows = [json.loads(line) for line in shared(f"beir/scifact/{name}").open(encoding="utf-8")]
     return {row["_id"]: f"{row.get('title', '')} {row['text']}".strip() for row in rows}
 
 
 def judgments() -> dict[str, dict[str, int]]:
     judged: dict[str, dict[str, int]] = {}
-    for line in (SCIFACT / "qrels" / "test.tsv").read_text().splitlines()[1:]:
+    for line in shared("beir/scifact/qrels/test.tsv").read_text().splitlines()[1:]:
         query, document, grade = line.split("\t")
         judged.setdefault(query, {})[document] = int(grade)
     return judged

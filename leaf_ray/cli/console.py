@@ -19,6 +19,7 @@ class ConsoleProgress:
         self._task: TaskID | None = None
         self._name = ""
         self._first: tuple[float, float] | None = None
+        self._last = (0.0, 0.0)
         self._last_line = 0.0
 
     def __enter__(self) -> "ConsoleProgress":
@@ -48,17 +49,21 @@ class ConsoleProgress:
     def update(self, done: float, total: float, *, note: str = "") -> None:
         """Show how far the stage is, and the time left at its pace so far."""
         now = time.monotonic()
-        if self._first is None:
+        last_done, last_total = self._last
+        # Another total, or less done than before, is other work, which has its own pace.
+        if self._first is None or total != last_total or done < last_done:
             self._first = (now, done)
+        self._last = (done, total)
         left = self._time_left(now, done, total)
         said = ", ".join(part for part in (note, left) if part)
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=done, total=total, description=said)
+            self._bar.update(self._task, completed=done, total=total or None, description=said)
         elif now - self._last_line >= LOG_EVERY:
             self._last_line = now
-            comma = ", " if said else ""
-            line = f"  {self._name} {done:,.0f} of {total:,.0f}{comma}{said}"
-            self._console.print(line, markup=False)
+            # How much there is in all, not all work knows.
+            amount = f"{done:,.0f} of {total:,.0f}" if total else ""
+            line = ", ".join(part for part in (amount, said) if part)
+            self._console.print(f"  {self._name} {line}".rstrip(), markup=False)
 
     def end(self, summary: str) -> None:
         """Leave one line behind."""

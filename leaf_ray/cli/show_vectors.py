@@ -2,12 +2,14 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.fs as pafs
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from leaf_ray.core.schema import VECTOR, vectors_of
 from leaf_ray.core.space import Space
+from leaf_ray.core.uri import shown
 from leaf_ray.errors import InputError
 from leaf_ray.run import Part, Run
 from leaf_ray.run.parts import vectors_dataset
@@ -20,15 +22,33 @@ def print_vectors(console: Console, folder: str) -> None:
     """Rows, dimension, type, space, norms, and what the manifest counts.
 
     Raises:
-        InputError: the folder holds no vectors.
+        InputError: there is no such folder, or it holds no vectors.
         SpaceMismatch: the vectors do not say which space they are of.
     """
-    parent, _, name = folder.rstrip("/").rpartition("/")
-    part = Run.open(parent or ".").part(name)
+    part = _part(folder)
     table = Table("", "", title=escape(part.uri), show_header=False)
     for key, value in _facts(part).items():
         table.add_row(key, escape(value))
     console.print(table)
+
+
+def _part(folder: str) -> Part:
+    """The folder as a part, whichever run it may be of."""
+    place = Run.open(folder.rstrip("/") or "/")
+    part = Part(
+        name=place.path.rpartition("/")[2],
+        path=place.path,
+        uri=shown(place.root) if "://" in folder else place.path,
+        filesystem=place.filesystem,
+    )
+    try:
+        found = part.filesystem.get_file_info(part.path).type
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{part.uri} cannot be read: {error}") from error
+    if found != pafs.FileType.Directory:
+        what = "does not exist" if found == pafs.FileType.NotFound else "is no folder"
+        raise InputError(f"{part.uri} {what}; name a run file (YAML), or a folder of vectors")
+    return part
 
 
 def _facts(part: Part) -> dict[str, str]:

@@ -10,8 +10,10 @@ _FEWEST_ROWS, _MOST_ROWS = 512, 8192
 # A part has about this many chunks, as far as the limits on their rows allow.
 _WANTED_CHUNKS = 2000
 _CHUNK_BYTES = 16 << 20
-# Copies of one text are kept together up to here, so that each text is encoded once.
+# Copies of one text are kept together up to here, so that each text is encoded once: of long
+# texts so many bytes, of short ones, whose vectors are larger than they, so many chunks' rows.
 _RUN_BYTES = 64 << 20
+_RUN_CHUNKS = 8
 
 
 def chunk_rows(num_rows: int) -> int:
@@ -30,8 +32,8 @@ def chunk_ends(
     """Return the rising ends of chunks, the last of which is N.
 
     `is_first_N` marks the first row of each run of equal texts. A chunk has at most `max_rows`
-    rows and `max_bytes`, except that a run stays whole, unless it alone exceeds
-    `max_run_bytes`, and that a row stays whole always.
+    rows and `max_bytes`, except that a run stays whole, unless it alone exceeds `max_run_bytes`
+    or the rows of 8 chunks, and that a row stays whole always.
     """
     num_rows = len(bytes_N)
     totals = np.concatenate([[0], np.cumsum(bytes_N, dtype=np.int64)])
@@ -43,7 +45,8 @@ def chunk_ends(
         end = int(firsts[np.searchsorted(firsts, limit, side="right") - 1])
         if end <= begin:
             end = int(firsts[np.searchsorted(firsts, begin, side="right")])
-            if totals[end] - totals[begin] > max_run_bytes:
+            num_bytes, most_rows = totals[end] - totals[begin], _RUN_CHUNKS * max_rows
+            if num_bytes > max_run_bytes or end - begin > most_rows:
                 end = limit
         ends.append(end)
         begin = end

@@ -6,12 +6,11 @@ Shapes: Q = queries.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
 
-Hashes = npt.NDArray[np.uint64]
+from leaf_ray.core.ids import Hashes, hashes
 
 _SENTENCE_END = re.compile(r"[.!?]['\")\]]*\s+(?=\S)")
 _FEWEST_WORDS = 4
@@ -25,7 +24,7 @@ class QueryKeys:
     """What is kept of each query in memory, however many there are: 25 bytes.
 
     folded_Q: a hash of the text without differences of case and white space.
-    held_out_Q, train_Q: `hash_order` of the id, to hold queries out by and to train by.
+    held_out_Q, train_Q: hashes of the id, to hold queries out by and to train by.
     answered_Q: whether the document that answers the query is known.
     """
 
@@ -73,13 +72,6 @@ class QueryKeys:
 
     def __len__(self) -> int:
         return len(self.folded_Q)
-
-
-def hashes(keys: Sequence[str], *, purpose: str) -> Hashes:
-    """Return `hash_order` of each key, in order, in half the time."""
-    head = f"{purpose}\0".encode()
-    digests = [blake2b(head + key.encode(), digest_size=8).digest() for key in keys]
-    return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
 
 
 def fold(text: str) -> str:

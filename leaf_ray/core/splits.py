@@ -13,17 +13,22 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from leaf_ray.core.queries import Hashes, QueryKeys
+from leaf_ray.core.ids import Hashes
+from leaf_ray.core.queries import QueryKeys
 from leaf_ray.errors import InputError
 
-QueryForm = Literal["judged", "given", "derived"]
+QueryForm = Literal["judged", "given", "derived", "none"]
+"""Where queries come from: judgments, the source's own rows and column, or first sentences.
+
+none: nowhere, since none are held out and the source has none.
+"""
 Mask = npt.NDArray[np.bool_]
 
 _BLOCK = 1 << 18
 
 
 def hold_out(queries: QueryKeys, *, wanted: int, num_documents: int | None) -> Mask:
-    """Return which queries are held out where none is judged.
+    """Return which queries are held out where none is judged and some are wanted.
 
     They are unique, and taken from those that documents answer if there are such: `wanted` of
     them, or a fifth of those that there are where these are fewer; and no more than
@@ -35,11 +40,12 @@ def hold_out(queries: QueryKeys, *, wanted: int, num_documents: int | None) -> M
     pool_Q = queries.answered_Q if from_documents else np.ones(len(queries), dtype=bool)
     unique_Q = pool_Q & ~is_in(queries.folded_Q, repeated(queries.folded_Q))
     num_unique = int(unique_Q.sum())
-    if not num_unique or wanted < 1:
+    if not num_unique:
         raise InputError(
             f"{num_unique} of {int(pool_Q.sum())} queries are unique and {wanted} are to be held "
             "out; at least one is needed: give judgments, a column `query`, rows of kind "
-            "'query', or texts of more than one sentence"
+            "'query', or texts of more than one sentence; or set texts.num_held_out to 0 for a "
+            "run that only embeds"
         )
     number = wanted if wanted <= num_unique else max(1, num_unique // 5)
     if num_documents is not None and from_documents:

@@ -2,11 +2,13 @@
 
 import lance_ray
 import pyarrow as pa
+import pyarrow.compute as pc
 import ray.data
 from ray.data.expressions import col
 
 from leaf_ray.core.schema import VECTOR
 from leaf_ray.core.texts import DOCUMENT
+from leaf_ray.errors import InputError
 from leaf_ray.run.parts import read_space, vectors_dataset
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.store.table import publish_table, storage_options, table_schema, table_uri
@@ -32,6 +34,11 @@ def _make(job: Job) -> Made:
     vectors = job.run.vectors
     space = read_space(vectors)
     dataset = vectors_dataset(vectors)
+    if not len(dataset.head(1, columns=["id"], filter=pc.field("kind") == DOCUMENT)):
+        raise InputError(
+            f"{vectors.uri} holds no documents, only queries, and an index is of documents: a run "
+            "of queries alone ends with `leaf embed FILE`"
+        )
     metadata = [field for field in dataset.schema if field.name not in RUN_COLUMNS]
     schema = table_schema(space.dimension, metadata, space)
     job.cluster.connect()

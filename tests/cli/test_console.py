@@ -63,7 +63,29 @@ def test_nothing_is_said_of_time_before_there_is_a_pace(clock: Clock) -> None:
     progress.update(0, 0)
     clock.now += LOG_EVERY
     progress.update(0, 100)
-    assert written.getvalue().splitlines()[1:] == ["  embed 0 of 0", "  embed 0 of 100"]
+    assert written.getvalue().splitlines()[1:] == ["  embed", "  embed 0 of 100"]
+
+
+def test_of_work_without_a_known_end_only_the_note_is_said(clock: Clock) -> None:
+    target, written = console(terminal=False)
+    progress = ConsoleProgress(target)
+    progress.stage("texts", about="")
+    for rows in (0, 1000):
+        progress.update(0, 0, note=f"{rows:,} rows read")
+        clock.now += 20
+    assert written.getvalue().splitlines()[1:] == ["  texts 1,000 rows read"]
+
+
+def test_time_left_starts_anew_when_other_work_begins(clock: Clock) -> None:
+    target, written = console(terminal=False)
+    progress = ConsoleProgress(target)
+    progress.stage("texts", about="")
+    for total, half in ((1000, 100), (10, 20), (10, 40)):
+        progress.update(0, total)
+        clock.now += half
+        progress.update(total / 2, total)
+        assert written.getvalue().splitlines()[-1].endswith(f", {half // 60}:{half % 60:02} left")
+        progress.update(total, total)
 
 
 @pytest.mark.parametrize("terminal", [False, True], ids=["log", "terminal"])

@@ -58,3 +58,11 @@ def test_a_folder_without_vectors_is_refused_by_name(leaf: Leaf, tmp_path: Path)
     said = leaf("show", tmp_path)
     assert said.code == 1
     assert "holds no Parquet files with a column `vector`" in said.err
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_a_folder_that_is_not_there_is_named(leaf: Leaf, tmp_path: Path, scheme: str) -> None:
+    for folder in (f"{scheme}{tmp_path}/none", f"{scheme}/none-at-all"):
+        said = leaf("show", folder)
+        assert (said.code, said.err.count("\n")) == (1, 1)
+        assert said.err.startswith(f"InputError: {folder} does not exist; name a run file")

@@ -47,3 +47,11 @@ def test_chunks_of_distinct_texts_keep_both_limits_unless_they_are_one_row(
 def test_a_run_that_alone_is_too_large_is_cut() -> None:
     assert ends_of([(5, 4), (1, 1)], max_rows=3, max_bytes=10, max_run_bytes=19) == [2, 4, 5]
     assert ends_of([(5, 4), (1, 1)], max_rows=3, max_bytes=10, max_run_bytes=20) == [4, 5]
+
+
+def test_a_run_of_short_texts_is_cut_where_its_rows_are_too_many() -> None:
+    assert ends_of([(3, 16)], max_rows=2) == [16]
+    assert ends_of([(1, 1), (3, 20), (1, 1)], max_rows=2) == [1, 3, 5, 21, 22]
+    most = 8 * chunk_rows(2_000_000)
+    sizes = np.diff([0, *ends_of([(3, 2_000_000)], max_rows=chunk_rows(2_000_000))])
+    assert sizes.max() <= most and sizes.sum() == 2_000_000

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leaf_ray.core.ids import content_id, hash_order
+from leaf_ray.core.ids import content_id, hash_shares, hashes
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -20,8 +20,23 @@ def test_content_ids_differ_where_texts_do(first: str, second: str) -> None:
     assert same == (first == second)
 
 
-@given(texts)
-def test_hash_order_is_an_unsigned_64_bit_number_that_depends_on_the_purpose(key: str) -> None:
-    assert 0 <= hash_order(key, purpose="a") < 2**64
-    assert hash_order(key, purpose="a") == hash_order(key, purpose="a")
-    assert hash_order(key, purpose="a") != hash_order(key, purpose="b")
+def test_a_hash_is_the_same_in_every_run() -> None:
+    assert hashes(["hello", "HELLO"], purpose="train").tolist() == [
+        14933625170530187570,
+        8572624104730250646,
+    ]
+
+
+@given(st.lists(texts), texts)
+def test_a_hash_depends_on_its_key_and_the_purpose_alone(keys: list[str], purpose: str) -> None:
+    alone = [int(hashes([key], purpose=purpose)[0]) for key in keys]
+    assert hashes(keys, purpose=purpose).tolist() == alone
+    others = hashes(keys, purpose=purpose + "x").tolist()
+    assert all(one != other for one, other in zip(alone, others, strict=True))
+
+
+@given(st.lists(texts))
+def test_shares_are_in_the_order_of_hashes_from_0_to_1(keys: list[str]) -> None:
+    shares, order = hash_shares(keys, purpose="a"), hashes(keys, purpose="a")
+    assert ((shares >= 0) & (shares <= 1)).all()
+    assert (shares[order.argsort()] == sorted(shares)).all()

@@ -1,9 +1,6 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from leaf_ray.core.ids import hash_order
-from leaf_ray.core.queries import QueryKeys, first_sentence, fold, hashes, query_id
+from leaf_ray.core.queries import QueryKeys, first_sentence, fold, query_id
 
 
 def test_folding_forgets_case_and_white_space() -> None:
@@ -26,12 +23,6 @@ def test_the_first_sentence_comes_on_one_line() -> None:
 )
 def test_a_text_without_a_fitting_first_sentence_has_no_derived_query(text: str) -> None:
     assert first_sentence(text) is None
-
-
-@given(st.lists(st.text()), st.text())
-def test_hashes_are_those_that_choices_go_by(keys: list[str], purpose: str) -> None:
-    expected = [hash_order(key, purpose=purpose) for key in keys]
-    assert hashes(keys, purpose=purpose).tolist() == expected
 
 
 def test_keys_of_queries_are_equal_where_their_texts_fold_to_the_same() -> None:

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from leaf_ray.core.queries import fold
 from leaf_ray.core.splits import is_in, repeated, smallest
-from leaf_ray.core.texts import DOCUMENT, QRELS_SCHEMA, QUERY, TEST, TRAIN, check_texts
+from leaf_ray.core.texts import DOCUMENT, QRELS_SCHEMA, QUERY, TEST, TRAIN
 from leaf_ray.errors import InputError
 from leaf_ray.store.sources.canonical import Layout, canonical
 from leaf_ray.store.sources.part import Part
 from leaf_ray.store.sources.source import Source
-from tests.store.corpora import Split, split_of
+from tests.store.corpora import Split, keeps_contract, split_of
 
 # Few examples and no deadline: the first table operation of a process is slow.
 law = settings(max_examples=30, deadline=None)
@@ -173,7 +173,7 @@ def test_stated_queries_beside_given_ones_are_trained_with() -> None:
 
 def test_the_split_keeps_the_contract_and_the_metadata_of_documents() -> None:
     result = divide(asking(5)).texts
-    assert check_texts(result) == result
+    assert keeps_contract(result)
     assert result.column_names == ["id", "text", "kind", "split", "year"]
     years = {row["id"]: row["year"] for row in result.to_pylist()}
     assert years == {f"d{i}": i for i in range(5)} | {f"query:d{i}": None for i in range(5)}
@@ -205,18 +205,13 @@ def test_a_fifth_is_held_out_where_there_are_too_few() -> None:
 
 @pytest.mark.parametrize("texts", [corpus(3), corpus(2, query=["same?", "Same?"])])
 def test_a_corpus_with_nothing_to_hold_out_is_refused(texts: pa.Table) -> None:
-    with pytest.raises(InputError, match="at least one is needed: give judgments"):
+    with pytest.raises(InputError, match=r"needed: give judgments.* texts\.num_held_out to 0"):
         divide(texts)
-
-
-def test_holding_out_nothing_is_refused() -> None:
-    with pytest.raises(InputError, match="0 are to be held out"):
-        divide(asking(3), num_held_out=0)
 
 
 def test_a_corpus_of_queries_alone_is_refused() -> None:
     texts = pa.table({"id": ["q"], "text": ["why?"], "kind": [QUERY]})
-    with pytest.raises(InputError, match="no documents"):
+    with pytest.raises(InputError, match=r"no documents.* texts\.num_held_out to 0"):
         divide(texts)
 
 
@@ -225,6 +220,44 @@ def test_a_query_id_that_is_taken_is_refused() -> None:
     texts = pa.concat_tables([asking(3), stated], promote_options="default")
     with pytest.raises(InputError, match="'query:d0'"):
         divide(texts)
+
+
+# Nothing held out.
+
+
+def test_documents_alone_stay_alone_where_nothing_is_held_out() -> None:
+    texts = corpus(4, text=[f"This is sentence number {i}. It goes on." for i in range(4)])
+    result = divide(texts, num_held_out=0)
+    assert (result.query_form, result.qrels.schema) == ("none", QRELS_SCHEMA)
+    assert set(ids(result.texts, DOCUMENT, TRAIN)) == {"d0", "d1", "d2", "d3"}
+    assert result.texts.num_rows == 4 and result.qrels.num_rows == 0
+    assert result.counts["held_out_queries"] == result.counts["train_queries"] == 0
+
+
+def test_queries_alone_are_kept_each_where_nothing_is_held_out() -> None:
+    columns = {"id": ["a", "b", "c"], "text": ["why?", "WHY?", "when?"], "kind": [QUERY] * 3}
+    result = divide(pa.table(columns), num_held_out=0)
+    assert result.query_form == "given"
+    assert set(ids(result.texts, QUERY, TRAIN)) == {"a", "b", "c"} and result.texts.num_rows == 3
+    assert keeps_contract(result.texts)
+    assert sum(result.counts["dropped"].values()) == 0
+    assert divide(pa.table(columns), num_held_out=0, num_train_queries=2).texts.num_rows == 2
+
+
+def test_given_and_stated_queries_are_trained_with_where_nothing_is_held_out() -> None:
+    stated = pa.table({"id": ["q"], "text": ["stated"], "kind": [QUERY]})
+    texts = pa.concat_tables([asking(5), stated], promote_options="default")
+    result = divide(texts, num_held_out=0)
+    asked = {"stated", *(f"where is {i}?" for i in range(5))}
+    assert (result.query_form, set(queries(result.texts, TRAIN))) == ("given", asked)
+    assert queries(result.texts, TEST) == [] and result.qrels.num_rows == 0
+
+
+def test_judged_queries_are_trained_with_where_nothing_is_held_out() -> None:
+    texts, qrels = judged(4, 5, 3)
+    result = divide(texts, qrels, num_held_out=0)
+    assert (result.query_form, result.qrels.num_rows) == ("given", 0)
+    assert len(ids(result.texts, QUERY, TRAIN)) == 5 and len(ids(result.texts, QUERY, TEST)) == 0
 
 
 # The masks.

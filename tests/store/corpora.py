@@ -8,14 +8,23 @@ from typing import Any
 
 import pyarrow as pa
 
+from leaf_ray.core.texts import (
+    DOCUMENT,
+    ID_FIELD,
+    KIND_FIELD,
+    QUERY,
+    SPLIT_FIELD,
+    TEST,
+    TEXT_FIELD,
+    TRAIN,
+    normalise,
+)
 from leaf_ray.store.sources import Layout, open_source
-from leaf_ray.store.sources.canonical import CONTENT_FIELDS
+from leaf_ray.store.sources.canonical import CONTENT
 from leaf_ray.store.sources.divide import Divided, Sizes, divide
 from leaf_ray.store.sources.gather import gather
 from leaf_ray.store.sources.source import Source
 from leaf_ray.store.sources.survey import survey
-
-CONTENT = [field.name for field in CONTENT_FIELDS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +44,10 @@ def read_corpus(path: str, **layout: Any) -> Corpus:
     with TemporaryDirectory() as scratch:
         gathered = gather(Source(source.name, iter(parts)), Path(scratch) / "rows")
         if gathered.num_documents:
-            survey(gathered, Path(scratch) / "queries")
+            survey(gathered, Path(scratch) / "queries", gathered.form(num_held_out=1))
     table = pa.concat_tables([part.table for part in parts], promote_options="permissive")
     return Corpus(
-        _without_empty(table.drop_columns(CONTENT)),
+        _without_empty(table.drop_columns([*CONTENT])),
         source.qrels,
         sum(part.num_empty for part in parts),
     )
@@ -66,3 +75,16 @@ def split_of(source: Source, **sizes: int | None) -> Split:
         texts = pa.concat_tables(divided.tables())
         assert texts.num_rows == divided.num_rows
         return Split(texts, divided.qrels, divided.survey.form, divided.counts())
+
+
+def keeps_contract(texts: pa.Table, *, split: bool = True) -> bool:
+    """Whether the columns of the contract come first, with nothing in them that it forbids."""
+    fields = [ID_FIELD, TEXT_FIELD, KIND_FIELD, *([SPLIT_FIELD] if split else [])]
+    rows = texts.select([field.name for field in fields]).to_pylist()
+    allowed = {"kind": {QUERY, DOCUMENT}, "split": {TRAIN, TEST}}
+    return (
+        list(texts.schema)[: len(fields)] == fields
+        and all(row["id"] and row["text"] == normalise(row["text"]) != "" for row in rows)
+        and all(row[name] in allowed[name] for row in rows for name in allowed if name in row)
+        and len({(row["kind"], row["id"]) for row in rows}) == len(rows)
+    )

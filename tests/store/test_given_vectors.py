@@ -5,13 +5,11 @@ Shapes: N = rows, D = dimensions.
 
 import gc
 import json
-import logging
 import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import lance
 import numpy as np
 import numpy.typing as npt
@@ -475,24 +473,6 @@ def test_ids_and_kinds_of_a_look_up_are_as_many(tmp_path: Path) -> None:
     source = GivenVectors.open(parquet_file(tmp_path, IDS, vectors(len(IDS))))
     with pytest.raises(InputError, match="2 ids and 1 kinds"):
         source.lookup(["a", "b"], [QUERY])
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The URI of a bucket, with what opens it in the environment."""
-    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "leaf")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("NO_PROXY", host)
-    httpx.put(f"{endpoint}/vectors", trust_env=False).raise_for_status()
-    yield "s3://vectors"
-    server.stop()
 
 
 def test_vectors_on_object_storage_are_found(tmp_path: Path, bucket: str) -> None:

@@ -5,10 +5,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from leaf_ray.core.ids import content_id
-from leaf_ray.core.texts import DOCUMENT, QUERY, check_texts
+from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.errors import InputError
 from leaf_ray.store.sources import open_source
-from tests.store.corpora import read_corpus, split_of
+from tests.store.corpora import keeps_contract, read_corpus, split_of
 
 
 def jsonl(path: Path, *rows: str) -> str:
@@ -23,7 +23,7 @@ def texts_of(path: str) -> list[str]:
 
 def test_a_corpus_keeps_the_contract(tmp_path: Path) -> None:
     texts = read_corpus(jsonl(tmp_path / "a.jsonl", '{"year": 1, "text": " caf\\u00e9 "}')).texts
-    assert check_texts(texts) == texts
+    assert keeps_contract(texts, split=False)
     assert texts.to_pylist() == [
         {
             "id": content_id("caf\u00e9", kind=DOCUMENT),
@@ -94,7 +94,10 @@ def test_two_texts_with_one_id_are_refused(tmp_path: Path) -> None:
 
 def test_a_text_that_is_too_long_is_refused_with_its_row_and_length(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "a.jsonl", '{"text": "one"}', f'{{"text": "{"x" * 5_000_000}"}}')
-    with pytest.raises(InputError, match=r"a\.jsonl:2: .* 5,000,000 characters, at most 1,000,000"):
+    with pytest.raises(
+        InputError,
+        match=r"a\.jsonl:2: .* 5,000,000 characters, at most 1,000,000 .*texts\.max_characters",
+    ):
         read_corpus(path)
     assert read_corpus(path, max_characters=5_000_000).texts.num_rows == 2
 

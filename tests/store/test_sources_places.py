@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import lance
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -9,6 +10,7 @@ from pyarrow import fs
 
 from leaf_ray.errors import InputError
 from leaf_ray.store.sources import locate
+from leaf_ray.store.table import storage_options
 from tests.store.corpora import read_corpus
 
 
@@ -143,3 +145,12 @@ def test_errors_show_no_key_of_a_uri() -> None:
     with pytest.raises(InputError, match=r"^gopher://x/y cannot be opened") as caught:
         read_corpus("gopher://user:opensesame@x/y?password=opensesame")
     assert "opensesame" not in str(caught.value)
+
+
+def test_object_storage_is_read_like_a_disk(bucket: str) -> None:
+    table = pa.table({"text": ["one"]})
+    filesystem, path = fs.FileSystem.from_uri(f"{bucket}/texts")
+    pq.write_table(table, f"{path}/a.parquet", filesystem=filesystem)
+    lance.write_dataset(table, f"{bucket}/a.lance", storage_options=storage_options(bucket))
+    for name in ("texts", "texts/*.parquet", "a.lance"):
+        assert texts_of(f"{bucket}/{name}") == ["one"]

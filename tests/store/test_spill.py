@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from leaf_ray.store.sources import spill
-from leaf_ray.store.sources.canonical import CONTENT_FIELDS
+from leaf_ray.store.sources.canonical import CONTENT
 from leaf_ray.store.sources.spill import Spill, buckets_for
 
 law = settings(
@@ -18,7 +18,6 @@ law = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-CONTENT = [field.name for field in CONTENT_FIELDS]
 
 
 def rows(contents: list[int], **columns: Any) -> pa.Table:

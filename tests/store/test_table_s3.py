@@ -1,12 +1,9 @@
 """The table and the run folder on object storage: a real S3 server on this machine."""
 
-import logging
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
-import httpx
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pytest
@@ -17,28 +14,7 @@ from leaf_ray.run.parts import read_space, read_table, write_space, write_table
 from leaf_ray.store import table as table_module
 from leaf_ray.store.table import DocumentTable
 from tests.small_table import NAME, RARE_ID, RARE_WORD, TEXTS, SmallTable, publish
-
-SECRET = "a-secret-that-no-file-may-hold"
-BUCKET = "leaf-runs"
-
-
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[str]:
-    """The URI of a bucket, with what opens it in the environment."""
-    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ACCESS_KEY_ID", "leaf")
-        environment.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-        environment.setenv("AWS_REGION", "us-east-1")
-        environment.setenv("AWS_ENDPOINT_URL", endpoint)
-        environment.setenv("NO_PROXY", host)
-        httpx.put(f"{endpoint}/{BUCKET}", trust_env=False).raise_for_status()
-        yield f"s3://{BUCKET}"
-    server.stop()
+from tests.store.conftest import SECRET
 
 
 @pytest.fixture
@@ -169,8 +145,8 @@ def test_a_published_folder_is_fetched_as_it_was(run: Run, tmp_path: Path) -> No
 
 def test_tables_and_spaces_are_read_back(small: SmallTable, run: Run) -> None:
     table = pa.table({"id": ["a", "b"], "text": ["one", "two"]})
-    write_table(run.texts, "texts.parquet", table)
-    assert read_table(run.texts, "texts.parquet") == table
+    write_table(run.texts, "some.parquet", table)
+    assert read_table(run.texts, "some.parquet") == table
     write_space(run.vectors, small.space)
     assert read_space(run.vectors).fingerprint == small.space.fingerprint
 

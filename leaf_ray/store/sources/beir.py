@@ -10,7 +10,7 @@ from pyarrow import fs
 
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources.canonical import CONTENT_FIELDS, Layout, Rows, canonical
+from leaf_ray.store.sources.canonical import CONTENT, Layout, Rows, canonical
 from leaf_ray.store.sources.columns import agreeing
 from leaf_ray.store.sources.jsonl import read_jsonl
 from leaf_ray.store.sources.locate import COMPRESSIONS, Location, SourceFile
@@ -62,7 +62,7 @@ def _rows(
     documents = _of_kind(files[DOCUMENT], DOCUMENT, max_characters)
     for rows in agreeing(documents, {}):
         yield replace(rows, done=rows.done * sizes[DOCUMENT])
-    ours = ["id", "text", "kind", *(content.name for content in CONTENT_FIELDS)]
+    ours = ["id", "text", "kind", *CONTENT]
     for rows in _of_kind(files[QUERY], QUERY, max_characters):
         done = sizes[DOCUMENT] + rows.done * sizes[QUERY]
         yield replace(rows, table=rows.table.select(ours), done=done)

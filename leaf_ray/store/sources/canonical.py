@@ -26,6 +26,7 @@ CONTENT_FIELDS = (
     pa.field("leaf_ray.content.high", pa.uint64(), nullable=False),
     pa.field("leaf_ray.content.low", pa.uint64(), nullable=False),
 )
+CONTENT = tuple(content.name for content in CONTENT_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,8 @@ def _texts(part: Part, *, max_characters: int) -> list[str]:
         if len(joined) > max_characters:
             raise InputError(
                 f"{part.place(row)}: the text has {len(joined):,} characters, at most "
-                f"{max_characters:,} are wanted; cut it into passages ({shortened(joined)})"
+                f"{max_characters:,} are wanted; cut it into passages, or raise "
+                f"texts.max_characters ({shortened(joined)})"
             )
         texts.append(joined)
     return texts

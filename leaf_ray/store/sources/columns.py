@@ -7,10 +7,10 @@ import pyarrow as pa
 
 from leaf_ray.core.texts import ID_FIELD, KIND_FIELD, TEXT_FIELD
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources.canonical import CONTENT_FIELDS, Rows
+from leaf_ray.store.sources.canonical import CONTENT, Rows
 from leaf_ray.store.sources.naming import check_named
 
-_OURS = {ours.name for ours in (ID_FIELD, TEXT_FIELD, KIND_FIELD, *CONTENT_FIELDS)}
+_OURS = {*(ours.name for ours in (ID_FIELD, TEXT_FIELD, KIND_FIELD)), *CONTENT}
 _WANTED = "all files of one source have to have the same columns and types"
 
 

@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from leaf_ray.core.queries import Hashes, hashes
-from leaf_ray.core.splits import Mask, choose_documents, hold_out, is_in, train_queries
+from leaf_ray.core.ids import Hashes, hashes
+from leaf_ray.core.queries import QueryKeys
+from leaf_ray.core.splits import Mask, choose_documents, hold_out, is_in, smallest, train_queries
 from leaf_ray.core.texts import (
     ID_FIELD,
     KIND_FIELD,
@@ -28,12 +29,11 @@ from leaf_ray.core.texts import (
     TRAIN,
 )
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources.canonical import CONTENT_FIELDS
+from leaf_ray.store.sources.canonical import CONTENT
 from leaf_ray.store.sources.gather import Gathered, gather
 from leaf_ray.store.sources.source import Source
 from leaf_ray.store.sources.survey import PLACE, Survey, distinct, documents_of, survey
 
-_CONTENT = [field.name for field in CONTENT_FIELDS]
 _FIELDS = (ID_FIELD, TEXT_FIELD, KIND_FIELD, SPLIT_FIELD)
 
 
@@ -110,13 +110,17 @@ class Divided:
             end = begin + documents.num_rows
             documents = documents.filter(pa.array(self.is_document_N[begin:end]))
             begin = end
-            queries = self.survey.spill.read(stretch)
-            tables = [_with_split(documents, TRAIN)]
-            for part, mask in ((TEST, self.is_test_Q), (TRAIN, self.is_train_Q)):
-                chosen = _chosen(queries, mask).select(["id", "text", *_CONTENT])
-                kinds = pa.array([QUERY] * chosen.num_rows, pa.string())
-                tables.append(_with_split(chosen.append_column(KIND_FIELD, kinds), part))
+            tables = [_with_split(documents, TRAIN), *self._queries(stretch)]
             yield _sorted(pa.concat_tables(tables, promote_options="default"), schema)
+
+    def _queries(self, stretch: range) -> Iterator[pa.Table]:
+        if not len(self.survey.queries):
+            return
+        queries = self.survey.spill.read(stretch)
+        for part, mask in ((TEST, self.is_test_Q), (TRAIN, self.is_train_Q)):
+            chosen = _chosen(queries, mask).select(["id", "text", *CONTENT])
+            kinds = pa.array([QUERY] * chosen.num_rows, pa.string())
+            yield _with_split(chosen.append_column(KIND_FIELD, kinds), part)
 
 
 def divide(
@@ -132,22 +136,25 @@ def divide(
     With judgments, the judged queries are the test. Else `num_held_out` queries are, taken from
     column `query`, else from rows of kind query, else from first sentences; where there are not
     so many, a fifth of those that there are. A test query is unique and no train query equals it.
+    With `num_held_out=0` none is, whatever is judged, and all queries of the source are to train
+    with; there may be none, and no document.
     The corpus is the documents that answer test queries and others up to `num_documents`; train
     queries come from all rows, up to `num_train_queries`.
 
-    Raises InputError as the source's rows do, when there is no document or nothing that can be
-    held out, when one id has two texts, and when all judgments are of texts that are not there.
+    Raises InputError as the source's rows do, when one id has two texts, when all judgments are of
+    texts that are not there, and when queries are to be held out and there is no document or none
+    that can be.
     """
     gathered = gather(source, folder / "rows", tell=tell_read)
-    found = survey(gathered, folder / "queries", tell=tell_surveyed)
-    queries, num_lost = found.queries, 0
-    if found.form == "judged" and gathered.qrels is not None:
-        qrels = _of_known_texts(gathered.qrels, found, source.name)
-        num_lost = gathered.qrels.num_rows - qrels.num_rows
-        is_test_Q = is_in(queries.train_Q, _hashes(qrels, "query_id", purpose="train"))
-    else:
-        is_test_Q = hold_out(queries, wanted=sizes.num_held_out, num_documents=sizes.num_documents)
-        qrels = _answers(found, is_test_Q)
+    if sizes.num_held_out and not gathered.num_documents:
+        raise InputError(
+            f"{source.name} has no documents, only queries; add rows of kind 'document', or set "
+            "texts.num_held_out to 0 for a run that only embeds"
+        )
+    form = gathered.form(num_held_out=sizes.num_held_out)
+    found = survey(gathered, folder / "queries", form, tell=tell_surveyed)
+    judged = gathered.qrels if form == "judged" else None
+    qrels, is_test_Q = _held_out(judged, found, sizes, source.name)
     is_needed_N = is_in(found.documents_N, _hashes(qrels, "document_id", purpose="document"))
     return Divided(
         gathered,
@@ -155,9 +162,32 @@ def divide(
         qrels,
         choose_documents(found.documents_N, is_needed_N, num_documents=sizes.num_documents),
         is_test_Q,
-        train_queries(queries, is_test_Q, ~is_test_Q, limit=sizes.num_train_queries),
-        num_lost,
+        _train(found.queries, is_test_Q, sizes),
+        0 if judged is None else judged.num_rows - qrels.num_rows,
     )
+
+
+def _held_out(
+    judged: pa.Table | None, found: Survey, sizes: Sizes, name: str
+) -> tuple[pa.Table, Mask]:
+    """Return the judgments of the queries that are held out, and which these are."""
+    queries = found.queries
+    if not sizes.num_held_out:
+        return QRELS_SCHEMA.empty_table(), np.zeros(len(queries), dtype=bool)
+    if judged is not None:
+        qrels = _of_known_texts(judged, found, name)
+        return qrels, is_in(queries.train_Q, _hashes(qrels, "query_id", purpose="train"))
+    is_test_Q = hold_out(queries, wanted=sizes.num_held_out, num_documents=sizes.num_documents)
+    return _answers(found, is_test_Q), is_test_Q
+
+
+def _train(queries: QueryKeys, is_test_Q: Mask, sizes: Sizes) -> Mask:
+    limit = sizes.num_train_queries
+    if sizes.num_held_out:
+        return train_queries(queries, is_test_Q, ~is_test_Q, limit=limit)
+    # A run that only embeds loses no row, not even one whose text is that of another id.
+    number = len(queries) if limit is None else limit
+    return smallest(queries.train_Q, number, among=~is_test_Q)
 
 
 def _hashes(qrels: pa.Table, column: str, *, purpose: str) -> Hashes:
@@ -188,16 +218,16 @@ def _answers(found: Survey, is_test_Q: Mask) -> pa.Table:
     """Return the documents that answer the test queries, in the order of the queries' texts."""
     tables = []
     for stretch in found.spill.stretches():
-        table = found.spill.read(stretch, ["id", "answer", PLACE, *_CONTENT])
+        table = found.spill.read(stretch, ["id", "answer", PLACE, *CONTENT])
         chosen = _chosen(table, is_test_Q)
         tables.append(chosen.filter(chosen["answer"].is_valid()))
-    answered = pa.concat_tables(tables).sort_by([(name, "ascending") for name in _CONTENT])
+    answered = pa.concat_tables(tables).sort_by([(name, "ascending") for name in CONTENT])
     ones = pa.array([1] * answered.num_rows, pa.int32())
     return pa.table([answered["id"], answered["answer"], ones], schema=QRELS_SCHEMA)
 
 
 def _schema(rows: pa.Schema) -> pa.Schema:
-    ours = {"query", *(field.name for field in (*_FIELDS, *CONTENT_FIELDS))}
+    ours = {"query", *(field.name for field in _FIELDS), *CONTENT}
     return pa.schema([*_FIELDS, *(field for field in rows if field.name not in ours)])
 
 
@@ -207,6 +237,6 @@ def _with_split(table: pa.Table, part: str) -> pa.Table:
 
 def _sorted(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return the columns of `schema` in the order of content; equal rows keep theirs."""
-    high, low = (table[name].to_numpy() for name in _CONTENT)
+    high, low = (table[name].to_numpy() for name in CONTENT)
     order = pa.array(np.lexsort((low, high)))
     return table.select(schema.names).take(order).cast(schema)

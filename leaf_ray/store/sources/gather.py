@@ -36,18 +36,18 @@ class Gathered:
         """How many rows the source has."""
         return self.num_rows + self.num_empty + self.num_repeats
 
-    @property
-    def most_queries(self) -> int:
-        """How many queries there can be."""
-        answered = {"judged": 0, "given": self.num_given, "derived": self.num_documents}
-        return self.num_rows - self.num_documents + answered[self.form]
+    def most_queries(self, form: QueryForm) -> int:
+        """How many queries there can be where they come from there."""
+        answered = {"given": self.num_given, "derived": self.num_documents}
+        return self.num_rows - self.num_documents + answered.get(form, 0)
 
-    @property
-    def form(self) -> QueryForm:
-        """Where queries to hold out come from: judgments, the source's queries, or its texts."""
-        if self.qrels is not None and self.qrels.num_rows:
+    def form(self, *, num_held_out: int) -> QueryForm:
+        """Where queries come from; judgments and first sentences only serve to hold some out."""
+        if num_held_out and self.qrels is not None and self.qrels.num_rows:
             return "judged"
-        return "given" if self.num_given or self.num_rows > self.num_documents else "derived"
+        if self.num_given or self.num_rows > self.num_documents:
+            return "given"
+        return "derived" if num_held_out else "none"
 
 
 def gather(

@@ -68,5 +68,4 @@ def _one_split(path: str, loaded: Any) -> Any:
 def _tables(dataset: Any) -> Iterator[tuple[pa.Table, float]]:
     for table in dataset.with_format("arrow").iter(batch_size=_BATCH_ROWS):
         names = [name for name in table.column_names if name != "vector"]
-        # How much there is in all, a stream does not know.
         yield table.select(names), 0.0

@@ -1,6 +1,7 @@
 """Parquet files."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -20,14 +21,20 @@ def read_parquet(file: SourceFile) -> Iterator[part.Part]:
     not UTF-8.
     """
     try:
-        with file.filesystem.open_input_file(file.path) as source:
-            # Column chunks are read piece by piece: a row group may be larger than memory.
-            parquet = pq.ParquetFile(source, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+        with open_parquet(file) as parquet:
             yield from part.parts_of(_tables(parquet), file.name)
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"{file.name} cannot be read as Parquet: {error}; write or copy the file again"
         ) from error
+
+
+@contextmanager
+def open_parquet(file: SourceFile) -> Iterator[pq.ParquetFile]:
+    """Open a file to be read in batches."""
+    with file.filesystem.open_input_file(file.path) as stream:
+        # Column chunks are read piece by piece: a row group may be larger than memory.
+        yield pq.ParquetFile(stream, buffer_size=_BUFFER_BYTES, pre_buffer=False)
 
 
 def _tables(parquet: pq.ParquetFile) -> Iterator[tuple[pa.Table, float]]:

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from leaf_ray.store.sources.canonical import CONTENT_FIELDS
+from leaf_ray.store.sources.canonical import CONTENT
 
-_HIGH = CONTENT_FIELDS[0].name
+_HIGH = CONTENT[0]
 # What is read back at once, as far as the number of buckets allows: up to 16 GB of rows.
 STRETCH_BYTES = 16 << 20
 # Smaller pieces cost more time than they hold rows.
@@ -22,7 +22,7 @@ _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
 class Spill:
-    """Takes tables with CONTENT_FIELDS, of columns that may differ; gives them back in stretches.
+    """Takes tables with CONTENT, of columns that may differ; gives them back in stretches.
 
     What is in memory is a buffer while rows are added and a stretch while they are read. A
     file holds one record batch for each bucket, which is a range of content, so that a stretch
@@ -74,7 +74,7 @@ class Spill:
         """Return the rows of a stretch, in the order of adding inside each bucket of a file.
 
         Columns that no row has had a value in are not there, even if they are asked for. One
-        that all rows have, such as those of CONTENT_FIELDS, has to be among `columns`.
+        that all rows have, such as those of CONTENT, has to be among `columns`.
         """
         names = [name for name in self.schema.names if columns is None or name in columns]
         schema = pa.schema([self.schema.field(name) for name in names])

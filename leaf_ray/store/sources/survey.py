@@ -11,17 +11,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from leaf_ray.core.ids import content_id
-from leaf_ray.core.queries import Hashes, QueryKeys, first_sentence, hashes, query_id
+from leaf_ray.core.ids import Hashes, content_id, hashes
+from leaf_ray.core.queries import QueryKeys, first_sentence, query_id
 from leaf_ray.core.splits import QueryForm, is_in, repeated
 from leaf_ray.core.texts import DOCUMENT, QUERY, normalise
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources.canonical import CONTENT_FIELDS, content_columns
+from leaf_ray.store.sources.canonical import CONTENT, content_columns
 from leaf_ray.store.sources.gather import Gathered
 from leaf_ray.store.sources.part import shortened
 from leaf_ray.store.sources.spill import Spill
 
-_CONTENT = [field.name for field in CONTENT_FIELDS]
 # The place of a query among all of them.
 PLACE = "leaf_ray.place"
 
@@ -32,7 +31,7 @@ class Survey:
 
     documents_N: a hash of each document's id, in the order in which `distinct` gives them.
     queries: what choices among queries go by; `spill` holds their id, text, answer and PLACE.
-    form: where queries to hold out come from.
+    form: where the queries come from.
     num_repeats: rows left out because another is the same.
     """
 
@@ -44,20 +43,22 @@ class Survey:
 
 
 def survey(
-    gathered: Gathered, folder: Path, *, tell: Callable[[int, int], None] = lambda *_: None
+    gathered: Gathered,
+    folder: Path,
+    form: QueryForm,
+    *,
+    tell: Callable[[int, int], None] = lambda *_: None,
 ) -> Survey:
     """Read all rows once, find repeats, and put down the queries that they state or answer.
 
-    Raises InputError when there is no document, and when one id has two different texts.
+    Raises InputError when one id has two different texts.
     """
-    if not gathered.num_documents:
-        raise InputError("the corpus has no documents, only queries; add rows of kind 'document'")
     rows = gathered.spill
-    collected = _Collected(Spill(folder, num_buckets=rows.num_buckets), gathered)
+    collected = _Collected(Spill(folder, num_buckets=rows.num_buckets), gathered, form)
     stretches = rows.stretches()
     for done, stretch in enumerate(stretches):
         tell(done, len(stretches))
-        collected.add(distinct(rows, stretch, ["id", "text", "kind", "query", *_CONTENT]))
+        collected.add(distinct(rows, stretch, ["id", "text", "kind", "query", *CONTENT]))
     found = collected.survey()
     _refuse_shared_ids(_documents(rows, found.documents_N), DOCUMENT)
     _refuse_shared_ids(_queries(found), QUERY)
@@ -68,8 +69,8 @@ def distinct(rows: Spill, stretch: range, columns: Sequence[str] | None = None) 
     """Return a stretch with the first of rows that have one kind, id and text."""
     table = rows.read(stretch, columns).combine_chunks()
     places = pa.array(np.arange(table.num_rows))
-    keys = table.select([*_CONTENT, "id"]).append_column(PLACE, places)
-    firsts = keys.group_by([*_CONTENT, "id"]).aggregate([(PLACE, "min")])[f"{PLACE}_min"]
+    keys = table.select([*CONTENT, "id"]).append_column(PLACE, places)
+    firsts = keys.group_by([*CONTENT, "id"]).aggregate([(PLACE, "min")])[f"{PLACE}_min"]
     if len(firsts) == table.num_rows:
         return table
     return table.take(firsts.sort())
@@ -83,11 +84,12 @@ def documents_of(table: pa.Table) -> pa.Table:
 class _Collected:
     """Collects documents and queries stretch by stretch: hashes in memory, the rest on disk."""
 
-    def __init__(self, spill: Spill, gathered: Gathered) -> None:
+    def __init__(self, spill: Spill, gathered: Gathered, form: QueryForm) -> None:
         self._spill = spill
         self._gathered = gathered
+        self._form = form
         self._documents_N = np.empty(gathered.num_documents, dtype=np.uint64)
-        self._keys = QueryKeys.room_for(gathered.most_queries)
+        self._keys = QueryKeys.room_for(gathered.most_queries(form))
         self._num_rows = self._num_documents = self._num_queries = 0
 
     def add(self, table: pa.Table) -> None:
@@ -99,9 +101,9 @@ class _Collected:
         self._num_rows += table.num_rows
         stated = table.filter(pc.equal(table["kind"], QUERY))
         self._put(stated["id"].to_pylist(), stated["text"].to_pylist(), None)
-        if self._gathered.form == "derived":
+        if self._form == "derived":
             self._answered(documents, [first_sentence(t) for t in documents["text"].to_pylist()])
-        elif self._gathered.form == "given" and "query" in documents.column_names:
+        elif self._form == "given" and "query" in documents.column_names:
             self._answered(documents, documents["query"].to_pylist())
 
     def survey(self) -> Survey:
@@ -111,7 +113,7 @@ class _Collected:
             self._documents_N[: self._num_documents],
             self._keys.first(self._num_queries),
             self._spill,
-            self._gathered.form,
+            self._form,
             self._gathered.num_rows - self._num_rows,
         )
 
@@ -145,7 +147,7 @@ def _documents(rows: Spill, documents_N: Hashes) -> Iterator[pa.Table]:
     shared = repeated(documents_N)
     begin = 0
     for stretch in rows.stretches() if len(shared) else ():
-        table = documents_of(distinct(rows, stretch, ["id", "text", "kind", *_CONTENT]))
+        table = documents_of(distinct(rows, stretch, ["id", "text", "kind", *CONTENT]))
         end = begin + table.num_rows
         yield table.filter(pa.array(is_in(documents_N[begin:end], shared)))
         begin = end
