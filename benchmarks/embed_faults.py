@@ -92,7 +92,7 @@ def kill_drivers(folder: Path, chance: random.Random) -> list[Case]:
             cases.append(Case(folder, f"driver-{len(cases)}"))
         command = cases[-1].embed()
         try:
-            command.wait(timeout=chance.uniform(2, 25) if kills < KILLS else 600)
+            command.wait(timeout=chance.uniform(3, 40) if kills < KILLS else 600)
         except subprocess.TimeoutExpired:
             os.kill(command.pid, signal.SIGKILL)
             command.wait()

@@ -58,7 +58,8 @@ def evaluate(config: RunConfig, *, progress: Progress = SILENT, again: bool = Fa
 def run(config: RunConfig, *, progress: Progress = SILENT) -> dict[str, Manifest]:
     """Run all stages in order; those that are finished are skipped.
 
-    Documents in windows are not evaluated: judgments are of whole ones.
+    There is no report where nothing was held out, nor of documents in windows, since judgments
+    are of whole ones.
 
     Returns: the manifest of each stage, by name.
 
@@ -71,8 +72,12 @@ def run(config: RunConfig, *, progress: Progress = SILENT) -> dict[str, Manifest
         return {
             name: _perform(name, config, progress, cluster, again=False)
             for name in STAGES
-            if name != "evaluate" or config.embed.long_texts != "chunk"
+            if name != "evaluate" or _can_be_evaluated(config)
         }
+
+
+def _can_be_evaluated(config: RunConfig) -> bool:
+    return config.texts.num_held_out > 0 and config.embed.long_texts != "chunk"
 
 
 @contextmanager
