@@ -143,7 +143,7 @@ def main() -> None:
             for number in (SMALL, LARGE)
         }
         tokens = ours.figures["tokens"]
-        bare = tokens / np.mean([ours.seconds, again.seconds])
+        bare = tokens / float(np.mean([ours.seconds, again.seconds]))
         counts = staged["counts"]
         through_ray = staged["texts_per_second"] * counts["tokens"] / counts["texts"]
         possible = peak / flops_per_token(resolve_model(TEACHER), tokens / NUM_TEXTS)

@@ -30,9 +30,9 @@ class Target:
     @property
     def met(self) -> bool:
         """Whether it is reached; NaN never is."""
-        if self.direction == "<=":
-            return self.measured <= self.bound
-        return self.measured >= self.bound
+        # numpy's numbers would give numpy's truth, which JSON does not know.
+        measured = float(self.measured)
+        return measured <= self.bound if self.direction == "<=" else measured >= self.bound
 
 
 def finish(name: str, targets: Sequence[Target], figures: Mapping[str, Any]) -> None:
