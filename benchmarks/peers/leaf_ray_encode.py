@@ -14,7 +14,8 @@ from leaf_ray.encoders.load import EncoderSpec
 def main() -> None:
     folder, texts_file, vectors_file, max_length, backend = sys.argv[1:6]
     texts = json.loads(Path(texts_file).read_text())
-    encoder = EncoderSpec(folder=folder, backend=backend, max_length=int(max_length)).load()
+    spec = EncoderSpec(folder=folder, backend=backend, max_length=int(max_length), streams=0)
+    encoder = spec.load()
     encoder.encode(texts[:32], kind=DOCUMENT)
     began = time.perf_counter()
     vectors_ND = encoder.encode(texts, kind=DOCUMENT)

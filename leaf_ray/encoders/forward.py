@@ -3,7 +3,7 @@
 Shapes: B = batch, L = tokens, D = dimensions.
 """
 
-import threading
+import queue
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,11 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 class OpenVINOForward:
-    """OpenVINO on the CPU; calls from several threads wait for each other."""
+    """OpenVINO on the CPU: as many passes at once as there are streams, further calls wait.
+
+    threads: of all streams together. streams: one is the fastest for a single batch; one per thread
+        takes 10 % less for many, since no thread waits for another at every layer.
+    """
 
     def __init__(
         self,
@@ -37,14 +41,14 @@ class OpenVINOForward:
         *,
         precision: Precision,
         threads: int,
+        streams: int = 1,
         trust_remote_code: bool = False,
     ) -> None:
         core = import_openvino().Core()
         options: dict[str, Any] = {
-            # int8 is a property of the weights; what is not a matrix product stays float32.
-            "INFERENCE_PRECISION_HINT": "f32" if precision == "int8" else precision,
+            "INFERENCE_PRECISION_HINT": _hint(core, precision),
             "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": 1,
+            "NUM_STREAMS": streams,
         }
         model = core.read_model(openvino_ir(folder, trust_remote_code=trust_remote_code))
         if precision == "int8":
@@ -52,15 +56,31 @@ class OpenVINOForward:
             options["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = GROUP_SIZE
         compiled = core.compile_model(model, "CPU", options)
         self.dimension = int(compiled.output(0).partial_shape[1].get_length())
-        self._request = compiled.create_infer_request()
-        self._lock = threading.Lock()
+        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for _ in range(streams):
+            self._idle.put(compiled.create_infer_request())
 
     def __call__(self, ids_BL: Ids, mask_BL: Ids) -> npt.NDArray[np.float32]:
         """Encode one padded batch: [B, L] ids and mask -> [B, D]."""
-        # Copied, since the request's output buffer is overwritten by the next call.
-        with self._lock:
-            output = self._request.infer([ids_BL, mask_BL], share_inputs=True)
+        request = self._idle.get()
+        try:
+            output = request.infer([ids_BL, mask_BL], share_inputs=True)
+            # Copied, since the request's output buffer is overwritten by the next call.
             return np.array(output[0], dtype=np.float32)
+        finally:
+            self._idle.put(request)
+
+
+def computes_in_bf16(core: Any) -> bool:
+    """Whether this machine's CPU multiplies bfloat16 faster than float32. core: openvino.Core."""
+    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _hint(core: Any, precision: Precision) -> str:
+    """The precision of activations. int8 is a property of the weights, and products quantize."""
+    if precision != "int8":
+        return precision
+    return "bf16" if computes_in_bf16(core) else "f32"
 
 
 class TorchForward:

@@ -7,7 +7,7 @@ from pathlib import Path
 from leaf_ray.core.backend import Backend, precision_of
 from leaf_ray.core.space import Space
 from leaf_ray.encoders.folder import ModelFolder
-from leaf_ray.encoders.forward import OpenVINOForward, TorchForward
+from leaf_ray.encoders.forward import OpenVINOForward, TorchForward, computes_in_bf16
 from leaf_ray.encoders.openvino_quiet import import_openvino
 from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.encoders.sentence import SentenceEncoder
@@ -25,6 +25,8 @@ class EncoderSpec:
     folder: a sentence-transformers folder on the loading machine, or a model id.
     max_length, query_prompt, document_prompt: None takes what the folder says.
     threads: CPU threads of the forward pass; 0 takes all cores.
+    streams: forward passes at once, which share the threads (OpenVINO): 1 gives a single text's
+        vector soonest, 0 is one for each thread and encodes the most texts per second.
     batch_tokens: the token budget of one forward pass, padding included; 0 chooses by device.
     trust_remote_code: run code that comes with the model's folder.
     """
@@ -35,6 +37,7 @@ class EncoderSpec:
     query_prompt: str | None = None
     document_prompt: str | None = None
     threads: int = 0
+    streams: int = 1
     batch_tokens: int = 0
     trust_remote_code: bool = False
 
@@ -47,7 +50,8 @@ class EncoderSpec:
         cores = len(os.sched_getaffinity(0))
         threads = min(self.threads or cores, cores)
         device = "cuda" if backend.startswith("torch") and _has_cuda() else "cpu"
-        forward = self._forward(folder, backend, threads, device)
+        streams = (self.streams or threads) if backend.startswith("openvino") else 1
+        forward = self._forward(folder, backend, threads, streams, device)
         return SentenceEncoder(
             forward,
             Tokenizer(folder, max_length=self.max_length or folder.max_length),
@@ -59,10 +63,11 @@ class EncoderSpec:
             ),
             batch_tokens=self.batch_tokens
             or (CUDA_BATCH_TOKENS if device == "cuda" else CPU_BATCH_TOKENS),
+            streams=streams,
         )
 
     def _forward(
-        self, folder: ModelFolder, backend: str, threads: int, device: str
+        self, folder: ModelFolder, backend: str, threads: int, streams: int, device: str
     ) -> OpenVINOForward | TorchForward:
         precision = precision_of(backend)
         if backend.startswith("openvino"):
@@ -70,6 +75,7 @@ class EncoderSpec:
                 folder,
                 precision=precision,
                 threads=threads,
+                streams=streams,
                 trust_remote_code=self.trust_remote_code,
             )
         return TorchForward(
@@ -88,6 +94,7 @@ class EncoderSpec:
         *,
         backend: Backend = "auto",
         threads: int = 0,
+        streams: int = 1,
         batch_tokens: int = 0,
         trust_remote_code: bool = False,
     ) -> "EncoderSpec":
@@ -99,6 +106,7 @@ class EncoderSpec:
             query_prompt=space.query_prompt,
             document_prompt=space.document_prompt,
             threads=threads,
+            streams=streams,
             batch_tokens=batch_tokens,
             trust_remote_code=trust_remote_code,
         )
@@ -108,9 +116,7 @@ def automatic_backend() -> Backend:
     """CUDA where there is a card, else OpenVINO, in bfloat16 where the chip computes in it."""
     if _has_cuda():
         return "torch-bf16"
-    openvino = import_openvino()
-    capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return "openvino-bf16" if "BF16" in capabilities else "openvino-f32"
+    return "openvino-bf16" if computes_in_bf16(import_openvino().Core()) else "openvino-f32"
 
 
 def _has_cuda() -> bool:

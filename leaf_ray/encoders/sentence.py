@@ -3,13 +3,14 @@
 Shapes: N = texts, B = batch, L = tokens, D = dimensions.
 """
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from leaf_ray.core.ahead import map_ahead
 from leaf_ray.core.backend import LOWEST_COSINE, precision_of
 from leaf_ray.core.batching import token_budget_batches
 from leaf_ray.core.padding import pad
@@ -30,6 +31,7 @@ class SentenceEncoder:
 
     batch_tokens: the budget of one forward pass, padding included; halved for good when the
         memory does not suffice for it.
+    streams: forward passes at once, as many as `forward` has room for.
     """
 
     def __init__(
@@ -41,12 +43,14 @@ class SentenceEncoder:
         dimension: int,
         prompts: tuple[str, str],
         batch_tokens: int,
+        streams: int = 1,
     ) -> None:
         self.name = name
         self.dimension = dimension
         self.lowest_cosine = LOWEST_COSINE[precision_of(name)]
         self.tokenizer = tokenizer
         self.batch_tokens = batch_tokens
+        self.streams = streams
         self._forward = forward
         self._query_prompt, self._document_prompt = prompts
 
@@ -86,34 +90,40 @@ class SentenceEncoder:
             EncodingError: the model fails on a text.
         """
         lengths = np.fromiter((len(tokens) for tokens in ids), dtype=np.int64, count=len(ids))
-        for rows in token_budget_batches(lengths, max_tokens=self.batch_tokens):
-            yield from self._pass(ids, rows)
+        batches = token_budget_batches(lengths, max_tokens=self.batch_tokens)
+        if self.streams == 1:
+            passes: Iterator[list[EncodedBatch]] = (self._pass(ids, rows) for rows in batches)
+        else:
+            # Two for each stream, so that none waits for the reader.
+            passes = map_ahead(
+                self._pool, lambda rows: self._pass(ids, rows), batches, ahead=2 * self.streams
+            )
+        for encoded in passes:
+            yield from encoded
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.streams, thread_name_prefix="encode")
 
     def _tokenised(
         self, texts: Sequence[str], *, prompt: str
     ) -> Iterator[tuple[int, list[list[int]]]]:
         """Windows of token ids, each tokenised while the one before it is encoded."""
         starts = range(0, len(texts), WINDOW_TEXTS)
+
+        def window(start: int) -> tuple[int, list[list[int]]]:
+            return start, self.tokenizer(texts[start : start + WINDOW_TEXTS], prompt=prompt)
+
         if len(starts) <= 1:
             # A query must not pay for a thread.
-            yield from ((start, self.tokenizer(texts, prompt=prompt)) for start in starts)
+            yield from map(window, starts)
             return
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="tokenise") as thread:
-
-            def begin(start: int) -> Future[list[list[int]]]:
-                window = texts[start : start + WINDOW_TEXTS]
-                return thread.submit(self.tokenizer, window, prompt=prompt)
-
-            ahead = begin(0)
-            for start, following in itertools.zip_longest(starts, starts[1:]):
-                ids = ahead.result()
-                if following is not None:
-                    ahead = begin(following)
-                yield start, ids
+            yield from map_ahead(thread, window, starts, ahead=1)
 
     def _pass(
         self, ids: Sequence[Sequence[int]], rows: npt.NDArray[np.int64]
-    ) -> Iterator[EncodedBatch]:
+    ) -> list[EncodedBatch]:
         """One forward pass, or two of half the size where the memory does not suffice."""
         try:
             vectors_BD = self._forward(*pad([ids[i] for i in rows], pad_id=self.tokenizer.pad_id))
@@ -121,12 +131,10 @@ class SentenceEncoder:
             if not is_out_of_memory(error) or len(rows) == 1:
                 raise EncodingError(f"the model failed on {len(rows)} texts: {error}") from error
         else:
-            yield rows, vectors_BD
-            return
+            return [(rows, vectors_BD)]
         # Outside of `except`, where the failed pass's tensors would be kept alive. Of its size, not
         # of the budget: batches that were cut before must not halve it once more.
         longest = max(len(ids[i]) for i in rows)
         self.batch_tokens = min(self.batch_tokens, max(1, len(rows) * longest // 2))
         half = len(rows) // 2
-        yield from self._pass(ids, rows[:half])
-        yield from self._pass(ids, rows[half:])
+        return [*self._pass(ids, rows[:half]), *self._pass(ids, rows[half:])]

@@ -111,7 +111,7 @@ def encoder_class(
         # Workers have working directories of their own.
         path = vectors if "://" in vectors else str(Path(vectors).expanduser().absolute())
         return LookUpChunk, (path, space, settings.dtype, ticker)
-    spec = teacher_spec(config, space, threads=threads)
+    spec = teacher_spec(config, space, threads=threads, streams=0)
     return EncodeChunk, (spec.load, space, settings.dtype, ticker)
 
 

@@ -98,11 +98,10 @@ def _require_own(encoder: Encoder, given: GivenVectors, sample: pa.Table, *, pat
             )
 
 
-def teacher_spec(config: RunConfig, space: Space, *, threads: int = 0) -> Loads:
+def teacher_spec(config: RunConfig, space: Space, *, threads: int = 0, streams: int = 1) -> Loads:
     """What loads the run's teacher as its space declares it.
 
-    threads: of a local model on the CPU; 0 takes all cores.
-
+    threads, streams: of a local model on the CPU; 0 takes all cores, and a stream for each.
     """
     if config.space.endpoint is not None:
         return endpoint_spec(config)
@@ -111,6 +110,7 @@ def teacher_spec(config: RunConfig, space: Space, *, threads: int = 0) -> Loads:
         space,
         backend=config.embed.backend,
         threads=threads,
+        streams=streams,
         batch_tokens=config.embed.batch_tokens or 0,
         trust_remote_code=config.space.trust_remote_code,
     )

@@ -15,9 +15,13 @@ from tests.encoders.models import TEXTS
 MANY = [f"{text} {number}" for number in range(6) for text in TEXTS]
 
 
-def load(folder: Path, *, batch_tokens: int) -> SentenceEncoder:
+def load(folder: Path, *, batch_tokens: int, streams: int = 1) -> SentenceEncoder:
     spec = EncoderSpec(
-        folder=str(folder), backend="openvino-f32", threads=1, batch_tokens=batch_tokens
+        folder=str(folder),
+        backend="openvino-f32",
+        threads=streams,
+        streams=streams,
+        batch_tokens=batch_tokens,
     )
     return spec.load()
 
@@ -40,6 +44,27 @@ def test_vectors_do_not_depend_on_the_token_budget(
     other = load(tiny_teacher, batch_tokens=batch_tokens)
     expected_ND = encoder.encode(MANY, kind=DOCUMENT)
     np.testing.assert_allclose(other.encode(MANY, kind=DOCUMENT), expected_ND, atol=1e-6)
+
+
+def test_vectors_do_not_depend_on_the_number_of_streams(
+    encoder: SentenceEncoder, tiny_teacher: Path
+) -> None:
+    two = load(tiny_teacher, batch_tokens=64, streams=2)
+    expected_ND = encoder.encode(MANY, kind=DOCUMENT)
+    for _ in range(5):
+        np.testing.assert_allclose(two.encode(MANY, kind=DOCUMENT), expected_ND, atol=1e-6)
+
+
+def test_streams_work_at_the_same_time(tiny_teacher: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = load(tiny_teacher, batch_tokens=64, streams=2)
+    forward, together = two._forward, threading.Barrier(2, timeout=10)
+
+    def meet(ids_BL: np.ndarray, mask_BL: np.ndarray) -> np.ndarray:
+        together.wait()
+        return forward(ids_BL, mask_BL)
+
+    monkeypatch.setattr(two, "_forward", meet)
+    assert two.encode(["word " * 60] * 8, kind=DOCUMENT).shape == (8, 32)
 
 
 def test_batches_hold_every_text_once_with_its_vector(encoder: SentenceEncoder) -> None:
@@ -98,10 +123,11 @@ def test_without_memory_the_budget_is_halved_once_and_every_vector_is_exact(
     assert max(sizes) <= 400, "the next window begins with what fits"
 
 
+@pytest.mark.parametrize("streams", [1, 2])
 def test_a_budget_is_halved_until_it_fits(
-    encoder: SentenceEncoder, tiny_teacher: Path, monkeypatch: pytest.MonkeyPatch
+    encoder: SentenceEncoder, tiny_teacher: Path, monkeypatch: pytest.MonkeyPatch, streams: int
 ) -> None:
-    greedy = load(tiny_teacher, batch_tokens=100_000)
+    greedy = load(tiny_teacher, batch_tokens=100_000, streams=streams)
     counted(greedy, monkeypatch, fits=100)
     expected_ND = encoder.encode(MANY, kind=DOCUMENT)
     np.testing.assert_allclose(greedy.encode(MANY, kind=DOCUMENT), expected_ND, atol=1e-6)
