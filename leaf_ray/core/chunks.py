@@ -6,7 +6,7 @@ Shapes: N = rows.
 import numpy as np
 import numpy.typing as npt
 
-_FEWEST_ROWS, _MOST_ROWS = 512, 8192
+_FEWEST_ROWS, _MOST_ROWS = 1024, 8192
 # A part has about this many chunks, as far as the limits on their rows allow.
 _WANTED_CHUNKS = 2000
 _CHUNK_BYTES = 16 << 20

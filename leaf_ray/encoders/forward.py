@@ -4,6 +4,7 @@ Shapes: B = batch, L = tokens, D = dimensions.
 """
 
 import queue
+import threading
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,10 @@ def _hint(core: Any, precision: Precision) -> str:
 
 
 class TorchForward:
-    """Torch on a CPU or a CUDA device; the float32 CPU form is the reference for all others."""
+    """Torch on a CPU or a CUDA device; the float32 CPU form is the reference for all others.
+
+    One pass at a time: two would need twice the memory. Further calls wait.
+    """
 
     def __init__(
         self,
@@ -108,12 +112,13 @@ class TorchForward:
         self.dimension = int(dimension)
         self._model = SentenceVectors(model).to(dtype).eval()
         self._device = device
+        self._lock = threading.Lock()
 
     def __call__(self, ids_BL: Ids, mask_BL: Ids) -> npt.NDArray[np.float32]:
         """Encode one padded batch: [B, L] ids and mask -> [B, D]."""
         import torch
 
-        with torch.inference_mode():
+        with self._lock, torch.inference_mode():
             ids = torch.from_numpy(ids_BL).to(self._device)
             mask = torch.from_numpy(mask_BL).to(self._device)
             vectors: npt.NDArray[np.float32] = self._model(ids, mask).float().cpu().numpy()

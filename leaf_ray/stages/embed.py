@@ -41,7 +41,7 @@ def _make(job: Job) -> Made:
     space = _space(job, work, chunks)
     done = {stats.chunk: stats for stats in finished_chunks(work)}
     waiting = [chunk for chunk in chunks if chunk["chunk"] not in done]
-    _check_rejected(job, work, done)
+    _check_rejected(job, work, sum(stats.rejected for stats in done.values()))
     job.cluster.connect()
     with own_errors():
         if waiting:
@@ -76,11 +76,13 @@ def _encode(
             pool=pool,
         )
         # Closed at an error too: on a cluster that stays, encoders would work on for nobody.
+        rejected = sum(stats.rejected for stats in done.values())
         with closing(finished):
             for stats in finished:
                 done[stats.chunk] = stats
+                rejected += stats.rejected
                 _check_shared(work, stats)
-                _check_rejected(job, work, done)
+                _check_rejected(job, work, rejected)
 
 
 def _check_shared(work: Part, stats: ChunkStats) -> None:
@@ -91,8 +93,8 @@ def _check_shared(work: Part, stats: ChunkStats) -> None:
         )
 
 
-def _check_rejected(job: Job, work: Part, done: Mapping[int, ChunkStats]) -> None:
-    rejected, most = sum(stats.rejected for stats in done.values()), job.config.embed.max_rejected
+def _check_rejected(job: Job, work: Part, rejected: int) -> None:
+    most = job.config.embed.max_rejected
     if rejected > most:
         raise EncodingError(
             f"{rejected} texts have no usable vector, more than embed.max_rejected={most}; they "

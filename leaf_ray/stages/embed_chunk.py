@@ -6,9 +6,10 @@ in one chunk, unless they are too many for one.
 Shapes: N = rows of a chunk, U = its different texts, D = dimensions.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import Any
+from threading import Lock
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +31,7 @@ from leaf_ray.store.given import GivenVectors
 # Columns that only the pipeline sees: which chunk a row is of, and how many rows that has.
 CHUNK, CHUNK_ROWS = "chunk", "chunk_rows"
 ENCODER, REASON = "encoder", "reason"
+Source = TypeVar("Source", Encoder, GivenVectors)
 Prepare = Callable[[pa.Table], pa.Table]
 
 
@@ -52,24 +54,44 @@ class ReadChunk:
         return texts
 
 
-class EncodeChunk:
+class _OverChunks(ABC, Generic[Source]):
+    """What has its source of vectors loaded for the first chunk, once for all threads.
+
+    Not in the constructor: of what fails while it makes an actor, Ray keeps the text only.
+
+    ticker: told what was done, if there is one.
+    """
+
+    def __init__(self, space: Space, dtype: str, ticker: Any = None) -> None:
+        self.space = space
+        self.dtype = dtype
+        self.ticker = ticker
+        self._loading = Lock()
+        self._source: Source | None = None
+
+    @property
+    def source(self) -> Source:
+        """The source, loaded by whoever asks first."""
+        with self._loading:
+            if self._source is None:
+                self._source = self._load()
+            return self._source
+
+    @abstractmethod
+    def _load(self) -> Source: ...
+
+
+class EncodeChunk(_OverChunks[Encoder]):
     """A chunk of texts in; out comes the same with VECTOR, and with REASON where that failed."""
 
     def __init__(
         self, load: Callable[[], Encoder], space: Space, dtype: str, ticker: Any = None
     ) -> None:
+        super().__init__(space, dtype, ticker)
         self.patience = PATIENCE
         self.load = load
-        self.space = space
-        self.dtype = dtype
-        self.ticker = ticker
 
-    @cached_property
-    def encoder(self) -> Encoder:
-        """Loaded, and checked, for the first chunk.
-
-        Not in the constructor: of what fails while it makes an actor, Ray keeps the text only.
-        """
+    def _load(self) -> Encoder:
         encoder = self.load()
         self.space.probe.check(encoder, name=f"the teacher on {encoder.name}")
         return encoder
@@ -85,11 +107,11 @@ class EncodeChunk:
             vectors_UD[copy_N],
             [reasons.get(int(u)) for u in copy_N],
             space=self.space,
-            encoder=self.encoder.name,
+            encoder=self.source.name,
         )
 
     def _encode(self, texts: pa.Table) -> Isolated:
-        if IDS in texts.column_names and isinstance(self.encoder, SentenceEncoder):
+        if IDS in texts.column_names and isinstance(self.source, SentenceEncoder):
             flat, offsets = _flat(texts[IDS])
             ids = [flat[offsets[i] : offsets[i + 1]] for i in range(len(texts))]
             return encode_or_isolate(
@@ -101,8 +123,9 @@ class EncodeChunk:
         )
 
     def _ids(self, ids: Sequence[np.ndarray]) -> Iterator[EncodedBatch]:
-        assert isinstance(self.encoder, SentenceEncoder)
-        for rows, vectors_BD in self.encoder.batches_of_ids(ids):
+        encoder = self.source
+        assert isinstance(encoder, SentenceEncoder)
+        for rows, vectors_BD in encoder.batches_of_ids(ids):
             lengths = [len(ids[i]) for i in rows]
             tick(self.ticker, rows=len(rows), tokens=sum(lengths), padded=len(rows) * max(lengths))
             yield rows, vectors_BD
@@ -112,28 +135,24 @@ class EncodeChunk:
         for kind in np.unique(kinds):
             places = np.flatnonzero(kinds == kind)
             texts = [rows[int(i)][0] for i in places]
-            for found, vectors_BD in self.encoder.batches(texts, kind=str(kind)):
+            for found, vectors_BD in self.source.batches(texts, kind=str(kind)):
                 tick(self.ticker, rows=len(found))
                 yield places[found], vectors_BD
 
 
-class LookUpChunk:
+class LookUpChunk(_OverChunks[GivenVectors]):
     """The same for a teacher whose vectors exist already: they are found by id."""
 
     def __init__(self, path: str, space: Space, dtype: str, ticker: Any = None) -> None:
+        super().__init__(space, dtype, ticker)
         self.path = path
-        self.space = space
-        self.dtype = dtype
-        self.ticker = ticker
 
-    @cached_property
-    def given(self) -> GivenVectors:
-        """Read for the first chunk, for the same reason."""
+    def _load(self) -> GivenVectors:
         return GivenVectors.open(self.path, scratch=cache_folder())
 
     def __call__(self, chunk: pa.Table) -> pa.Table:
         """Find the vector of each row."""
-        vectors_ND, found_N = self.given.lookup(chunk["id"].to_pylist(), chunk["kind"].to_pylist())
+        vectors_ND, found_N = self.source.lookup(chunk["id"].to_pylist(), chunk["kind"].to_pylist())
         unknown = {int(row): "there is no vector of this id" for row in np.flatnonzero(~found_N)}
         vectors_ND, reasons = stored(vectors_ND, unknown, dtype=self.dtype)
         tick(self.ticker, rows=len(chunk))

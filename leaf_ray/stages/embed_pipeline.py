@@ -18,9 +18,13 @@ from leaf_ray.stages.embed_chunk import Prepare, ReadChunk, WriteChunk
 
 # Reading, tokenising and writing take a fraction of a CPU each, so that they always find one.
 TASK_CPUS = 0.25
+# Chunks that an encoder works on: with one alone its streams, or an endpoint's connections, would
+# run dry at the end of each.
+CHUNKS_PER_ACTOR = 2
 # Chunks that are read, and that are written, at once for each encoder: more would only lie in
-# memory, and the first task of each process costs a core some seconds of imports.
-TASKS_PER_ACTOR = 2
+# memory, and the first task of each process costs a core some seconds of imports. A GPU is as
+# fast as the tokenizer of one process.
+TASKS_PER_ACTOR, TASKS_PER_GPU_ACTOR = 1, 2
 
 
 def planned_chunks(texts: Part) -> list[dict[str, Any]]:
@@ -63,7 +67,8 @@ def encode_chunks(
     encoder: the class that actors are of, and what they are made with.
     """
     encode, arguments = encoder
-    tasks = ray.data.TaskPoolStrategy(size=min(TASKS_PER_ACTOR * pool.largest, len(chunks)))
+    per_actor = TASKS_PER_GPU_ACTOR if pool.gpus else TASKS_PER_ACTOR
+    tasks = ray.data.TaskPoolStrategy(size=min(per_actor * pool.largest, len(chunks)))
     planned = ray.data.from_items(list(chunks), override_num_blocks=len(chunks))
     # A chunk is one block from its reading to its file, however large it is.
     planned.context.target_max_block_size = None
@@ -85,7 +90,12 @@ def encode_chunks(
             zero_copy_batch=True,
             num_cpus=pool.cpus,
             num_gpus=pool.gpus,
-            compute=ray.data.ActorPoolStrategy(min_size=pool.smallest, max_size=pool.largest),
+            compute=ray.data.ActorPoolStrategy(
+                min_size=pool.smallest,
+                max_size=pool.largest,
+                max_concurrent_calls_per_actor=CHUNKS_PER_ACTOR,
+                enable_true_multi_threading=True,
+            ),
         )
         .map_batches(
             WriteChunk(work),

@@ -17,7 +17,7 @@ def ends_of(runs: list[tuple[int, int]], **limits: int) -> list[int]:
 
 @pytest.mark.parametrize(
     ("num_rows", "expected"),
-    [(0, 512), (1_000_000, 512), (4_000_000, 2000), (100_000_000, 8192)],
+    [(0, 1024), (1_000_000, 1024), (4_000_000, 2000), (100_000_000, 8192)],
 )
 def test_chunks_grow_with_the_corpus_between_two_limits(num_rows: int, expected: int) -> None:
     assert chunk_rows(num_rows) == expected
