@@ -42,8 +42,8 @@ def judgments() -> dict[str, dict[str, int]]:
 
 
 def encode(backend: Backend, documents: list[str], queries: list[str]) -> dict[str, Any]:
-    spec = EncoderSpec(folder=str(resolve_model(TEACHER)), backend=backend, max_length=MAX_LENGTH)
-    encoder = spec.load()
+    folder = str(resolve_model(TEACHER))
+    encoder = EncoderSpec(folder=folder, backend=backend, max_length=MAX_LENGTH, streams=0).load()
     began = time.perf_counter()
     document_ND = encoder.encode(documents, kind=DOCUMENT)
     seconds = time.perf_counter() - began

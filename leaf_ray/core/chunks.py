@@ -6,10 +6,12 @@ Shapes: N = rows.
 import numpy as np
 import numpy.typing as npt
 
-_FEWEST_ROWS, _MOST_ROWS = 1024, 8192
+# The fewest are as many as lengths are sorted in.
+_FEWEST_ROWS, _MOST_ROWS = 2048, 8192
 # A part has about this many chunks, as far as the limits on their rows allow.
 _WANTED_CHUNKS = 2000
-_CHUNK_BYTES = 16 << 20
+# Chunks of longer texts have fewer rows: what a kill costs is counted in tokens.
+_BYTES_OF_A_ROW = 1024
 # Copies of one text are kept together up to here, so that each text is encoded once: of long
 # texts so many bytes, of short ones, whose vectors are larger than they, so many chunks' rows.
 _RUN_BYTES = 64 << 20
@@ -26,16 +28,19 @@ def chunk_ends(
     is_first_N: npt.NDArray[np.bool_],
     *,
     max_rows: int,
-    max_bytes: int = _CHUNK_BYTES,
+    max_bytes: int | None = None,
     max_run_bytes: int = _RUN_BYTES,
 ) -> list[int]:
     """Return the rising ends of chunks, the last of which is N.
 
     `is_first_N` marks the first row of each run of equal texts. A chunk has at most `max_rows`
-    rows and `max_bytes`, except that a run stays whole, unless it alone exceeds `max_run_bytes`
-    or the rows of 8 chunks, and that a row stays whole always.
+    rows and `max_bytes` (None: 1 KiB for each of those rows), except that a run stays whole,
+    unless it alone exceeds `max_run_bytes` or the rows of 8 chunks, and that a row stays whole
+    always.
     """
     num_rows = len(bytes_N)
+    if max_bytes is None:
+        max_bytes = max_rows * _BYTES_OF_A_ROW
     totals = np.concatenate([[0], np.cumsum(bytes_N, dtype=np.int64)])
     firsts = np.append(np.flatnonzero(is_first_N), num_rows)
     ends, begin = [], 0

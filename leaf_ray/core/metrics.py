@@ -2,7 +2,7 @@
 
 Judgments map a document id to its grade: 1 and above is relevant, more is better, 0 is not
 relevant. A negative grade counts as 0, and so does a document without a judgment. A query
-without any relevant document scores 0 in all three metrics of judgments, as in trec_eval. A query
+without any relevant document scores 0 in all metrics of judgments, as in trec_eval. A query
 without results scores 0 too; pytrec_eval leaves out a query that is missing from its run, and
 trec_eval with `-c` counts it as 0, which is the honest one of the two for a mean.
 """
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
 from leaf_ray.errors import InputError
 
@@ -68,6 +69,20 @@ def mrr(ranked_ids: Rankings, judgments: Judgments, *, k: int) -> npt.NDArray[np
     )
 
 
+def average_precision(
+    ranked_ids: Rankings, judgments: Judgments, *, k: int
+) -> npt.NDArray[np.float64]:
+    """Precision at each relevant document of the first k ranks, summed over all relevant ones.
+
+    This is trec_eval's map_cut, whose mean over queries is MAP: a relevant document that is not
+    among the first k counts as precision 0. Takes, returns and raises what `ndcg` does.
+    """
+    return _values(
+        _precisions(found) / len(relevant) if relevant else 0.0
+        for found, relevant in _judged(ranked_ids, judgments, k=k)
+    )
+
+
 def overlap(
     ranked_QK: npt.NDArray[Any], reference_QK: npt.NDArray[Any], *, k: int
 ) -> npt.NDArray[np.float64]:
@@ -98,6 +113,41 @@ def overlap(
     return share_Q
 
 
+def rank_correlation(
+    score_QK: npt.NDArray[np.floating], reference_QK: npt.NDArray[np.floating]
+) -> npt.NDArray[np.float64]:
+    """Spearman's correlation, query by query, of two scorings of the same K documents.
+
+    The documents are usually the reference's first K: do the others order them alike? Equal scores
+    share the mean of their ranks. A scoring that tells no two documents apart correlates with
+    nothing, and has 0.
+
+    Args:
+        score_QK: scores of the documents.
+        reference_QK: the reference's scores of the same documents.
+
+    Returns:
+        Values in [-1, 1], float64 [Q].
+
+    Raises:
+        InputError: the shapes differ, or there are fewer than 2 documents.
+
+    """
+    if score_QK.shape != reference_QK.shape or score_QK.ndim != 2 or score_QK.shape[1] < 2:
+        raise InputError(
+            f"scores have shapes {score_QK.shape} and {reference_QK.shape}; give both of the same "
+            "documents, at least 2 for each query"
+        )
+    ranks = [rankdata(scores, axis=1) for scores in (score_QK, reference_QK)]
+    a_QK, b_QK = (rank_QK - rank_QK.mean(axis=1, keepdims=True) for rank_QK in ranks)
+    spread_Q = np.sqrt((a_QK**2).sum(axis=1) * (b_QK**2).sum(axis=1))
+    shared_Q = (a_QK * b_QK).sum(axis=1)
+    correlation_Q: npt.NDArray[np.float64] = np.divide(
+        shared_Q, spread_Q, out=np.zeros_like(shared_Q), where=spread_Q > 0
+    )
+    return correlation_Q
+
+
 def _judged(
     ranked_ids: Rankings, judgments: Judgments, *, k: int
 ) -> Iterator[tuple[list[int], list[int]]]:
@@ -126,6 +176,12 @@ def _check(num_ranked: int, num_wanted: int, *, k: int) -> None:
 
 def _dcg(grades: Sequence[int]) -> float:
     return sum(grade / math.log2(rank + 1) for rank, grade in enumerate(grades, start=1))
+
+
+def _precisions(grades: Sequence[int]) -> float:
+    """The sum of precisions at the ranks of relevant documents."""
+    ranks = [rank for rank, grade in enumerate(grades, start=1) if grade > 0]
+    return sum(found / rank for found, rank in enumerate(ranks, start=1))
 
 
 def _values(values: Iterable[float]) -> npt.NDArray[np.float64]:

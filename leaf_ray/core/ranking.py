@@ -1,6 +1,7 @@
 """Exact nearest documents by inner product, in memory that does not grow with the collection.
 
-Queries and documents are taken in blocks; of each block only the k best are kept and merged.
+Queries and documents are taken in blocks. Of a block's scores only those are looked at that reach
+the k-th best so far of their query, which soon are few: the matrix products are what it costs.
 
 Equal scores have one rule: the document in the *later* row comes first. A caller who sorts the
 documents by id (ascending, as `sorted` does) thereby gets the order of trec_eval, which breaks
@@ -9,17 +10,22 @@ Two equal vectors may still differ in the last bit of their scores, because a ma
 rounds differently at the edge of a block; the rule is about scores that are equal.
 """
 
-# Q = queries, N = documents, D = dimensions, B = documents of one block, K = documents kept
+# Q = queries, N = documents, D = dimensions, B = documents of one block, K = documents kept,
+# C = candidates: documents of a block that may be among the best of some query
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from leaf_ray.errors import EncodingError, InputError
 
-QUERIES_AT_ONCE = 512
+# The scores of so many queries and of the documents of a block stay in a CPU's cache.
+QUERIES_AT_ONCE = 1024
 _ROW_BITS = 32
 
 
@@ -42,30 +48,35 @@ def top_k(
     document_ND: npt.NDArray[Any],
     *,
     k: int,
-    block: int = 8192,
+    block: int = 4096,
+    device: str = "cpu",
 ) -> Ranking:
     """Rank all documents for each query by inner product; keep the best K = min(k, N).
 
     Args:
         query_QD: queries, float32.
         document_ND: documents of any float type; a block at a time is made float32, so that a
-            memory-mapped float16 array is read once for each 512 queries and never held whole.
+            memory-mapped float16 array is read once for each 1,024 queries and never held whole.
         k: how many documents to keep for each query.
         block: how many documents to score at once.
+        device: where to compute, as torch names it.
 
     Returns:
         Rows and scores [Q, K]; among equal scores the later row comes first (see the module).
 
     Raises:
         InputError: the shapes do not fit each other, or k or block is below 1.
-        EncodingError: a score is NaN or infinite, which finite unit vectors never give.
+        EncodingError: a vector or a score is NaN or infinite, as no usable vector's is.
 
     """
     _check_sizes(query_QD, document_ND, k=k, block=block)
     key_QK = np.empty((len(query_QD), min(k, len(document_ND))), dtype=np.int64)
     for start in range(0, len(query_QD), QUERIES_AT_ONCE):
         part = slice(start, start + QUERIES_AT_ONCE)
-        key_QK[part] = _best_keys(query_QD[part], document_ND, k=k, block=block)
+        best = _Best(_on(query_QD[part], device), k=k)
+        for first_row, rows in _blocks(len(document_ND), smallest=k, largest=block):
+            best.add(_on(document_ND[first_row : first_row + rows], device), first_row=first_row)
+        key_QK[part] = best.keys().cpu().numpy()
     return Ranking(index_QK=_rows(key_QK), score_QK=_scores(key_QK))
 
 
@@ -82,41 +93,107 @@ def _check_sizes(
         raise InputError(f"k = {k} and block = {block}, but both must be at least 1")
 
 
-def _best_keys(
-    query_QD: npt.NDArray[np.float32], document_ND: npt.NDArray[Any], *, k: int, block: int
-) -> npt.NDArray[np.int64]:
-    """Go through the documents once; return the K largest keys of each query, falling."""
-    best_QK = np.empty((len(query_QD), 0), dtype=np.int64)
-    for first_row in range(0, len(document_ND), block):
-        document_BD = document_ND[first_row : first_row + block].astype(np.float32, copy=False)
-        key_QB = _keys(_finite_scores(query_QD, document_BD), first_row=first_row)
-        best_QK = _largest(np.concatenate([best_QK, _largest(key_QB, k)], axis=1), k)
-    return np.sort(best_QK, axis=1)[:, ::-1]
+def _blocks(num_rows: int, *, smallest: int, largest: int) -> Iterator[tuple[int, int]]:
+    """First row and number of rows of each block.
+
+    They double at first: of the first k documents all are candidates, of each that follow fewer.
+    """
+    start, rows = 0, min(smallest, largest)
+    while start < num_rows:
+        yield start, min(rows, num_rows - start)
+        start += rows
+        rows = min(2 * rows, largest)
 
 
-def _finite_scores(
-    query_QD: npt.NDArray[np.float32], document_BD: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
-    # The check below speaks for numpy's own warnings.
-    with np.errstate(invalid="ignore", over="ignore"):
-        score_QB: npt.NDArray[np.float32] = query_QD @ document_BD.T
-    if not np.isfinite(score_QB).all():
-        raise EncodingError(
-            "a score is NaN or infinite, so a query or document vector is no usable vector; "
-            "check the vectors, and encode anew at float32 if they were made at lower precision"
-        )
-    return score_QB
+def _on(vectors: npt.NDArray[Any], device: str) -> Tensor:
+    """A block of vectors as float32 on the device; on the CPU not copied where it need not be."""
+    # torch warns of memory that must not be written to, such as a file's.
+    block = np.require(vectors, dtype=np.float32, requirements=["C", "W"])
+    return torch.from_numpy(block).to(device)
 
 
-def _keys(score_QB: npt.NDArray[np.float32], *, first_row: int) -> npt.NDArray[np.int64]:
+def _longest(vectors: Tensor) -> float:
+    """The largest length of a vector; NaN or infinite if one holds such a number."""
+    return float(torch.linalg.vector_norm(vectors, dim=1).max())
+
+
+class _Best:
+    """The best keys so far of some queries; a key is a score and a row in one integer."""
+
+    def __init__(self, query_QD: Tensor, *, k: int) -> None:
+        self._query_QD = query_QD
+        self._longest_query = _longest(query_QD)
+        self._k = k
+        self._key_QK = torch.empty((len(query_QD), 0), dtype=torch.int64, device=query_QD.device)
+        # What a document's score has to reach: the k-th best when it was last looked at.
+        self._wanted_Q = torch.full((len(query_QD),), -torch.inf, device=query_QD.device)
+        self._candidates: list[tuple[Tensor, Tensor]] = []
+        self._num_candidates = 0
+
+    def add(self, document_BD: Tensor, *, first_row: int) -> None:
+        """Score a block of documents and keep those that may be among the best.
+
+        Raises:
+            EncodingError: a score may be NaN or infinite.
+        """
+        # No product of two vectors, nor a part of one, is larger than that of their lengths.
+        if not self._longest_query * _longest(document_BD) < torch.finfo(torch.float32).max:
+            raise EncodingError(
+                "a query or document vector holds NaN or infinite numbers, or is so long that "
+                "scores are infinite; check the vectors, and encode anew at float32 if they were "
+                "made at lower precision"
+            )
+        score_QB = self._query_QD @ document_BD.T
+        query_C, column_C = (score_QB >= self._wanted_Q[:, None]).nonzero(as_tuple=True)
+        key_C = _keys(score_QB[query_C, column_C], column_C + first_row)
+        self._candidates.append((query_C, key_C))
+        self._num_candidates += len(key_C)
+        if self._num_candidates >= self._k * len(self._query_QD) // 2:
+            self._look()
+
+    def keys(self) -> Tensor:
+        """Keys [Q, K], int64, falling along each row."""
+        self._look()
+        return self._key_QK
+
+    def _look(self) -> None:
+        """Merge the candidates into the best keys, and raise what is wanted."""
+        num_queries, kept = self._key_QK.shape
+        known = torch.arange(num_queries, device=self._key_QK.device).repeat_interleave(kept)
+        query_C = torch.cat([known, *(queries for queries, _ in self._candidates)])
+        key_C = torch.cat([self._key_QK.flatten(), *(keys for _, keys in self._candidates)])
+        self._candidates, self._num_candidates = [], 0
+        # By query, and in each by falling key: the second sort keeps the order of the first.
+        key_C, order = key_C.sort(descending=True)
+        query_C, by_query = query_C[order].sort(stable=True)
+        count_Q = torch.bincount(query_C, minlength=num_queries)
+        first_Q = count_Q.cumsum(0) - count_Q
+        rank_C = torch.arange(len(query_C), device=query_C.device) - first_Q[query_C]
+        best = key_C[by_query][rank_C < self._k]
+        # Every query has met as many documents, and none that it could need was left out.
+        self._key_QK = best.view(num_queries, len(best) // num_queries)
+        if self._key_QK.shape[1] == self._k:
+            self._wanted_Q = _float(self._key_QK[:, -1] >> _ROW_BITS)
+
+
+def _keys(score_C: Tensor, row_C: Tensor) -> Tensor:
     """Pack score and row into one integer that orders by score, then by row.
 
-    One integer makes a partition exact where scores are equal at its edge. A float32's bits
-    order like integers once those of the negative numbers are flipped.
+    One integer makes the order exact where scores are equal. A float32's bits order like integers
+    once those of the negative numbers are flipped.
     """
-    bits_QB = (score_QB + np.float32(0)).view(np.int32)  # + 0 turns -0.0 into its equal, 0.0
-    row_B = np.arange(first_row, first_row + score_QB.shape[1], dtype=np.int64)
-    return (_flip_negatives(bits_QB).astype(np.int64) << _ROW_BITS) | row_B
+    bits_C = (score_C + 0.0).view(torch.int32)  # + 0 turns -0.0 into its equal, 0.0
+    return (_flip_negatives(bits_C).to(torch.int64) << _ROW_BITS) | row_C
+
+
+def _float(high: Tensor) -> Tensor:
+    """The float32 scores of keys' upper halves."""
+    return _flip_negatives(high.to(torch.int32)).view(torch.float32)
+
+
+def _flip_negatives(bits: Tensor) -> Tensor:
+    """Flip all bits but the sign of negative numbers; twice gives back the start."""
+    return bits ^ ((bits >> 31) & 0x7FFFFFFF)
 
 
 def _rows(key_QK: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -124,17 +201,5 @@ def _rows(key_QK: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _scores(key_QK: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    return _flip_negatives((key_QK >> _ROW_BITS).astype(np.int32)).view(np.float32)
-
-
-def _flip_negatives(bits: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """Flip all bits but the sign of negative numbers; twice gives back the start."""
-    return bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF))
-
-
-def _largest(key_QB: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.int64]:
-    """Keep the k largest keys of each row, in no order; all of them where there are no more."""
-    if key_QB.shape[1] <= k:
-        return key_QB
-    # A copy, because a view would keep the whole block in memory.
-    return np.partition(key_QB, -k, axis=1)[:, -k:].copy()
+    scores: npt.NDArray[np.float32] = _float(torch.from_numpy(key_QK >> _ROW_BITS)).numpy()
+    return scores

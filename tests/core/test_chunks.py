@@ -17,7 +17,7 @@ def ends_of(runs: list[tuple[int, int]], **limits: int) -> list[int]:
 
 @pytest.mark.parametrize(
     ("num_rows", "expected"),
-    [(0, 1024), (1_000_000, 1024), (4_000_000, 2000), (100_000_000, 8192)],
+    [(0, 2048), (4_000_000, 2048), (8_000_000, 4000), (100_000_000, 8192)],
 )
 def test_chunks_grow_with_the_corpus_between_two_limits(num_rows: int, expected: int) -> None:
     assert chunk_rows(num_rows) == expected
@@ -42,6 +42,11 @@ def test_chunks_of_distinct_texts_keep_both_limits_unless_they_are_one_row(
     for end in ends_of([(size, 1) for size in sizes], max_rows=max_rows, max_bytes=max_bytes):
         assert end - begin == 1 or (end - begin <= max_rows and sum(sizes[begin:end]) <= max_bytes)
         begin = end
+
+
+def test_long_texts_have_smaller_chunks() -> None:
+    assert ends_of([(1024, 1)] * 9, max_rows=4) == [4, 8, 9]
+    assert ends_of([(2048, 1)] * 9, max_rows=4) == [2, 4, 6, 8, 9]
 
 
 def test_a_run_that_alone_is_too_large_is_cut() -> None:

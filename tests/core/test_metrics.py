@@ -13,8 +13,16 @@ import pytest
 import pytrec_eval
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 
-from leaf_ray.core.metrics import mrr, ndcg, overlap, recall
+from leaf_ray.core.metrics import (
+    average_precision,
+    mrr,
+    ndcg,
+    overlap,
+    rank_correlation,
+    recall,
+)
 from leaf_ray.core.ranking import top_k
 from leaf_ray.errors import InputError
 
@@ -56,6 +64,7 @@ def test_metrics_equal_trec_evals(queries: list[tuple[Scores, Grades]], k: int) 
     wanted = {
         ndcg: judged_by_trec_eval(f"ndcg_cut.{k}", f"ndcg_cut_{k}", run, judgments),
         recall: judged_by_trec_eval(f"recall.{k}", f"recall_{k}", run, judgments),
+        average_precision: judged_by_trec_eval(f"map_cut.{k}", f"map_cut_{k}", run, judgments),
         mrr: np.where(reciprocal_Q * k > 1 - 1e-9, reciprocal_Q, 0.0),
     }
     for metric, value_Q in wanted.items():
@@ -100,7 +109,7 @@ def test_a_ranking_in_order_of_grades_has_ndcg_1() -> None:
 
 
 def test_a_query_without_relevant_documents_scores_0() -> None:
-    for metric in (ndcg, recall, mrr):
+    for metric in (ndcg, recall, mrr, average_precision):
         assert metric([["a"], ["a"]], [{}, {"a": 0, "b": -1}], k=5).tolist() == [0.0, 0.0]
 
 
@@ -115,7 +124,7 @@ def test_a_ranking_that_names_a_document_twice_is_refused() -> None:
 
 
 def test_rankings_and_judgments_of_different_queries_are_refused() -> None:
-    for metric in (ndcg, recall, mrr):
+    for metric in (ndcg, recall, mrr, average_precision):
         with pytest.raises(InputError, match="2 rankings for 1 queries"):
             metric([["a"], ["b"]], [{"a": 1}], k=1)
 
@@ -151,3 +160,27 @@ def test_overlap_may_compare_rankings_of_different_depth() -> None:
 def test_overlap_with_a_reference_without_documents_is_refused() -> None:
     with pytest.raises(InputError, match="ranks no documents"):
         overlap(np.zeros((1, 3)), np.zeros((1, 0)), k=3)
+
+
+@given(
+    values=st.lists(
+        st.lists(st.sampled_from([-1.0, 0.0, 0.25, 0.5, 2.0]), min_size=6, max_size=6),
+        min_size=2,
+        max_size=6,
+    )
+)
+def test_rank_correlation_equals_scipys_spearman(values: list[list[float]]) -> None:
+    half = len(values) // 2
+    a_QK, b_QK = np.array(values[:half]), np.array(values[half : 2 * half])
+    for found, a_K, b_K in zip(rank_correlation(a_QK, b_QK), a_QK, b_QK, strict=True):
+        constant = len(set(a_K)) == 1 or len(set(b_K)) == 1
+        wanted = 0.0 if constant else spearmanr(a_K, b_K).statistic
+        assert found == pytest.approx(wanted, abs=1e-12)
+
+
+@pytest.mark.parametrize("shapes", [((1, 3), (1, 2)), ((2, 3), (1, 3)), ((1, 1), (1, 1))])
+def test_scores_that_cannot_be_correlated_are_refused(
+    shapes: tuple[tuple[int, int], tuple[int, int]],
+) -> None:
+    with pytest.raises(InputError, match="at least 2 for each query"):
+        rank_correlation(np.ones(shapes[0]), np.ones(shapes[1]))
