@@ -132,6 +132,56 @@ def serve(file: RunFile, overrides: Overrides = None) -> None:
     serve_until_stopped(console, load_config(file, overrides or []))
 
 
+@app.command(rich_help_panel="Releasing")
+def export(
+    source: Annotated[
+        Path, typer.Argument(help="A run file, or a leaf's folder.", show_default=False)
+    ],
+    folder: Annotated[
+        Path, typer.Argument(help="Where to write: a new or an empty folder.", show_default=False)
+    ],
+    overrides: Overrides = None,
+    format: Annotated[
+        Literal["sentence-transformers", "router", "onnx", "openvino"],
+        typer.Option(help="What will load it."),
+    ] = "sentence-transformers",
+    precision: Annotated[
+        Literal["f32", "bf16", "int8"], typer.Option(help="Of the products; openvino only.")
+    ] = "f32",
+    copy_teacher: Annotated[
+        bool,
+        typer.Option("--copy-teacher", help="Put the teacher into the router's folder too."),
+    ] = False,
+) -> None:
+    """Write a finished leaf for others to load, checked against the original.
+
+    `sentence-transformers`: the leaf as a plain model. `router`: queries by the leaf, documents by
+    its teacher, which is named, or copied with `--copy-teacher`. `onnx`: one file for ONNX
+    Runtime. `openvino`: a model for Intel CPUs, smaller and faster in `--precision bf16` or
+    `int8`.
+
+    Each comes with a model card whose snippets run. Nothing is written unless every text's vector
+    agrees with the leaf's in float32: the probe's texts, and held-out queries of the run.
+
+    For example: `leaf export run.yaml release/ --format openvino --precision int8`
+    """
+    from leaf_ray.cli.console import ConsoleProgress
+    from leaf_ray.config import load_config
+    from leaf_ray.stages import verbs
+
+    if source.is_dir() and overrides:
+        raise typer.BadParameter("a leaf's folder has no run file to override: name the run file")
+    with ConsoleProgress(console) as progress:
+        verbs.export(
+            source if source.is_dir() else load_config(source, overrides or []),
+            folder,
+            format=format,
+            precision=precision,
+            copy_teacher=copy_teacher,
+            progress=progress,
+        )
+
+
 @app.command(rich_help_panel="Looking")
 def search(
     file: RunFile,

@@ -8,9 +8,10 @@ from rich.table import Table
 
 from leaf_ray.config import RunConfig
 from leaf_ray.core.bootstrap import Interval
-from leaf_ray.core.report import Report, from_json, verdict
+from leaf_ray.core.evaluation import evaluation_from_json, evaluation_verdict
+from leaf_ray.core.report import Report
 from leaf_ray.run import PARTS, Run
-from leaf_ray.run.folder import REPORT_JSON, REPORT_MARKDOWN, REPORT_PLOT
+from leaf_ray.run.folder import GRID_PLOT, REPORT_JSON, REPORT_MARKDOWN, REPORT_PLOT
 from leaf_ray.run.parts import read_json
 from leaf_ray.store.table import Hit
 
@@ -37,10 +38,11 @@ def print_run(console: Console, config: RunConfig) -> None:
 
 def print_report(console: Console, run: Run) -> None:
     """The comparison, its verdict, and where the whole report lies."""
-    report = from_json(read_json(run.report, REPORT_JSON))
-    console.print(_rows(report))
-    console.print(escape(verdict(report)), highlight=False)
-    for name in (REPORT_MARKDOWN, REPORT_PLOT):
+    evaluation = evaluation_from_json(read_json(run.report, REPORT_JSON))
+    for report in evaluation.reports:
+        console.print(_rows(report))
+    console.print(escape(evaluation_verdict(evaluation)), highlight=False)
+    for name in (REPORT_MARKDOWN, REPORT_PLOT, GRID_PLOT):
         console.print(f"  {run.report.uri}/{name}", markup=False, highlight=False)
 
 
@@ -63,7 +65,7 @@ def _rows(report: Report) -> Table:
         "nDCG@10 [95 %]",
         "overlap@10 with the teacher",
         "ms a query (p50)",
-        title=escape(f"{report.num_queries:,} held-out queries, {report.collection}"),
+        title=escape(f"{report.num_queries:,} queries, {report.collection}"),
     )
     for row in report.rows:
         table.add_row(

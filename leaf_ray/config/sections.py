@@ -29,6 +29,9 @@ class SpaceConfig(Section):
     """Put before queries. None: the teacher's own."""
     document_prompt: str | None = None
     """Put before documents. None: the teacher's own."""
+    rotation: Literal["pca"] | None = None
+    """pca: turn the space onto the principal axes of the teacher's vectors, so that a teacher
+    without MRL can be cut to its leading dimensions. None: the teacher's own axes."""
 
 
 class ColumnsConfig(Section):
@@ -175,6 +178,11 @@ class IndexConfig(Section):
 class EvaluateConfig(Section):
     """What the leaf keeps of its teacher."""
 
+    collections: tuple[str, ...] = ()
+    """Collections to measure on, besides the queries that are held out: BEIR folders, or names of
+    mteb retrieval tasks. Their documents are embedded once, and kept for other leaves."""
+    dimensions: tuple[Positive, ...] = (32, 64, 128, 256, 384)
+    """Leading dimensions to measure, besides all of them."""
     bootstrap_samples: Positive = 2000
     """Resamples behind each 95 % interval."""
     seed: int = 0

@@ -12,7 +12,7 @@ seeds. With few queries (below about 30) it is too narrow, and with one its widt
 
 # Q = queries, M = measurements of one query that are resampled together, S = bootstrap samples
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,6 +102,96 @@ def kept(
     means_SM = _resampled_means(values_QM, samples=samples, seed=seed)
     means_SM = means_SM[means_SM[:, 1] > 0]
     return _interval(float(mean_a / mean_b), means_SM[:, 0] / means_SM[:, 1], level=level)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How intervals are drawn: one seed, so that all that is compared shares its draws."""
+
+    samples: int
+    seed: int
+
+    def mean(self, values_Q: npt.ArrayLike) -> Interval:
+        """As `mean_interval`."""
+        return mean_interval(values_Q, samples=self.samples, seed=self.seed)
+
+    def difference(self, a_Q: npt.ArrayLike, b_Q: npt.ArrayLike) -> Interval:
+        """As `paired_difference`."""
+        return paired_difference(a_Q, b_Q, samples=self.samples, seed=self.seed)
+
+    def kept(self, a_Q: npt.ArrayLike, b_Q: npt.ArrayLike) -> Interval:
+        """As `kept`."""
+        return kept(a_Q, b_Q, samples=self.samples, seed=self.seed)
+
+    def average(self, collections: Sequence[npt.ArrayLike]) -> Interval:
+        """As `average_interval`."""
+        return average_interval(collections, samples=self.samples, seed=self.seed)
+
+    def average_kept(self, a: Sequence[npt.ArrayLike], b: Sequence[npt.ArrayLike]) -> Interval:
+        """As `average_kept`."""
+        return average_kept(a, b, samples=self.samples, seed=self.seed)
+
+
+def average_interval(
+    collections: Sequence[npt.ArrayLike], *, samples: int = 2000, seed: int = 0, level: float = 0.95
+) -> Interval:
+    """Return the average over collections of the mean over queries, and its interval.
+
+    The queries of each collection are drawn anew; the collections are those at hand, so that the
+    interval does not speak of others.
+
+    Args:
+        collections: for each collection, one value per query [Q].
+        samples: how many times the queries are drawn anew.
+        seed: of the draws.
+        level: share of the resampled averages that the interval holds.
+
+    Raises:
+        InputError: there are no collections, or as `mean_interval` does.
+    """
+    values = [_columns(values_Q) for values_Q in collections]
+    means_SM = _resampled_averages(values, samples=samples, seed=seed)
+    return _interval(_average(values)[0], means_SM[:, 0], level=level)
+
+
+def average_kept(
+    a: Sequence[npt.ArrayLike],
+    b: Sequence[npt.ArrayLike],
+    *,
+    samples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Return the average of a over that of b: what a keeps of b over several collections.
+
+    Takes and raises what `average_interval` and `kept` do.
+    """
+    values = [_columns(a_Q, b_Q) for a_Q, b_Q in zip(a, b, strict=True)]
+    mean_a, mean_b = _average(values)
+    if mean_b <= 0:
+        raise InputError(f"the average of the reference is {mean_b:.3f}: no share can be kept")
+    means_SM = _resampled_averages(values, samples=samples, seed=seed)
+    means_SM = means_SM[means_SM[:, 1] > 0]
+    return _interval(mean_a / mean_b, means_SM[:, 0] / means_SM[:, 1], level=level)
+
+
+def _average(collections: Sequence[npt.NDArray[np.float64]]) -> list[float]:
+    """Averages over collections of the mean of each measurement."""
+    if not collections:
+        raise InputError("there are no collections to average over")
+    averages: list[float] = np.mean([v_QM.mean(axis=0) for v_QM in collections], axis=0).tolist()
+    return averages
+
+
+def _resampled_averages(
+    collections: Sequence[npt.NDArray[np.float64]], *, samples: int, seed: int
+) -> npt.NDArray[np.float64]:
+    """Averages [S, M] over collections, each with draws of its own."""
+    means = [
+        _resampled_means(values_QM, samples=samples, seed=seed + place)
+        for place, values_QM in enumerate(collections)
+    ]
+    return np.asarray(np.mean(means, axis=0))
 
 
 def _columns(*measurements: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from leaf_ray.core.bootstrap import Interval, kept, mean_interval, paired_difference
-from leaf_ray.core.metrics import mrr, ndcg, overlap, recall
-from leaf_ray.core.ranking import top_k
-from leaf_ray.core.report import Difference, Metric, Role, Row
+from leaf_ray.core.bootstrap import Interval, Sampling
+from leaf_ray.core.metrics import average_precision, mrr, ndcg, overlap, rank_correlation, recall
+from leaf_ray.core.ranking import Ranking, top_k
+from leaf_ray.core.report import Difference, LengthRow, Metric, Role, Row, Scores
 
 Vectors = npt.NDArray[np.float32]
-# Per-query values [Q] by metric.
-Scores = Mapping[Metric, npt.NDArray[np.float64]]
 DEPTH = 100
 # What the report says of pairs: overlap first, since it needs no judgments.
 DIFFERENCES: tuple[tuple[Role, Role, Metric], ...] = (
@@ -24,8 +22,11 @@ DIFFERENCES: tuple[tuple[Role, Role, Metric], ...] = (
     ("asymmetric", "baseline", "nDCG@10"),
     ("asymmetric", "symmetric", "nDCG@10"),
     ("asymmetric", "teacher", "nDCG@10"),
+    ("symmetric", "teacher", "nDCG@10"),
     ("asymmetric", "untrained", "nDCG@10"),
 )
+# Words of a query: a few keywords, a phrase, a sentence, more than one.
+LENGTHS: tuple[tuple[int, int | None], ...] = ((0, 4), (5, 8), (9, 16), (17, None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,16 @@ class Collection:
     """Documents sorted by id, so that ties rank as in trec_eval, and judged queries.
 
     judgments: of each query, grades by document id; None where there are none at all.
+    query_words: the number of words of each query.
     """
 
     document_ids: Sequence[str]
     judgments: Sequence[Mapping[str, int]] | None
+    query_words: Sequence[int] = ()
+
+    def ids(self, rows_QK: npt.NDArray[np.int64]) -> list[list[str]]:
+        """The ids of ranked documents."""
+        return [[self.document_ids[int(row)] for row in rows_K] for rows_K in rows_QK]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,59 +58,90 @@ class Side:
     query_ms: float | None
 
 
-def compare(
-    collection: Collection, sides: Sequence[Side], *, samples: int, seed: int
-) -> tuple[tuple[Row, ...], tuple[Difference, ...]]:
-    """Rank, measure and compare; the first side has to be the teacher's.
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """scores: by role, one value per query. ranked_QK: the teacher's documents, best first."""
 
-    samples: bootstrap draws, `seed` theirs: one seed, so that all rows share their draws.
-    """
-    ranked = [top_k(side.query_QD, side.document_ND, k=DEPTH).index_QK for side in sides]
-    scores = {
-        side.role: _measure(collection, rows_QK, teacher_QK=ranked[0])
-        for side, rows_QK in zip(sides, ranked, strict=True)
-    }
-    rows = tuple(_row(side, scores, samples=samples, seed=seed) for side in sides)
+    rows: tuple[Row, ...]
+    differences: tuple[Difference, ...]
+    lengths: tuple[LengthRow, ...]
+    scores: Mapping[Role, Scores]
+    ranked_QK: npt.NDArray[np.int64]
+
+
+def compare(
+    collection: Collection, sides: Sequence[Side], sampling: Sampling, *, device: str = "cpu"
+) -> Compared:
+    """Rank, measure and compare; the first side has to be the teacher's."""
+    teacher = top_k(sides[0].query_QD, sides[0].document_ND, k=DEPTH, device=device)
+    scores: dict[Role, Scores] = {}
+    for side in sides:
+        ranking = teacher
+        if side.role != "teacher":
+            ranking = top_k(side.query_QD, side.document_ND, k=DEPTH, device=device)
+        scores[side.role] = {
+            **judged(collection, ranking.index_QK),
+            "overlap@10": overlap(ranking.index_QK, teacher.index_QK, k=10),
+            "rank correlation": _correlation(side, teacher),
+        }
     differences = tuple(
         Difference(
             role,
             minus,
             metric,
-            paired_difference(
-                scores[role][metric],
-                scores[minus][metric],
-                samples=samples,
-                seed=seed,
-            ),
+            sampling.difference(scores[role][metric], scores[minus][metric]),
         )
         for role, minus, metric in DIFFERENCES
         if role in scores and minus in scores and metric in scores[role]
     )
-    return rows, differences
+    return Compared(
+        tuple(_row(side, scores, sampling) for side in sides),
+        differences,
+        _by_length(collection, scores, sampling),
+        scores,
+        teacher.index_QK,
+    )
 
 
-def _measure(
-    collection: Collection, rows_QK: npt.NDArray[np.int64], *, teacher_QK: npt.NDArray[np.int64]
-) -> Scores:
-    values: dict[Metric, npt.NDArray[np.float64]] = {
-        "overlap@10": overlap(rows_QK, teacher_QK, k=10)
+def judged(collection: Collection, ranked_QK: npt.NDArray[np.int64]) -> Scores:
+    """What judgments say of a ranking; nothing where there are none."""
+    if collection.judgments is None:
+        return {}
+    ids = collection.ids(ranked_QK)
+    return {
+        "nDCG@10": ndcg(ids, collection.judgments, k=10),
+        "recall@100": recall(ids, collection.judgments, k=100),
+        "MRR@10": mrr(ids, collection.judgments, k=10),
+        "MAP@100": average_precision(ids, collection.judgments, k=100),
     }
-    if collection.judgments is not None:
-        ids = [[collection.document_ids[int(i)] for i in rows_K] for rows_K in rows_QK]
-        values["nDCG@10"] = ndcg(ids, collection.judgments, k=10)
-        values["recall@100"] = recall(ids, collection.judgments, k=100)
-        values["MRR@10"] = mrr(ids, collection.judgments, k=10)
-    return values
 
 
-def _row(side: Side, scores: Mapping[Role, Scores], *, samples: int, seed: int) -> Row:
-    own, teacher = scores[side.role], scores["teacher"]
+def kept_of(own: Scores, teacher: Scores, sampling: Sampling) -> Interval | None:
+    """The share of the teacher's nDCG@10 that is kept, where there is any to keep."""
+    if "nDCG@10" not in own or teacher["nDCG@10"].mean() <= 0:
+        return None
+    return sampling.kept(own["nDCG@10"], teacher["nDCG@10"])
+
+
+def _correlation(side: Side, teacher: Ranking) -> npt.NDArray[np.float64]:
+    """How a side orders the teacher's first documents; 0 where there is but one."""
+    if teacher.index_QK.shape[1] < 2:
+        return np.zeros(len(side.query_QD))
+    score_QK = np.stack(
+        [
+            side.document_ND[rows_K] @ query_D
+            for rows_K, query_D in zip(teacher.index_QK, side.query_QD, strict=True)
+        ]
+    )
+    return rank_correlation(score_QK, teacher.score_QK)
+
+
+def _row(side: Side, scores: Mapping[Role, Scores], sampling: Sampling) -> Row:
+    own, is_teacher = scores[side.role], side.role == "teacher"
 
     def interval(metric: Metric) -> Interval | None:
-        return mean_interval(own[metric], samples=samples, seed=seed) if metric in own else None
+        return sampling.mean(own[metric]) if metric in own else None
 
-    is_teacher = side.role == "teacher"
-    comparable = "nDCG@10" in own and not is_teacher and teacher["nDCG@10"].mean() > 0
     return Row(
         queries_by=side.queries_by,
         documents_by=side.documents_by,
@@ -112,8 +150,31 @@ def _row(side: Side, scores: Mapping[Role, Scores], *, samples: int, seed: int) 
         recall=interval("recall@100"),
         overlap=None if is_teacher else interval("overlap@10"),
         mrr=interval("MRR@10"),
+        map=interval("MAP@100"),
+        correlation=None if is_teacher else interval("rank correlation"),
         query_ms=side.query_ms,
-        kept=kept(own["nDCG@10"], teacher["nDCG@10"], samples=samples, seed=seed)
-        if comparable
-        else None,
+        kept=None if is_teacher else kept_of(own, scores["teacher"], sampling),
     )
+
+
+def _by_length(
+    collection: Collection, scores: Mapping[Role, Scores], sampling: Sampling
+) -> tuple[LengthRow, ...]:
+    words_Q = np.asarray(collection.query_words)
+    found = []
+    for fewest, most in LENGTHS:
+        rows = np.flatnonzero((words_Q >= fewest) & (words_Q <= (most or np.inf)))
+        if not len(rows):
+            continue
+        for role, own in scores.items():
+            mean = {
+                metric: sampling.mean(own[metric][rows])
+                for metric in ("nDCG@10", "overlap@10")
+                if metric in own and (role, metric) != ("teacher", "overlap@10")
+            }
+            found.append(
+                LengthRow(
+                    role, fewest, most, len(rows), mean.get("nDCG@10"), mean.get("overlap@10")
+                )
+            )
+    return tuple(found)

@@ -7,17 +7,13 @@ Shapes: N = documents, Q = queries, D = dimensions of the space, d = dimensions 
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from leaf_ray.core.ranking import Ranking, top_k
+from leaf_ray.core.report import Stored
 from leaf_ray.errors import InputError
-
-Stored = Literal["float32", "float16", "int8", "binary", "binary, rescored"]
-"""How numbers are stored. binary: one bit for each, its sign, for queries too.
-rescored: the first ranks by bits are ordered anew by the query's own numbers against the signs."""
 
 Floats = npt.NDArray[np.float32]
 # Candidates by bits for each rank that is wanted, as is usual for rescoring.
@@ -77,16 +73,18 @@ def signs(vectors_ND: Floats) -> Floats:
     return np.where(vectors_ND > 0, np.float32(1), np.float32(-1))
 
 
-def search(query_QD: Floats, document_ND: Floats, *, stored: Stored, k: int) -> Ranking:
+def search(
+    query_QD: Floats, document_ND: Floats, *, stored: Stored, k: int, device: str = "cpu"
+) -> Ranking:
     """The k best documents of each query when documents are stored so.
 
     Rows come sorted by id, and ties rank as in `top_k`.
     """
     if stored == "binary":
-        return top_k(signs(query_QD), signs(document_ND), k=k)
+        return top_k(signs(query_QD), signs(document_ND), k=k, device=device)
     if stored == "binary, rescored":
-        return _rescored(query_QD, document_ND, k=k)
-    return top_k(query_QD, _as_stored(document_ND, stored), k=k)
+        return _rescored(query_QD, document_ND, k=k, device=device)
+    return top_k(query_QD, _as_stored(document_ND, stored), k=k, device=device)
 
 
 def _as_stored(document_ND: Floats, stored: Stored) -> Floats:
@@ -98,10 +96,12 @@ def _as_stored(document_ND: Floats, stored: Stored) -> Floats:
     return document_ND
 
 
-def _rescored(query_QD: Floats, document_ND: Floats, *, k: int) -> Ranking:
+def _rescored(query_QD: Floats, document_ND: Floats, *, k: int, device: str) -> Ranking:
     sign_ND = signs(document_ND)
     # By row, so that equal scores keep the order of rows that `top_k` promises.
-    found_QC = np.sort(top_k(signs(query_QD), sign_ND, k=RESCORED * k).index_QK, axis=1)
+    found_QC = np.sort(
+        top_k(signs(query_QD), sign_ND, k=RESCORED * k, device=device).index_QK, axis=1
+    )
     score_QC = np.stack(
         [sign_ND[found_C] @ query_D for found_C, query_D in zip(found_QC, query_QD, strict=True)]
     )

@@ -1,8 +1,11 @@
 """What an evaluation found, and what may be said of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
 
 from leaf_ray.core.bootstrap import Interval
 from leaf_ray.errors import InputError
@@ -22,7 +25,14 @@ judged: a collection with relevance judgments. given: queries that came with the
 derived: cut out of the documents themselves.
 """
 
-Metric = Literal["nDCG@10", "recall@100", "MRR@10", "overlap@10"]
+Metric = Literal["nDCG@10", "recall@100", "MRR@10", "MAP@100", "overlap@10", "rank correlation"]
+
+Stored = Literal["float32", "float16", "int8", "binary", "binary, rescored"]
+"""How numbers are stored. binary: one bit for each, its sign, for queries too.
+rescored: the first ranks by bits are ordered anew by the query's own numbers against the signs."""
+
+Scores = Mapping[Metric, npt.NDArray[np.float64]]
+"""One value per query [Q], by metric."""
 
 # Below this the percentile bootstrap's intervals are noticeably too narrow.
 FEW_QUERIES = 30
@@ -32,8 +42,9 @@ FEW_QUERIES = 30
 class Row:
     """One pair of encoders over one collection.
 
-    `ndcg`, `recall` and `mrr` are None where no judgments say what is relevant. `overlap` is that
-    with the teacher's ranking, and None for the teacher itself. `query_ms` is the median time to
+    `ndcg`, `recall`, `mrr` and `map` are None where no judgments say what is relevant. `overlap` is
+    that with the teacher's ranking, `correlation` how alike the teacher's first 100 documents are
+    ordered (Spearman's); both are None for the teacher itself. `query_ms` is the median time to
     encode one query in milliseconds, None where it was not timed. `kept` is the share of the
     teacher's nDCG@10, None where there is none to keep.
     """
@@ -45,6 +56,8 @@ class Row:
     recall: Interval | None
     overlap: Interval | None
     mrr: Interval | None
+    map: Interval | None
+    correlation: Interval | None
     query_ms: float | None
     kept: Interval | None
 
@@ -60,6 +73,35 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """A row of the grid: a role with documents stored in fewer bytes.
+
+    `bytes` is what a document's vector takes. `overlap` is that with the teacher at full size, and
+    None for that itself. `ndcg` and `kept` are as in a Row.
+    """
+
+    role: Role
+    dimensions: int
+    stored: Stored
+    bytes: int
+    ndcg: Interval | None
+    overlap: Interval | None
+    kept: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class LengthRow:
+    """Queries of `fewest` to `most` words (None: no end), and how a role does on them."""
+
+    role: Role
+    fewest: int
+    most: int | None
+    num_queries: int
+    ndcg: Interval | None
+    overlap: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """All that was measured on one collection; `space` is the space's fingerprint."""
 
@@ -72,6 +114,8 @@ class Report:
     leaf: str
     rows: tuple[Row, ...]
     differences: tuple[Difference, ...]
+    grid: tuple[Cell, ...] = ()
+    lengths: tuple[LengthRow, ...] = ()
 
 
 def verdict(report: Report) -> str:
@@ -104,7 +148,7 @@ def percent(interval: Interval) -> str:
 def to_json(report: Report) -> dict[str, Any]:
     """Return the report as plain dictionaries, lists, strings and numbers."""
     fields = asdict(report)
-    return {**fields, "rows": list(fields["rows"]), "differences": list(fields["differences"])}
+    return {**fields, **{name: list(fields[name]) for name in _LISTS}}
 
 
 def from_json(fields: Mapping[str, Any]) -> Report:
@@ -116,9 +160,8 @@ def from_json(fields: Mapping[str, Any]) -> Report:
     """
     try:
         _check_names([fields["query_form"]], QueryForm)
-        rows = tuple(_row(row) for row in fields["rows"])
-        differences = tuple(_difference(difference) for difference in fields["differences"])
-        return Report(**{**fields, "rows": rows, "differences": differences})
+        lists = {name: tuple(read(row) for row in fields[name]) for name, read in _LISTS.items()}
+        return Report(**{**fields, **lists})
     except (KeyError, TypeError) as error:
         raise InputError(
             f"this is not a report that this version of leaf_ray wrote ({error!r}); "
@@ -128,17 +171,37 @@ def from_json(fields: Mapping[str, Any]) -> Report:
 
 def _row(fields: Mapping[str, Any]) -> Row:
     _check_names([fields["role"]], Role)
-    intervals = {
-        name: None if fields[name] is None else Interval(**fields[name])
-        for name in ("ndcg", "recall", "overlap", "mrr", "kept")
-    }
-    return Row(**{**fields, **intervals})
+    names = ("ndcg", "recall", "overlap", "mrr", "map", "correlation", "kept")
+    return Row(**{**fields, **_intervals(fields, names)})
+
+
+def _cell(fields: Mapping[str, Any]) -> Cell:
+    _check_names([fields["role"]], Role)
+    _check_names([fields["stored"]], Stored)
+    return Cell(**{**fields, **_intervals(fields, ("ndcg", "overlap", "kept"))})
+
+
+def _length_row(fields: Mapping[str, Any]) -> LengthRow:
+    _check_names([fields["role"]], Role)
+    return LengthRow(**{**fields, **_intervals(fields, ("ndcg", "overlap"))})
+
+
+def _intervals(fields: Mapping[str, Any], names: Sequence[str]) -> dict[str, Interval | None]:
+    return {name: None if fields[name] is None else Interval(**fields[name]) for name in names}
 
 
 def _difference(fields: Mapping[str, Any]) -> Difference:
     _check_names([fields["role"], fields["minus"]], Role)
     _check_names([fields["metric"]], Metric)
     return Difference(**{**fields, "interval": Interval(**fields["interval"])})
+
+
+_LISTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "rows": _row,
+    "differences": _difference,
+    "grid": _cell,
+    "lengths": _length_row,
+}
 
 
 def _check_names(names: list[str], kind: Any) -> None:

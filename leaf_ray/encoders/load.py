@@ -119,6 +119,11 @@ def automatic_backend() -> Backend:
     return "openvino-bf16" if computes_in_bf16(import_openvino().Core()) else "openvino-f32"
 
 
+def search_device() -> str:
+    """Where exact search computes, as torch names it."""
+    return "cuda" if _has_cuda() else "cpu"
+
+
 def _has_cuda() -> bool:
     # Asking torch costs seconds of import; a machine without this file has no NVIDIA driver.
     if not Path("/proc/driver/nvidia/version").exists():

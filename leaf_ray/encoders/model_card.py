@@ -1,57 +1,206 @@
-"""The README.md of a leaf's folder."""
+"""The README.md of a leaf's folder, and of each form that it is exported to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from leaf_ray.core.backend import Precision
 from leaf_ray.core.space import Space
+from leaf_ray.encoders.model_card_snippets import Form, usage
+
+_LIBRARIES: dict[Form, str] = {"onnx": "onnx", "openvino": "openvino"}
+_FORMS: dict[Form, str] = {
+    "sentence-transformers": "This is a plain sentence-transformers model.",
+    "router": "This folder holds both: the leaf for queries, and the teacher for documents.",
+    "router-reference": "This folder holds the leaf for queries, and names the teacher for "
+    "documents.",
+    "onnx": "This is the leaf as one ONNX graph, tokenizer beside it.",
+    "openvino": "This is the leaf as an OpenVINO model, tokenizer beside it.",
+}
+_PRECISIONS: dict[Precision, str] = {
+    "f32": "float32",
+    "bf16": "bfloat16 products where the chip has them, weights stored in float16",
+    "int8": "int8 products, other weights in float32",
+}
 
 _CARD = """---
-library_name: sentence-transformers
+library_name: {library}
 pipeline_tag: sentence-similarity
-tags: [sentence-transformers, feature-extraction, distillation, leaf]
+tags: [{tags}]
 ---
 # A leaf of {teacher}
 
 A small encoder whose vectors lie in the space of **{teacher}** ({dimension} dimensions): embed
 queries with this model and search documents that the teacher embedded, with no re-indexing.
+{form}
 
-```python
-from sentence_transformers import SentenceTransformer
+## Use
 
-leaf = SentenceTransformer("path/to/this/folder")
-vectors = leaf.encode_query(["how do I read a parquet file"])  # ({count}, {dimension}) float32
-```
+{usage}
+## Space
 
-| | |
-|---|---|
-| space | `{fingerprint}` |
-| longest text | {max_length} tokens |
-| query prompt | {query_prompt!r} |
-| document prompt | {document_prompt!r} |
-| distance | {distance} |
-| started from | {init} |
-| mean cosine to the teacher on held-out texts | {before} before the first step, {after} after |
+{space}
+
+Vectors may be compared with those of the same space only: one teacher, these prompts, this length.
+
+## Data
+
+{data}
+
+## Recipe
 
 Trained by [LEAF](https://arxiv.org/abs/2509.12539): the distance to the teacher's vector of the
-same text, one text at a time, from a head fitted in closed form. `training.json` holds the
-settings and the curve. What the leaf keeps of its teacher in retrieval is in its run's report.
-The licences of the teacher, of the starting encoder and of the texts apply.
+same text, one text at a time, from a head fitted in closed form. `training.json` of the trained
+leaf holds the settings and the learning curve.
+
+{recipe}
+
+## How well
+
+{results}
+
+## Limits
+
+{limits}
 """
 
 
-def model_card(space: Space, training: Mapping[str, Any]) -> str:
-    """Markdown with the front matter that model hubs read."""
-    cosines = [f"{look['cosine']:.3f}" for look in training["curve"]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """What a card says beyond the leaf itself; the defaults are of a leaf that was just trained.
+
+    data: what is known of the texts, by name.
+    results: what an evaluation found, as tables under what each is of; a header is a table's first
+        row. verdict: what may be said of them.
+    num_checked, lowest_cosine: texts by which the form was compared with the leaf in float32, and
+        the lowest cosine of any.
+    """
+
+    form: Form = "sentence-transformers"
+    precision: Precision = "f32"
+    data: Mapping[str, str] = field(default_factory=dict)
+    results: Sequence[tuple[str, Sequence[Sequence[str]]]] = ()
+    verdict: str = ""
+    num_checked: int = 0
+    lowest_cosine: float = 1.0
+
+
+def model_card(space: Space, training: Mapping[str, Any], release: Release | None = None) -> str:
+    """Markdown with the front matter that model hubs read.
+
+    training: what training.json holds: `settings`, `curve` and `versions`.
+    """
+    release = release or Release()
+    library = _LIBRARIES.get(release.form, "sentence-transformers")
     return _CARD.format(
+        library=library,
+        tags=", ".join([library, "feature-extraction", "distillation", "leaf"]),
         teacher=space.teacher,
         dimension=space.dimension,
-        count=1,
-        fingerprint=space.fingerprint,
-        max_length=space.max_length,
-        query_prompt=space.query_prompt,
-        document_prompt=space.document_prompt,
-        distance="cosine (vectors have unit length)" if space.normalized else "dot product",
-        init=training["settings"]["init"],
-        before=cosines[0] if cosines else "not measured",
-        after=cosines[-1] if cosines else "not trained yet",
+        form=_FORMS[release.form],
+        usage=usage(release.form, dimension=space.dimension),
+        space=_pairs(_space(space)),
+        data=_pairs(release.data)
+        if release.data
+        else "Which texts it was trained on is not recorded in this folder.",
+        recipe=_pairs(_recipe(training)),
+        results="\n\n".join(_results(space, training, release)),
+        limits="\n".join(f"- {limit}" for limit in _limits(space, release)),
     )
+
+
+def _space(space: Space) -> dict[str, str]:
+    rotated = {"rotation after the teacher": f"`{space.rotation}`"} if space.rotation else {}
+    return {
+        "space": f"`{space.fingerprint}`",
+        "teacher": f"{space.teacher}, {_weights(space)}",
+        "dimensions": str(space.dimension),
+        "longest text": f"{space.max_length} tokens",
+        "query prompt": repr(space.query_prompt),
+        "document prompt": repr(space.document_prompt),
+        "distance": "cosine (vectors have unit length)" if space.normalized else "dot product",
+        **rotated,
+    }
+
+
+def _recipe(training: Mapping[str, Any]) -> dict[str, str]:
+    settings, curve = dict(training["settings"]), training["curve"]
+    rows = {"started from": public_name(str(settings.pop("init")))}
+    rows.update({name.replace("_", " "): str(value) for name, value in settings.items()})
+    if curve:
+        rows["steps"] = str(curve[-1]["step"])
+    rows.update({name: str(version) for name, version in training.get("versions", {}).items()})
+    return rows
+
+
+def _results(space: Space, training: Mapping[str, Any], release: Release) -> list[str]:
+    cosines = [f"{look['cosine']:.3f}" for look in training["curve"]]
+    before = cosines[0] if cosines else "not measured"
+    after = cosines[-1] if cosines else "not trained yet"
+    said = [
+        f"Mean cosine to the teacher on held-out texts: {before} before the first step, {after} "
+        "after."
+    ]
+    if release.results:
+        for measured, table in release.results:
+            said += [f"{measured}:", _table(table)]
+        said.append(release.verdict)
+    else:
+        said.append(
+            "What it keeps of its teacher in retrieval was not measured when this was written."
+        )
+    if release.num_checked:
+        said.append(
+            f"As exported ({_PRECISIONS[release.precision]}): lowest cosine "
+            f"{release.lowest_cosine:.5f} to the original in float32, over "
+            f"{release.num_checked} texts."
+        )
+    return [part for part in said if part]
+
+
+def _limits(space: Space, release: Release) -> list[str]:
+    limits = [
+        f"Texts are cut at {space.max_length} tokens, the prompt included.",
+        "It knows the languages and subjects of its texts; of others, measure it before you rely "
+        "on it.",
+        f"It stands in for {space.teacher} on queries. What the teacher gets wrong, it gets wrong.",
+        "The licences of the teacher, of the starting encoder and of the texts apply.",
+    ]
+    if release.precision != "f32":
+        limits.append(
+            "Vectors of reduced precision differ a little between chips and versions of the "
+            "runtime; embed what is kept in float32."
+        )
+    if release.form == "router-reference":
+        limits.append(
+            "The teacher has to be where `router.json` says, a model id or a folder, on every "
+            "machine that loads this."
+        )
+    return limits
+
+
+def public_name(name: str) -> str:
+    """A model or file as a card names it: a path on somebody's machine by its last part only."""
+    is_path = name.startswith(("/", "~", "."))
+    return (Path(name).name or name) if is_path else name
+
+
+def _weights(space: Space) -> str:
+    is_local = space.weights.startswith("sha256:")
+    return f"`{space.weights}`" if is_local else "whose weights are not known"
+
+
+def _pairs(rows: Mapping[str, str]) -> str:
+    lines = [f"| {_cell(name)} | {_cell(value)} |" for name, value in rows.items()]
+    return "\n".join(["| | |", "|---|---|", *lines])
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    header, *rest = [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows]
+    return "\n".join([header, "|" + "---|" * len(rows[0]), *rest])
+
+
+def _cell(text: str) -> str:
+    """Keep a name from ending its cell or line."""
+    return " ".join(text.split()).replace("|", "\\|")

@@ -33,13 +33,14 @@ MANIFEST = "manifest.json"
 JUDGMENTS_FILE = "judgments.parquet"
 TEXTS_PREFIX = "texts-"
 # Inside vectors.
-SPACE_FILE = "space.json"
+SPACE_FILE, ROTATION_FILE = "space.json", "rotation.npy"
 VECTORS_FILE, REJECTED_FILE = "vectors-{:05d}.parquet", "rejected/rejected-{:03d}.parquet"
 RETRIED_FILE = "vectors-retried-{:03d}.parquet"
 # Inside leaf.
 MODEL_FOLDER, UNTRAINED_FOLDER = "model", "untrained"
 # Inside report.
-REPORT_JSON, REPORT_MARKDOWN, REPORT_PLOT = "report.json", "report.md", "report.png"
+REPORT_JSON, REPORT_MARKDOWN = "report.json", "report.md"
+REPORT_PLOT, GRID_PLOT = "report.png", "grid.png"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from leaf_ray.core.chunks import chunk_ends, chunk_rows
+from leaf_ray.core.rotation import Rotation
 from leaf_ray.core.space import Space
-from leaf_ray.errors import MissingStage
-from leaf_ray.run.folder import SPACE_FILE, TEXTS_PREFIX, Part
+from leaf_ray.errors import MissingStage, SpaceMismatch
+from leaf_ray.run.folder import ROTATION_FILE, SPACE_FILE, TEXTS_PREFIX, Part
 
 # A file of texts is full at either.
 _FILE_ROWS, _FILE_BYTES = 500_000, 128 << 20
@@ -119,6 +120,36 @@ def read_space(part: Part) -> Space:
         MissingStage: the part holds none, so it was never begun.
     """
     return Space.from_json(read_json(part, SPACE_FILE))
+
+
+def write_rotation(part: Part, rotation: Rotation) -> None:
+    """Write the rotation of the part's space beside it."""
+    part.write(ROTATION_FILE, rotation.to_npy())
+
+
+def read_rotation(part: Part, space: Space) -> Rotation | None:
+    """The rotation of a space, from the part that its vectors are in; None where it has none.
+
+    Raises:
+        SpaceMismatch: the part holds none, or another one.
+    """
+    if not space.rotation:
+        return None
+    file = part.read(ROTATION_FILE)
+    if file is None:
+        raise SpaceMismatch(
+            f"the space {space} is rotated, but {part.uri}/{ROTATION_FILE} is missing: copy it "
+            "back from where the run was made, or make the vectors and what follows anew with "
+            "`leaf embed FILE --again`"
+        )
+    rotation = Rotation.from_npy(file)
+    if rotation.sha256 != space.rotation:
+        raise SpaceMismatch(
+            f"the space {space} has the rotation {space.rotation[:16]}, but "
+            f"{part.uri}/{ROTATION_FILE} is {rotation.sha256[:16]}: the vectors were made anew "
+            "since; make what follows from them with `leaf run FILE`"
+        )
+    return rotation
 
 
 def read_json(part: Part, name: str) -> dict[str, Any]:

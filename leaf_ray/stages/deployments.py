@@ -21,6 +21,7 @@ from leaf_ray.core.probe import Probe
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.leaf_folder import leaf_probe, leaf_space
 from leaf_ray.encoders.load import EncoderSpec
+from leaf_ray.encoders.rotated import RotatedEncoder
 from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.run import Run
 from leaf_ray.stages.cluster import cores_per_node
@@ -58,7 +59,10 @@ class _Replica:
     def check_health(self) -> None:
         """Re-encode the probe: wrong weights, pooling, prompts or precision fail here."""
         # Not with an endpoint, whose answers cost and may wait: a replica cannot mend it anyway.
-        if isinstance(self.encoder, SentenceEncoder):
+        encoder = self.encoder
+        if isinstance(encoder, RotatedEncoder):
+            encoder = encoder.encoder
+        if isinstance(encoder, SentenceEncoder):
             self.probe.check(self.encoder, name=self.name)
 
 

@@ -17,10 +17,11 @@ from leaf_ray.errors import ConfigError, EncodingError
 from leaf_ray.run import Part
 from leaf_ray.run.chunks import ChunkStats, finished_chunks, has_chunk
 from leaf_ray.run.folder import SPACE_FILE
-from leaf_ray.run.parts import read_space, write_space
+from leaf_ray.run.parts import read_space, write_rotation, write_space
 from leaf_ray.stages.embed_chunk import EncodeChunk, LookUpChunk, ReadChunk
 from leaf_ray.stages.embed_pack import pack
 from leaf_ray.stages.embed_pipeline import encode_chunks, plan_actors, planned_chunks
+from leaf_ray.stages.embed_rotation import RotateChunk, fitted_rotation
 from leaf_ray.stages.failures import own_errors
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.stages.teacher import describe_known, describe_teacher, portable_name, teacher_spec
@@ -47,11 +48,25 @@ def _make(job: Job) -> Made:
         if waiting:
             _encode(job, work, space, chunks, waiting, done)
         stats = [done[chunk["chunk"]] for chunk in chunks]
-        job.part.clear()
-        write_space(job.part, space)
-        row_bytes = space.dimension * np.dtype(job.config.embed.dtype).itemsize
-        pack(work, job.part, stats, row_bytes=row_bytes)
+        space = _finish(job, work, space, stats)
     return _made(job, space, chunks, stats)
+
+
+def _finish(job: Job, work: Part, space: Space, stats: Sequence[ChunkStats]) -> Space:
+    """Pack the vectors into the part, rotated where that is wanted; the space that they are in."""
+    dtype, turn, rotation = job.config.embed.dtype, None, None
+    if job.config.space.rotation is not None:
+        documents = job.run.texts.require(command="leaf texts FILE").counts["documents"]
+        rotation = fitted_rotation(work, stats, space, num_documents=documents)
+        space = rotation.rotated(space)
+        turn = RotateChunk(work, space, dtype)
+    job.part.clear()
+    write_space(job.part, space)
+    if rotation is not None:
+        write_rotation(job.part, rotation)
+    row_bytes = space.dimension * np.dtype(dtype).itemsize
+    pack(work, job.part, stats, row_bytes=row_bytes, turn=turn)
+    return space
 
 
 def _encode(
@@ -118,7 +133,7 @@ def encoder_class(
 
 
 def _space(job: Job, work: Part, chunks: Sequence[dict[str, Any]]) -> Space:
-    """The space as this work began with, or the teacher's."""
+    """The teacher's own space: as this work began with, or described now."""
     if work.exists(SPACE_FILE):
         return read_space(work)
     job.progress.update(0, 0, note="the teacher's probe in float32")
@@ -165,6 +180,7 @@ def _made(
         # Of what an endpoint reads and cuts nothing is known.
         counts |= {name: total[name] for name in ("tokens", "truncated")}
     said = [f"{total['vectors']:,} vectors of {space.dimension} dimensions"]
+    said += ["rotated onto their principal axes"] if space.rotation else []
     said += [f"{total[name]:,} {name}" for name in ("truncated", "rejected") if total[name]]
     if counts["copies"]:
         said.append(f"{counts['copies']:,} copies embedded once")

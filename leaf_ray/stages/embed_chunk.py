@@ -98,7 +98,7 @@ class EncodeChunk(_OverChunks[Encoder]):
 
     def __call__(self, chunk: pa.Table) -> pa.Table:
         """Encode each different text once."""
-        first_U, copy_N = _different(chunk)
+        first_U, copy_N = different_texts(chunk)
         isolated = self._encode(chunk.take(pa.array(first_U)))
         tick(self.ticker, rows=len(chunk) - len(first_U))
         vectors_UD, reasons = stored(isolated.vectors_ND, isolated.reasons, dtype=self.dtype)
@@ -208,7 +208,7 @@ class WriteChunk:
         number, wanted = (encoded[name][0].as_py() for name in (CHUNK, CHUNK_ROWS))
         if len(encoded) != wanted or len(encoded[CHUNK].unique()) != 1:
             raise RuntimeError(f"chunk {number} has {wanted} rows and came in another size")
-        first_U, _ = _different(encoded)
+        first_U, _ = different_texts(encoded)
         vectors, rejected = divided(encoded)
         tokens_U = num_tokens(encoded)[first_U] if IDS in encoded.column_names else np.zeros(0)
         stats = ChunkStats(
@@ -236,7 +236,7 @@ def divided(encoded: pa.Table) -> tuple[pa.Table, pa.Table]:
     )
 
 
-def _different(chunk: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+def different_texts(chunk: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     """Rows [U] of the first of each (kind, text), and which of them each row is [N]."""
     texts = chunk["text"].combine_chunks().dictionary_encode().indices.to_numpy()
     kinds = chunk["kind"].combine_chunks().dictionary_encode().indices.to_numpy()

@@ -10,11 +10,12 @@ from leaf_ray.run import Manifest, Run
 from leaf_ray.run.chunks import forget_rejected, write_whole
 from leaf_ray.run.decide import decide, inputs_of
 from leaf_ray.run.folder import REJECTED_FILE, RETRIED_FILE
-from leaf_ray.run.parts import read_space, read_table
+from leaf_ray.run.parts import read_rotation, read_space, read_table
 from leaf_ray.run.progress import Progress
 from leaf_ray.stages.cluster import Cluster
 from leaf_ray.stages.embed import EMBED, encoder_class, prepare, working_folder
 from leaf_ray.stages.embed_chunk import REASON, divided
+from leaf_ray.stages.embed_rotation import RotateChunk
 from leaf_ray.stages.failures import own_errors
 from leaf_ray.stages.stage import Job
 
@@ -67,12 +68,17 @@ def _retried(job: Job, manifest: Manifest) -> dict[str, Any]:
 def _encode(job: Job, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
     """Rows with vectors, and rows that have none with REASON; in this process: they are few."""
     space = read_space(job.part)
-    made_ready = prepare(job.config, space)
+    rotation = read_rotation(job.part, space)
+    teacher = space if rotation is None else rotation.unrotated(space)
+    made_ready = prepare(job.config, teacher)
     if made_ready is not None:
         # Windows of long documents were cut before; what is left of each fits.
         rows = replace(made_ready, overlap=None)(rows)
-    kind, arguments = encoder_class(job.config, space, threads=0)
+    kind, arguments = encoder_class(job.config, teacher, threads=0)
     encode = kind(*arguments)
     # All of them failed before, and may all do so again.
     encode.patience = len(rows) + 1
-    return divided(encode(rows))
+    vectors, rejected = divided(encode(rows))
+    if rotation is not None:
+        vectors = RotateChunk(job.part, space, job.config.embed.dtype)(vectors)
+    return vectors, rejected

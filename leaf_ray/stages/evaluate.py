@@ -1,23 +1,29 @@
-"""evaluate: what the leaf keeps of its teacher, over the run's held-out queries.
+"""evaluate: what the leaf keeps of its teacher, over held-out queries and collections.
 
 Shapes: Q = queries, N = documents, K = ranks, D = dimensions.
 """
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from leaf_ray.core.comparison import Collection, compare
-from leaf_ray.core.report import Report, to_json
+from leaf_ray.core.bootstrap import Sampling
+from leaf_ray.core.comparison import Collection, Compared, compare
+from leaf_ray.core.evaluation import Evaluation, averages, evaluation_to_json
+from leaf_ray.core.grid import grid
+from leaf_ray.core.report import Cell, Report
 from leaf_ray.core.space import Space
 from leaf_ray.core.texts import DOCUMENT, QUERY, TEST
+from leaf_ray.encoders.load import search_device
 from leaf_ray.encoders.prepare import PARENT
 from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.errors import ConfigError, InputError
 from leaf_ray.run.folder import (
+    GRID_PLOT,
     JUDGMENTS_FILE,
     MODEL_FOLDER,
     REPORT_JSON,
@@ -26,10 +32,13 @@ from leaf_ray.run.folder import (
     UNTRAINED_FOLDER,
 )
 from leaf_ray.run.parts import read_space, read_table, vectors_dataset
+from leaf_ray.run.progress import Progress
+from leaf_ray.stages.collections import embedded_collection, label
 from leaf_ray.stages.served import leaf_folder, require_leaf_of
 from leaf_ray.stages.sides import Models, encode_sides
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.stages.teacher import Loads, teacher_spec
+from leaf_ray.store.grid import plot_grid
 from leaf_ray.store.report import plot, to_markdown
 
 COLUMNS = ["id", "text", "vector"]
@@ -62,61 +71,109 @@ def _by_id(rows: pa.Table) -> pa.Table:
     return rows.take(sorted(range(len(ids)), key=ids.__getitem__))
 
 
-def _require_held_out(job: Job) -> None:
-    if not job.run.texts.require(command="leaf texts FILE").counts["held_out_queries"]:
-        raise InputError(
-            f"no queries are held out: texts.num_held_out is {job.config.texts.num_held_out}, so "
-            "there is nothing to evaluate with; raise it and make the texts anew, in another root "
-            "or by `leaf texts FILE --again`"
-        )
-
-
 def _make(job: Job) -> Made:
-    _require_held_out(job)
     settings = job.config.evaluate
     space = read_space(job.run.vectors)
     leaf = leaf_folder(job.run, MODEL_FOLDER)
-    untrained = leaf_folder(job.run, UNTRAINED_FOLDER)
+    models = Models(
+        teacher=_teacher(job, space),
+        leaf=leaf,
+        untrained=leaf_folder(job.run, UNTRAINED_FOLDER),
+        init=resolve_model(job.config.distill.init),
+    )
     require_leaf_of(space, leaf, owner=job.run.vectors.uri)
+    sampling = Sampling(settings.bootstrap_samples, settings.seed)
+    reports, scores = [], []
+    for named, own in _collections(job, space):
+        job.progress.stage("evaluate", about=named)
+        report, compared = _measured(named, own, space, models, sampling)
+        reports.append(replace(report, leaf=job.run.leaf.uri))
+        scores.append(compared.scores)
+    evaluation = Evaluation(tuple(reports), averages(scores, sampling))
+    _write(job, evaluation)
+    found = [row for report in reports for row in report.rows if row.role == "asymmetric"]
+    overlap = sum(row.overlap.mean for row in found if row.overlap) / len(found)
+    queries = sum(report.num_queries for report in reports)
+    return Made(
+        counts={
+            "collections": len(reports),
+            "queries": queries,
+            "documents": sum(report.num_documents for report in reports),
+        },
+        summary=f"{queries:,} queries, overlap@10 with the teacher {overlap:.3f}",
+        space=space.fingerprint,
+    )
+
+
+def _collections(job: Job, space: Space) -> Iterator[tuple[str, Job]]:
+    """The run's own held-out queries, if there are some, then the collections that are named.
+
+    Raises:
+        InputError: there is neither.
+    """
+    texts = job.run.texts.require(command="leaf texts FILE")
+    if texts.counts["held_out_queries"]:
+        yield _named(job.config.texts.path), job
+    elif not job.config.evaluate.collections:
+        raise InputError(
+            f"no queries are held out: texts.num_held_out is {job.config.texts.num_held_out}, so "
+            "there is nothing to evaluate with; raise it and make the texts anew, in another root "
+            "or by `leaf texts FILE --again`, or name collections in evaluate.collections"
+        )
+    for name in job.config.evaluate.collections:
+        yield label(name), embedded_collection(job, name, space)
+
+
+def _measured(
+    named: str, job: Job, space: Space, models: Models, sampling: Sampling
+) -> tuple[Report, Compared]:
+    settings = job.config.evaluate
     texts = _Texts.read(job)
     sides = encode_sides(
         texts.documents,
         texts.queries,
         space,
-        models=Models(
-            teacher=_teacher(job, space),
-            leaf=leaf,
-            untrained=untrained,
-            init=resolve_model(job.config.distill.init),
-        ),
+        models=models,
         num_timed=settings.timed_queries,
         progress=job.progress,
     )
-    rows, differences = compare(
-        Collection(texts.documents["id"].to_pylist(), _judgments(job, texts.queries)),
+    device = search_device()
+    collection = Collection(
+        texts.documents["id"].to_pylist(),
+        _judgments(job, texts.queries),
+        [len(text.split()) for text in texts.queries["text"].to_pylist()],
+    )
+    compared = compare(collection, sides, sampling, device=device)
+    cells = grid(
+        collection,
         sides,
-        samples=settings.bootstrap_samples,
-        seed=settings.seed,
+        compared,
+        sampling,
+        dimensions=settings.dimensions,
+        normalized=space.normalized,
+        device=device,
     )
     report = Report(
-        collection=f"{_named(job.config.texts.path)}, {len(texts.documents):,} documents",
+        collection=f"{named}, {len(texts.documents):,} documents",
         num_documents=len(texts.documents),
         num_queries=len(texts.queries),
         query_form=job.run.texts.require(command="leaf texts FILE").counts["query_form"],
         space=space.fingerprint,
         teacher=space.teacher,
-        leaf=str(job.run.leaf.uri),
-        rows=rows,
-        differences=differences,
+        leaf=models.leaf.name,
+        rows=compared.rows,
+        differences=compared.differences,
+        grid=tuple(_watched(cells, job.progress)),
+        lengths=compared.lengths,
     )
-    _write(job, report)
-    asymmetric = next(row for row in rows if row.role == "asymmetric")
-    found = asymmetric.overlap.mean if asymmetric.overlap else 0.0
-    return Made(
-        counts={"queries": report.num_queries, "documents": report.num_documents},
-        summary=f"{report.num_queries:,} queries, overlap@10 with the teacher {found:.3f}",
-        space=space.fingerprint,
-    )
+    return report, compared
+
+
+def _watched(cells: Iterator[Cell], progress: Progress) -> Iterator[Cell]:
+    for number, cell in enumerate(cells):
+        note = f"documents in {cell.dimensions} dimensions, {cell.stored}"
+        progress.update(number, 0, note=note)
+        yield cell
 
 
 def _teacher(job: Job, space: Space) -> Loads | None:
@@ -143,11 +200,13 @@ def _judgments(job: Job, queries: pa.Table) -> list[dict[str, int]] | None:
     return [judged[query_id] for query_id in queries["id"].to_pylist()]
 
 
-def _write(job: Job, report: Report) -> None:
+def _write(job: Job, evaluation: Evaluation) -> None:
     job.part.clear()
-    job.part.write(REPORT_JSON, json.dumps(to_json(report), indent=2).encode())
-    job.part.write(REPORT_MARKDOWN, to_markdown(report).encode())
-    job.part.write(REPORT_PLOT, plot(report))
+    fields = evaluation_to_json(evaluation)
+    job.part.write(REPORT_JSON, json.dumps(fields, indent=2).encode())
+    job.part.write(REPORT_MARKDOWN, to_markdown(evaluation).encode())
+    job.part.write(REPORT_PLOT, plot(evaluation.reports[0]))
+    job.part.write(GRID_PLOT, plot_grid(evaluation))
 
 
 EVALUATE = Stage(

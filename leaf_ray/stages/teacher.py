@@ -1,5 +1,6 @@
 """The teacher that a run names, as the stages need it: its space, and what loads it anywhere."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -9,14 +10,18 @@ import pyarrow as pa
 
 from leaf_ray.config import RunConfig
 from leaf_ray.core.backend import LOWEST_COSINE
+from leaf_ray.core.rotation import Rotation
 from leaf_ray.core.space import Space
 from leaf_ray.core.uri import shown
 from leaf_ray.encoders.endpoint import EndpointSpec
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.protocol import Encoder
 from leaf_ray.encoders.resolve import cache_folder, resolve_model
+from leaf_ray.encoders.rotated import RotatedEncoder
 from leaf_ray.encoders.teacher import describe_endpoint, describe_given, describe_space
 from leaf_ray.errors import ConfigError, ModelNotFound, SpaceMismatch
+from leaf_ray.run import Run
+from leaf_ray.run.parts import read_rotation
 from leaf_ray.store.given import GivenVectors
 
 # Vectors that exist already are compared with the teacher's for so many texts.
@@ -31,8 +36,20 @@ class Loads(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Rotated:
+    """A teacher, and the rotation that the run's vectors have."""
+
+    teacher: Loads
+    rotation: Rotation
+
+    def load(self) -> RotatedEncoder:
+        """Load the teacher, or connect to it."""
+        return RotatedEncoder(self.teacher.load(), self.rotation)
+
+
 def describe_teacher(config: RunConfig) -> Space:
-    """The space of the run's teacher, with a probe from the teacher itself.
+    """The space of the run's teacher as it is, with a probe from the teacher itself.
 
     Raises:
         ModelNotFound, ConfigError: there is no such model, or it cannot be used as configured.
@@ -99,10 +116,19 @@ def _require_own(encoder: Encoder, given: GivenVectors, sample: pa.Table, *, pat
 
 
 def teacher_spec(config: RunConfig, space: Space, *, threads: int = 0, streams: int = 1) -> Loads:
-    """What loads the run's teacher as its space declares it.
+    """What loads the run's teacher as its space declares it, rotated where that is.
 
     threads, streams: of a local model on the CPU; 0 takes all cores, and a stream for each.
+
+    Raises:
+        SpaceMismatch: the space is rotated, and the vectors part does not hold that rotation.
     """
+    teacher = _own_spec(config, space, threads=threads, streams=streams)
+    rotation = read_rotation(Run.open(config.root).vectors, space)
+    return teacher if rotation is None else _Rotated(teacher, rotation)
+
+
+def _own_spec(config: RunConfig, space: Space, *, threads: int, streams: int) -> Loads:
     if config.space.endpoint is not None:
         return endpoint_spec(config)
     return EncoderSpec.for_teacher(

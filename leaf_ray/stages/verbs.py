@@ -3,12 +3,18 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from leaf_ray.config import RunConfig
 from leaf_ray.run import Manifest
 from leaf_ray.run.progress import Progress, Silent
 from leaf_ray.stages.cluster import Cluster
 from leaf_ray.stages.stage import Stage, perform
+
+if TYPE_CHECKING:
+    # Imported when used, as the stages below.
+    from leaf_ray.stages.export import Exported, ExportPrecision, Format
 
 # Imported when used: each brings libraries that take seconds to load.
 STAGES: Mapping[str, str] = {
@@ -92,6 +98,41 @@ def serving(config: RunConfig, *, progress: Progress = SILENT) -> Iterator[str]:
 
     with Cluster() as cluster, serve.serving(config, progress=progress, cluster=cluster) as url:
         yield url
+
+
+def export(
+    source: RunConfig | str | Path,
+    folder: str | Path,
+    *,
+    format: "Format" = "sentence-transformers",
+    precision: "ExportPrecision" = "f32",
+    copy_teacher: bool = False,
+    progress: Progress = SILENT,
+) -> "Exported":
+    """Write a leaf in a form that others load, with its card, once it is seen to encode the same.
+
+    source: a run whose leaf is finished, or a leaf's folder. The leaf of a run is checked on its
+        held-out queries and documents too, and its card says what the run knows.
+    folder: a local one that is not there yet, or is empty.
+    precision: of OpenVINO's products; all else is float32.
+    copy_teacher: put the teacher into a Router's folder; otherwise its name is written there.
+
+    Returns: the folder, the number of texts compared and the lowest cosine of any.
+
+    Raises:
+        ConfigError: the choices do not go together, the folder is not empty, the teacher cannot be
+            put into a Router, or a package is not installed.
+        MissingStage: the run's leaf is not finished.
+        ModelNotFound: the teacher that a Router needs is not found.
+        SpaceMismatch: the source is no leaf, the teacher is another model, or the export encodes
+            otherwise than the leaf; nothing is written then.
+    """
+    from leaf_ray.stages.export import Wanted, export_leaf, export_run
+
+    wanted = Wanted(format=format, precision=precision, copy_teacher=copy_teacher)
+    if isinstance(source, RunConfig):
+        return export_run(source, folder, wanted, progress=progress)
+    return export_leaf(source, folder, wanted, progress=progress)
 
 
 def _one(name: str, config: RunConfig, progress: Progress, *, again: bool) -> Manifest:

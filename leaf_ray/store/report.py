@@ -7,7 +7,9 @@ import io
 from typing import TYPE_CHECKING
 
 from leaf_ray.core.bootstrap import Interval
+from leaf_ray.core.evaluation import Evaluation, evaluation_verdict
 from leaf_ray.core.report import Difference, QueryForm, Report, Role, Row, percent, signed, verdict
+from leaf_ray.store.grid import grid_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 ABSENT = "-"
 LONGEST_LABEL = 34
 SIDES = ("queries by", "documents by")
+ROLE, KEPT = "who", "teacher's nDCG@10 kept"
 QUERY_TIME = "ms a query (p50)"
 
 ROLE_NAMES: dict[Role, str] = {
@@ -44,17 +47,70 @@ QUERY_FORMS: dict[QueryForm, str] = {
 }
 
 
-def to_markdown(report: Report) -> str:
-    """Return the report as a Markdown page: tables, differences, verdict, how it was measured."""
+def to_markdown(evaluation: Evaluation) -> str:
+    """Return a Markdown page: what holds on average, then each collection with its tables."""
+    reports = [_page(report) for report in evaluation.reports]
+    if not evaluation.average:
+        return reports[0]
+    parts = [
+        f"# {len(reports)} collections",
+        _table([ROLE, "average nDCG@10 [95 %]", KEPT, "average overlap@10"], _averages(evaluation)),
+        evaluation_verdict(evaluation),
+        *reports,
+    ]
+    return "\n\n".join(parts)
+
+
+def _averages(evaluation: Evaluation) -> list[list[str]]:
+    return [
+        [
+            ROLE_NAMES[row.role],
+            _score(row.ndcg),
+            ABSENT if row.kept is None else percent(row.kept),
+            _score(row.overlap),
+        ]
+        for row in evaluation.average
+    ]
+
+
+def _page(report: Report) -> str:
     parts = [
         f"# {_cell(report.collection)}",
         _main_table(report.rows),
         _second_table(report.rows),
         _differences_table(report.differences),
         verdict(report),
+        _grid(report),
+        _lengths(report),
         _notes(report),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _grid(report: Report) -> str:
+    if not report.grid:
+        return ""
+    judged = any(cell.kept is not None for cell in report.grid)
+    share = "share of the teacher's nDCG@10" if judged else "overlap@10 with the teacher"
+    header, *lines = grid_lines(report.grid)
+    return f"Documents in fewer bytes, and the {share} that is kept:\n\n{_table(header, lines)}"
+
+
+def _lengths(report: Report) -> str:
+    if not report.lengths:
+        return ""
+    lines = [
+        [
+            f"{row.fewest} and more" if row.most is None else f"{row.fewest} to {row.most}",
+            f"{row.num_queries:,}",
+            ROLE_NAMES[row.role],
+            _score(row.ndcg),
+            _score(row.overlap),
+        ]
+        for row in report.lengths
+    ]
+    header = ["words of a query", "queries", ROLE, "nDCG@10 [95 %]", "overlap@10 with the teacher"]
+    return _table(header, lines)
 
 
 def plot(report: Report) -> bytes:
@@ -106,11 +162,14 @@ def _second_table(rows: tuple[Row, ...]) -> str:
             row.documents_by,
             _score(row.recall),
             _score(row.mrr),
+            _score(row.map),
+            _score(row.correlation),
             ABSENT if row.kept is None else percent(row.kept),
         ]
         for row in rows
     ]
-    return _table([*SIDES, "recall@100", "MRR@10", "teacher's nDCG@10 kept"], lines)
+    header = [*SIDES, "recall@100", "MRR@10", "MAP@100", "rank correlation", KEPT]
+    return _table(header, lines)
 
 
 def _differences_table(differences: tuple[Difference, ...]) -> str:
@@ -132,10 +191,15 @@ def _notes(report: Report) -> str:
         f"{report.num_queries:,} {QUERY_FORMS[report.query_form]}, "
         f"{report.num_documents:,} documents.",
         f"Teacher `{report.teacher}`, leaf `{report.leaf}`, space `{report.space}`.",
-        "nDCG, recall and MRR are means over queries and defined as in trec_eval, "
+        "nDCG, recall, MRR and MAP are means over queries and defined as in trec_eval, "
         "with linear gains; a query without results counts as 0.",
         "overlap@10 is the share of the teacher's first ten documents that are also among "
         "the row's first ten, in any order.",
+        "rank correlation is Spearman's between the row's and the teacher's scores of the "
+        "teacher's first 100 documents.",
+        "In fewer bytes only documents are: queries stay float32, except in `binary`, which counts "
+        "equal bits. `rescored` orders the first of those by the query's own numbers; int8 has a "
+        "scale for each dimension, found on the documents.",
         "Brackets hold 95 % percentile bootstrap intervals over queries; differences and "
         "kept shares are paired, over the same draws of queries. They speak of other queries "
         "of this kind, not of other collections or training seeds.",

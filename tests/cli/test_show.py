@@ -9,7 +9,8 @@ from rich.console import Console
 from leaf_ray.cli.show import print_hits
 from leaf_ray.config import load_config
 from leaf_ray.config.sections import DistillConfig
-from leaf_ray.core.report import to_json, verdict
+from leaf_ray.core.evaluation import Evaluation, evaluation_to_json
+from leaf_ray.core.report import verdict
 from leaf_ray.encoders.leaf_folder import save_leaf
 from leaf_ray.encoders.reference import load_reference
 from leaf_ray.run import PARTS, Manifest, Run
@@ -64,11 +65,11 @@ def test_a_run_shows_how_far_it_is_and_what_is_in_it(leaf: Leaf, run_file: Path,
 
 
 def test_a_finished_run_shows_its_report(leaf: Leaf, run_file: Path, run: Run) -> None:
-    run.report.write(REPORT_JSON, json.dumps(to_json(REPORT)).encode())
+    run.report.write(REPORT_JSON, json.dumps(evaluation_to_json(Evaluation((REPORT,)))).encode())
     finish(run, "report")
     said = leaf("show", run_file)
     assert (said.code, said.err) == (0, "")
-    assert "0.600 [0.550, 0.650]" in said.out and "350 held-out queries, adi" in said.out
+    assert "0.600 [0.550, 0.650]" in said.out and "350 queries, adi" in said.out
     assert verdict(REPORT) in said.out
     assert f"{run.report.uri}/report.md" in said.out
 

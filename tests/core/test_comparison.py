@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from leaf_ray.core.bootstrap import Sampling
 from leaf_ray.core.comparison import Collection, Side, compare
 from leaf_ray.core.report import Difference, Role, Row
 from tests.spaces import unit_vectors
@@ -28,16 +29,16 @@ def a_side(role: Role, *, noise: float) -> Side:
 def compared(
     collection: Collection, *sides: Side
 ) -> tuple[dict[str, Row], dict[tuple[str, str, str], Difference]]:
-    rows, differences = compare(collection, [TEACHER, *sides], samples=200, seed=0)
+    found = compare(collection, [TEACHER, *sides], Sampling(200, 0))
     return (
-        {row.role: row for row in rows},
-        {(d.role, d.minus, d.metric): d for d in differences},
+        {row.role: row for row in found.rows},
+        {(d.role, d.minus, d.metric): d for d in found.differences},
     )
 
 
 def test_rows_come_in_the_order_of_the_sides_with_their_names_and_times() -> None:
     sides = [TEACHER, a_side("baseline", noise=1), a_side("asymmetric", noise=0.1)]
-    rows, _ = compare(JUDGED, sides, samples=50, seed=0)
+    rows = compare(JUDGED, sides, Sampling(50, 0)).rows
     assert [row.role for row in rows] == ["teacher", "baseline", "asymmetric"]
     assert [(row.queries_by, row.documents_by) for row in rows[:2]] == [
         ("big",) * 2,

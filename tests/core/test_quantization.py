@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from leaf_ray.core.quantization import (
     Floats,
     Int8,
-    Stored,
     bytes_per_vector,
     leading,
     search,
     signs,
 )
 from leaf_ray.core.ranking import top_k
+from leaf_ray.core.report import Stored
 from leaf_ray.errors import InputError
 
 

@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from leaf_ray.core.bootstrap import Interval
-from leaf_ray.core.report import Difference, Report, Row, from_json, to_json, verdict
+from leaf_ray.core.report import (
+    Cell,
+    Difference,
+    LengthRow,
+    Report,
+    Row,
+    from_json,
+    to_json,
+    verdict,
+)
 from leaf_ray.errors import InputError
 
 TEACHER = Row(
@@ -18,6 +27,8 @@ TEACHER = Row(
     recall=Interval(0.9, 0.85, 0.95),
     overlap=None,
     mrr=Interval(0.7, 0.6, 0.8),
+    map=Interval(0.5, 0.4, 0.6),
+    correlation=None,
     query_ms=13.7,
     kept=None,
 )
@@ -26,6 +37,7 @@ LEAF = dataclasses.replace(
     queries_by="small",
     role="asymmetric",
     overlap=Interval(0.68, 0.66, 0.7),
+    correlation=Interval(0.8, 0.7, 0.9),
     query_ms=None,
     kept=Interval(0.845, 0.82, 0.871),
 )
@@ -41,6 +53,11 @@ REPORT = Report(
     leaf="small",
     rows=(TEACHER, LEAF),
     differences=(TRAINED, SIDES),
+    grid=(
+        Cell("teacher", 8, "float32", 32, Interval(0.6, 0.5, 0.7), None, None),
+        Cell("asymmetric", 8, "int8", 8, None, Interval(0.5, 0.4, 0.6), Interval(0.8, 0.7, 0.9)),
+    ),
+    lengths=(LengthRow("asymmetric", 9, None, 12, None, Interval(0.5, 0.4, 0.6)),),
 )
 
 

@@ -45,6 +45,12 @@ def test_a_manifest_that_went_through_json_is_skipped_too() -> None:
     assert decide(again, wanted=MADE_WITH, inputs=INPUTS, part="p") is Decision.SKIP
 
 
+def test_a_key_that_is_newer_than_the_manifest_and_is_not_set_changes_nothing() -> None:
+    assert decided(with_key("space", "rotation", None)) is Decision.SKIP
+    with pytest.raises(SpaceMismatch, match=r"space\.rotation: None there, 'pca' wanted"):
+        decided(with_key("space", "rotation", "pca"))
+
+
 @pytest.mark.parametrize("inputs", [{"texts": "fedcba9876543210"}, {}, {**INPUTS, "leaf": "0"}])
 def test_a_part_whose_inputs_were_made_again_is_made_again(inputs: dict[str, str]) -> None:
     assert decided(inputs=inputs) is Decision.RUN

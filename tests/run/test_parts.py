@@ -8,16 +8,19 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
+from leaf_ray.core.rotation import Rotation
 from leaf_ray.core.schema import vectors_of, with_vectors
-from leaf_ray.errors import MissingStage
+from leaf_ray.errors import MissingStage, SpaceMismatch
 from leaf_ray.run import Part, Run
 from leaf_ray.run.parts import (
     TextsWriter,
     read_json,
+    read_rotation,
     read_space,
     read_table,
     texts_dataset,
     vectors_dataset,
+    write_rotation,
     write_space,
     write_table,
 )
@@ -109,6 +112,21 @@ def test_a_space_comes_back(part: Part) -> None:
 def test_a_part_without_a_space_is_refused_with_the_file_and_the_fix(part: Part) -> None:
     with pytest.raises(MissingStage, match=r"vectors/space\.json is missing: .* --again"):
         read_space(part)
+
+
+def test_the_rotation_of_a_space_comes_back_and_another_is_refused(part: Part) -> None:
+    rotation = Rotation.fit(unit_vectors(40, 32, seed=1))
+    space = rotation.rotated(a_space())
+    assert read_rotation(part, a_space()) is None
+    with pytest.raises(SpaceMismatch, match=r"vectors/rotation\.npy is missing: .* --again"):
+        read_rotation(part, space)
+    write_rotation(part, rotation)
+    read = read_rotation(part, space)
+    assert read is not None
+    assert read.sha256 == rotation.sha256
+    write_rotation(part, Rotation.fit(unit_vectors(40, 32, seed=2)))
+    with pytest.raises(SpaceMismatch, match="made anew since"):
+        read_rotation(part, space)
 
 
 def test_json_of_a_part_is_read_as_a_mapping(part: Part) -> None:

@@ -108,7 +108,7 @@ def test_training_brings_the_leaf_nearer_to_its_teacher(small_run: RunConfig) ->
 
 def test_the_report_compares_five_pairs_of_encoders(small_run: RunConfig) -> None:
     run = Run.open(small_run.root)
-    report = read_json(run.report, "report.json")
+    (report,) = read_json(run.report, "report.json")["reports"]
     assert [row["role"] for row in report["rows"]] == [
         "teacher", "asymmetric", "symmetric", "baseline", "untrained",
     ]  # fmt: skip

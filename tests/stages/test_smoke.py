@@ -104,7 +104,8 @@ def test_the_real_leaf_gives_the_same_vectors_in_sentence_transformers(
 def test_the_leaf_finds_what_its_teacher_finds_more_often_than_chance(
     finished: RunConfig,
 ) -> None:
-    rows = read_json(Run.open(finished.root).report, "report.json")["rows"]
+    (report,) = read_json(Run.open(finished.root).report, "report.json")["reports"]
+    rows = report["rows"]
     leaf = next(row for row in rows if row["role"] == "asymmetric")
     # Ten of a hundred documents at random would overlap in one of ten.
     assert leaf["overlap"]["low"] > 0.3

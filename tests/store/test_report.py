@@ -7,8 +7,10 @@ import sys
 import pytest
 
 from leaf_ray.core.bootstrap import Interval
+from leaf_ray.core.evaluation import Evaluation
 from leaf_ray.core.report import Report, Row, verdict
 from leaf_ray.store.report import plot, to_markdown
+from tests.core.test_evaluation import SEVERAL
 from tests.core.test_report import LEAF, REPORT, TEACHER
 
 HEADER = (
@@ -26,8 +28,12 @@ def with_rows(*rows: Row) -> Report:
     return dataclasses.replace(REPORT, rows=rows)
 
 
+def page_of(report: Report) -> str:
+    return to_markdown(Evaluation((report,)))
+
+
 def test_the_table_opens_with_its_agreed_header() -> None:
-    lines = to_markdown(REPORT).splitlines()
+    lines = page_of(REPORT).splitlines()
     start = lines.index(HEADER)
     assert lines[start + 2] == "| big | big | 0.600 [0.55, 0.65] | - | 13.7 |"
     assert lines[start + 3] == "| small | big | 0.600 [0.55, 0.65] | 0.680 [0.66, 0.70] | - |"
@@ -35,17 +41,17 @@ def test_the_table_opens_with_its_agreed_header() -> None:
 
 def test_every_line_of_a_table_has_the_columns_of_its_header() -> None:
     named = dataclasses.replace(LEAF, queries_by="a|b\nc")
-    page = to_markdown(with_rows(TEACHER, named))
+    page = page_of(with_rows(TEACHER, named))
     assert "a\\|b c" in page
     tables = [part for part in page.split("\n\n") if part.startswith("|")]
-    assert len(tables) == 3
+    assert len(tables) == 5
     for table in tables:
         bars = {line.replace("\\|", "").count("|") for line in table.splitlines()}
         assert len(bars) == 1
 
 
 def test_the_page_holds_the_verdict_the_differences_and_how_it_was_measured() -> None:
-    page = to_markdown(REPORT)
+    page = page_of(REPORT)
     assert verdict(REPORT) in page
     assert "+0.120 [+0.100, +0.140]" in page
     assert "84.5 % [82.0, 87.1]" in page
@@ -54,7 +60,25 @@ def test_the_page_holds_the_verdict_the_differences_and_how_it_was_measured() ->
 
 
 def test_a_report_without_differences_has_no_table_of_them() -> None:
-    assert "difference over" not in to_markdown(dataclasses.replace(REPORT, differences=()))
+    assert "difference over" not in page_of(dataclasses.replace(REPORT, differences=()))
+
+
+def test_the_grid_says_what_each_size_keeps() -> None:
+    page = page_of(REPORT)
+    assert "| 8 | float32 | 32 | the reference | - |" in page
+    assert "| 8 | int8 | 8 | - | 80.0 % [70.0, 90.0] |" in page
+
+
+def test_queries_are_told_apart_by_their_length() -> None:
+    line = "| 9 and more | 12 | leaf with teacher's documents | - | 0.500 [0.40, 0.60] |"
+    assert line in page_of(REPORT)
+
+
+def test_several_collections_have_their_average_first() -> None:
+    page = to_markdown(SEVERAL)
+    assert page.startswith("# 2 collections")
+    assert "| leaf with teacher's documents | 0.550 [0.50, 0.60] | 85.0 % [80.0, 90.0] |" in page
+    assert page.count("# adi") == 2
 
 
 @pytest.mark.parametrize(

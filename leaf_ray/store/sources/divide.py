@@ -92,6 +92,7 @@ class Divided:
             "train_queries": int(self.is_train_Q.sum()),
             "held_out_queries": int(self.is_test_Q.sum()),
             "query_form": self.survey.form,
+            "judgments": len(self.qrels),
             "judgments_without_text": self.num_lost_judgments,
             "unparsable_modules": gathered.num_unparsable,
         }

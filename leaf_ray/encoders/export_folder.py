@@ -1,0 +1,52 @@
+"""Where an export is written: beside its place first, and in it only when all went well."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from leaf_ray.errors import ConfigError
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """An empty folder beside `target`, which gets that name when the block ends well.
+
+    When it does not, what was written goes and `target` is as it was.
+
+    Raises:
+        ConfigError: there is something at `target` already, or no folder can be made there.
+    """
+    _refuse_taken(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        place = tempfile.TemporaryDirectory(
+            dir=target.parent, prefix=f".{target.name}-", ignore_cleanup_errors=True
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"no folder can be made at {target}: {error}; name another folder"
+        ) from error
+    with place as parent:
+        # Inside of it, since only the user may enter a folder for temporary files.
+        partial = Path(parent) / target.name
+        partial.mkdir()
+        yield partial
+        _refuse_taken(target)
+        partial.rename(target)
+
+
+def copy_leaf(leaf: Path, into: Path) -> None:
+    """Copy the leaf's folder, a plain sentence-transformers model already, as it is."""
+    shutil.copytree(leaf, into, dirs_exist_ok=True)
+
+
+def _refuse_taken(target: Path) -> None:
+    if target.is_dir() and not any(target.iterdir()):
+        return
+    if target.exists() or target.is_symlink():
+        raise ConfigError(
+            f"{target} is there already and is not an empty folder: nothing is overwritten; "
+            "name another folder, or move that one away"
+        )

@@ -1,0 +1,112 @@
+"""A BEIR folder as a task of mteb, without a hub."""
+
+import hashlib
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+
+from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.core.uri import shown
+from leaf_ray.errors import InputError
+from leaf_ray.mteb.library import import_mteb
+from leaf_ray.store.sources import open_source
+
+log = logging.getLogger(__name__)
+
+FORM = "corpus.jsonl, queries.jsonl and qrels/test.tsv"
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Documents, queries that are judged, and the judgments.
+
+    documents, queries: texts by id, with titles joined in front; empty ones are left out.
+    judgments: grades by document id, by query id. A judged document that is not among the
+        documents stays: it counts as not found, as trec_eval counts it.
+    """
+
+    name: str
+    documents: Mapping[str, str]
+    queries: Mapping[str, str]
+    judgments: Mapping[str, Mapping[str, int]]
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits: equal exactly when all but the name is equal."""
+        digest = hashlib.sha256()
+        for part in (self.documents, self.queries, self.judgments):
+            for key in sorted(part):
+                digest.update(json.dumps([key, part[key]], sort_keys=True).encode())
+            digest.update(b"\n")
+        return digest.hexdigest()[:16]
+
+
+def read_collection(folder: str) -> Collection:
+    """Read a BEIR folder, local or at a URI, whole; its last name is the collection's.
+
+    Raises:
+        InputError: it is no such folder, has no judgments of a query with text, or one id has two
+            texts; or as the reader of its files does, naming file and line.
+    """
+    source = open_source(folder)
+    if source.qrels is None:
+        raise InputError(f"{shown(folder)} is no collection with judgments: {FORM} are wanted")
+    texts: dict[str, dict[str, str]] = {DOCUMENT: {}, QUERY: {}}
+    for rows in source.rows:
+        _add(texts, rows.table, owner=shown(folder))
+    judgments = _judgments(source.qrels, texts[QUERY], name=source.name)
+    queries = {key: text for key, text in texts[QUERY].items() if key in judgments}
+    name = PurePosixPath(shown(folder).rstrip("/")).name
+    return Collection(name, texts[DOCUMENT], queries, judgments)
+
+
+def beir_task(folder: str, *, language: str = "und-Zyyy") -> Any:
+    """An AbsTaskRetrieval of mteb over a BEIR folder, for `mteb.evaluate(model, tasks=[task])`.
+
+    The folder is read now. The task is called after the folder and its contents, so that mteb,
+    which caches results by name, does not take those of other contents for it.
+
+    language: of the texts, as mteb writes it, such as eng-Latn; by default undetermined.
+
+    Raises:
+        ConfigError: mteb is not installed.
+        InputError: as `read_collection` does.
+    """
+    import_mteb()
+    from leaf_ray.mteb.beir_task import BeirTask
+
+    return BeirTask(read_collection(folder), language=language)
+
+
+def _add(texts: Mapping[str, dict[str, str]], table: pa.Table, *, owner: str) -> None:
+    columns = (table[name].to_pylist() for name in ("kind", "id", "text"))
+    for kind, key, text in zip(*columns, strict=True):
+        if texts[kind].setdefault(key, text) != text:
+            raise InputError(
+                f"{owner} holds two texts of the {kind} {key!r}; judgments cannot tell them "
+                "apart: give each an id of its own"
+            )
+
+
+def _judgments(
+    qrels: pa.Table, queries: Mapping[str, str], *, name: str
+) -> dict[str, dict[str, int]]:
+    judged: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    unknown = set()
+    columns = (qrels[column].to_pylist() for column in ("query_id", "document_id", "relevance"))
+    for query, document, grade in zip(*columns, strict=True):
+        if query in queries:
+            judged[query][document] = grade
+        else:
+            unknown.add(query)
+    if unknown:
+        log.warning("%s judges %d queries that are not there", name, len(unknown))
+    if not judged:
+        raise InputError(f"{name} judges none of the queries: use the same ids in both")
+    return dict(judged)

@@ -1,0 +1,166 @@
+"""mteb's own retrieval tasks as BEIR folders, so that everything else reads them as such."""
+
+import difflib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from leaf_ray.encoders.resolve import cache_folder
+from leaf_ray.errors import ConfigError
+from leaf_ray.mteb.collection import FORM
+from leaf_ray.mteb.library import import_mteb
+
+LOCAL_WAY = f"without a hub, name a local folder instead: {FORM}"
+
+
+def task_folder(name: str, *, subset: str | None = None) -> Path:
+    """The BEIR folder of a retrieval task, in the cache folder; fetched and written at first use.
+
+    It holds the task's test split, or its first one where none is called that. A folder appears
+    whole or not at all, and there is one for each revision of the task's data.
+
+    name: as mteb spells it, such as NFCorpus. subset: of a task with several, such as languages.
+
+    Raises:
+        ConfigError: mteb is not installed, has no such task or subset (the nearest are named), the
+            task is not one of text retrieval, or its data cannot be had.
+    """
+    task = _task(name, subset)
+    subset, split = task.hf_subsets[0], _split(task.eval_splits)
+    revision = str(task.metadata.dataset["revision"])[:12]
+    names = [name, *([subset] if len(task.metadata.hf_subsets) > 1 else []), revision]
+    folder = cache_folder() / "mteb" / "-".join(names)
+    if not folder.is_dir():
+        write_beir(_loaded(task, subset, split), folder)
+    return folder
+
+
+def write_beir(collection: Mapping[str, Any], folder: Path) -> None:
+    """Write mteb's RetrievalSplitData as a BEIR folder, which appears whole or not at all.
+
+    Raises:
+        ConfigError: it has a text that is no string, such as a conversation.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        (unfinished / "qrels").mkdir()
+        _write_lines(unfinished / "corpus.jsonl", _documents(collection["corpus"]))
+        _write_lines(unfinished / "queries.jsonl", _queries(collection["queries"]))
+        _write_lines(unfinished / "qrels" / "test.tsv", _judgments(collection["relevant_docs"]))
+        # mkdtemp's is closed to others.
+        unfinished.chmod(0o777 & ~_umask())
+        _appear(unfinished, folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _appear(unfinished: Path, folder: Path) -> None:
+    try:
+        unfinished.rename(folder)
+    except OSError:
+        # Another process was faster; its folder is as good.
+        if not folder.is_dir():
+            raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _task(name: str, subset: str | None) -> Any:
+    mteb = import_mteb()
+    from mteb.get_tasks import TASK_LIST
+
+    tasks = {task.metadata.name: task.metadata for task in TASK_LIST}
+    if name not in tasks:
+        raise ConfigError(f"mteb has no task {name!r}{_nearest(name, list(tasks))}; {LOCAL_WAY}")
+    metadata = tasks[name]
+    if metadata.type != "Retrieval" or metadata.modalities != ["text"]:
+        raise ConfigError(
+            f"{name} is a task of {metadata.type} over {', '.join(metadata.modalities)}, but a "
+            "collection is one of Retrieval over text; run it as it is, by mteb.evaluate with a "
+            "model of leaf_ray.mteb.models"
+        )
+    subset = _one_subset(name, subset, metadata.hf_subsets)
+    return mteb.get_task(name, hf_subsets=[subset], eval_splits=[_split(metadata.eval_splits)])
+
+
+def _one_subset(name: str, subset: str | None, known: Sequence[str]) -> str:
+    if subset is None and len(known) == 1:
+        return known[0]
+    if subset is None:
+        some = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
+        raise ConfigError(f"{name} has {len(known)} subsets ({some}): name one of them")
+    if subset not in known:
+        raise ConfigError(f"{name} has no subset {subset!r}{_nearest(subset, known)}")
+    return subset
+
+
+def _split(splits: Sequence[str]) -> str:
+    return "test" if "test" in splits else splits[0]
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    spelled = {other.lower(): other for other in known}
+    near = difflib.get_close_matches(name.lower(), list(spelled), n=3)
+    return f": did you mean {' or '.join(spelled[match] for match in near)}?" if near else ""
+
+
+def _loaded(task: Any, subset: str, split: str) -> Mapping[str, Any]:
+    from datasets.exceptions import DatasetsError
+
+    try:
+        task.load_data()
+        # Of older tasks, which load another form.
+        task.convert_v1_dataset_format_to_v2(num_proc=None)
+        collection: Mapping[str, Any] = task.dataset[subset][split]
+    except (OSError, ValueError, RuntimeError, httpx.HTTPError, DatasetsError) as error:
+        raise ConfigError(
+            f"the data of {task.metadata.name} cannot be had from the hub "
+            f"({task.metadata.dataset['path']}: {type(error).__name__}: {error}); {LOCAL_WAY}"
+        ) from error
+    return collection
+
+
+def _documents(corpus: Any) -> Iterator[str]:
+    for row in corpus:
+        title = row.get("title") or ""
+        yield json.dumps({"_id": str(row["id"]), "title": _text(title), "text": _text(row["text"])})
+
+
+def _queries(queries: Any) -> Iterator[str]:
+    for row in queries:
+        # Where mteb itself puts an instruction.
+        parts = [_text(row["text"]), *([row["instruction"]] if row.get("instruction") else [])]
+        yield json.dumps({"_id": str(row["id"]), "text": " ".join(parts)})
+
+
+def _judgments(judgments: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    yield "query-id\tcorpus-id\tscore"
+    for query, grades in judgments.items():
+        for document, grade in grades.items():
+            yield f"{query}\t{document}\t{grade}"
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(
+            f"a text of this task is {type(value).__name__}, such as a conversation, which a BEIR "
+            "folder cannot hold; run it as it is, by mteb.evaluate with a model of "
+            "leaf_ray.mteb.models"
+        )
+    return value
+
+
+def _write_lines(file: Path, lines: Iterator[str]) -> None:
+    with file.open("w", encoding="utf-8") as stream:
+        stream.writelines(f"{line}\n" for line in lines)

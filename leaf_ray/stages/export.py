@@ -1,0 +1,311 @@
+"""export: the leaf in a form that others load, checked against the leaf before it is there."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+import pyarrow.compute as pc
+
+from leaf_ray.config import RunConfig
+from leaf_ray.core.backend import LOWEST_COSINE
+from leaf_ray.core.bootstrap import Interval
+from leaf_ray.core.evaluation import Evaluation, evaluation_from_json, evaluation_verdict
+from leaf_ray.core.probe import Encodes
+from leaf_ray.core.report import Report
+from leaf_ray.core.space import Space
+from leaf_ray.core.texts import DOCUMENT, QUERY, TEST
+from leaf_ray.encoders.export_check import AsUsersEncode, ByKind, Checked, require_same
+from leaf_ray.encoders.export_folder import copy_leaf, new_folder
+from leaf_ray.encoders.export_onnx import onnx_graph, require_onnx, write_onnx
+from leaf_ray.encoders.export_openvino import openvino_graph, write_openvino
+from leaf_ray.encoders.export_router import (
+    load_router,
+    resolve_teacher,
+    write_router,
+    write_router_reference,
+)
+from leaf_ray.encoders.export_runtime import ExportedLeaf
+from leaf_ray.encoders.leaf_folder import TRAINING_FILE, leaf_probe, leaf_space
+from leaf_ray.encoders.load import EncoderSpec
+from leaf_ray.encoders.model_card import Release, model_card, public_name
+from leaf_ray.encoders.model_card_snippets import Form
+from leaf_ray.encoders.reference import load_reference
+from leaf_ray.errors import ConfigError
+from leaf_ray.run import Run
+from leaf_ray.run.folder import MODEL_FOLDER, REPORT_JSON
+from leaf_ray.run.parts import read_json, texts_dataset
+from leaf_ray.run.progress import Progress
+from leaf_ray.stages.served import leaf_folder
+from leaf_ray.stages.teacher import portable_name
+from leaf_ray.store.grid import grid_lines
+
+Format = Literal["sentence-transformers", "router", "onnx", "openvino"]
+ExportPrecision = Literal["f32", "bf16", "int8"]
+# Real texts that an export is checked on, besides the probe's. A teacher takes a second for four
+# documents on a small machine.
+CHECKED_QUERIES, CHECKED_DOCUMENTS = 200, 40
+# What a card calls the counts of the texts.
+_COUNTED = {
+    "documents": "documents",
+    "train_queries": "queries to train on",
+    "held_out_queries": "queries held out",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to export to. copy_teacher: put the teacher into a Router's folder.
+
+    Raises:
+        ConfigError: the choices do not go together, or are unknown.
+    """
+
+    format: Format = "sentence-transformers"
+    precision: ExportPrecision = "f32"
+    copy_teacher: bool = False
+
+    def __post_init__(self) -> None:
+        for name, choices in (("format", Format), ("precision", ExportPrecision)):
+            if getattr(self, name) not in get_args(choices):
+                raise ConfigError(
+                    f"{name} {getattr(self, name)!r} is unknown: choose of "
+                    f"{', '.join(get_args(choices))}"
+                )
+        if self.precision != "f32" and self.format != "openvino":
+            raise ConfigError(
+                f"{self.format} is exported in f32 only: leave the precision out, or export to "
+                f"openvino in {self.precision}"
+            )
+        if self.copy_teacher and self.format != "router":
+            raise ConfigError(
+                f"{self.format} holds no teacher to copy: leave that out, or export to router"
+            )
+
+    @property
+    def form(self) -> Form:
+        """The form as its card names it."""
+        if self.format == "router" and not self.copy_teacher:
+            return "router-reference"
+        return self.format
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written, of how many texts it was checked on and the lowest cosine of any."""
+
+    folder: Path
+    checked: Checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """A leaf, and what is known of it.
+
+    teacher: as any process finds it. texts: real ones, by kind. data, evaluation: for the card.
+    """
+
+    leaf: Path
+    teacher: str
+    trust_remote_code: bool = False
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    data: Mapping[str, str] = field(default_factory=dict)
+    evaluation: Evaluation | None = None
+
+    @property
+    def space(self) -> Space:
+        return leaf_space(self.leaf)
+
+
+def export_run(
+    config: RunConfig, folder: str | Path, wanted: Wanted, *, progress: Progress
+) -> Exported:
+    """Export the leaf of a run; see `Raises` of `verbs.export`."""
+    run = Run.open(config.root)
+    source = _Source(
+        leaf=leaf_folder(run, MODEL_FOLDER),
+        teacher=portable_name(config),
+        trust_remote_code=config.space.trust_remote_code,
+        texts=_texts(run),
+        data=_data(run),
+        evaluation=_evaluation(run),
+    )
+    return _export(source, folder, wanted, progress)
+
+
+def export_leaf(
+    leaf: str | Path, folder: str | Path, wanted: Wanted, *, progress: Progress
+) -> Exported:
+    """Export a leaf that lies in a folder; it is checked on the probe's texts only."""
+    path = Path(leaf).expanduser()
+    # A leaf's folder knows its teacher by name; a run knows the place too.
+    source = _Source(leaf=path, teacher=leaf_space(path).teacher)
+    return _export(source, folder, wanted, progress)
+
+
+def _export(source: _Source, folder: str | Path, wanted: Wanted, progress: Progress) -> Exported:
+    target = _local(folder)
+    progress.stage("export", about=f"the leaf as {wanted.format}")
+    with new_folder(target) as partial:
+        note = f"writing {wanted.format}"
+        progress.update(0, 0, note=note)
+        exported, original = _write(source, partial, wanted)
+        progress.update(0, 0, note="comparing with the original")
+        name = f"the export to {wanted.format} in {wanted.precision}"
+        checked = require_same(
+            original,
+            exported,
+            source.texts,
+            lowest_cosine=LOWEST_COSINE[wanted.precision],
+            name=name,
+        )
+        training = json.loads((source.leaf / TRAINING_FILE).read_text("utf-8"))
+        card = model_card(source.space, training, _release(source, wanted, checked))
+        (partial / "README.md").write_text(card, "utf-8")
+    progress.end(
+        f"{target}, lowest cosine {checked.lowest_cosine:.5f} to the leaf in float32 over "
+        f"{checked.num_texts} texts"
+    )
+    return Exported(target, checked)
+
+
+def _local(folder: str | Path) -> Path:
+    if "://" in str(folder):
+        raise ConfigError(f"{folder} is no local folder: export to one, and copy it there")
+    return Path(folder).expanduser().absolute()
+
+
+def _write(source: _Source, into: Path, wanted: Wanted) -> tuple[Encodes, Encodes]:
+    """Write one form; what loads it as its users do, and what it has to agree with."""
+    leaf, space = source.leaf, source.space
+    if wanted.format == "onnx":
+        require_onnx()
+    original = EncoderSpec(folder=str(leaf), backend="torch-f32").load()
+    leaf_probe(leaf).check(original, name=f"the leaf in {leaf}")
+    if wanted.format == "router":
+        return _write_router(source, into, wanted, original)
+    if wanted.format == "onnx":
+        write_onnx(leaf, space, into)
+        return ExportedLeaf(into, onnx_graph(into)), original
+    if wanted.format == "openvino":
+        write_openvino(leaf, space, into, precision=wanted.precision)
+        return ExportedLeaf(into, openvino_graph(into)), original
+    copy_leaf(leaf, into)
+    return AsUsersEncode(load_reference(into)), original
+
+
+def _write_router(
+    source: _Source, into: Path, wanted: Wanted, original: Encodes
+) -> tuple[Encodes, Encodes]:
+    space, trusts = source.space, source.trust_remote_code
+    if wanted.copy_teacher and trusts:
+        raise ConfigError(
+            "a teacher that runs code of its own is not copied into a Router: leave --copy-teacher "
+            "out, so that the export names it"
+        )
+    teacher = resolve_teacher(source.teacher, space, trust_remote_code=trusts)
+    if wanted.copy_teacher:
+        write_router(source.leaf, teacher, space, into)
+    else:
+        write_router_reference(source.leaf, source.teacher, space, into)
+    spec = EncoderSpec.for_teacher(teacher, space, backend="torch-f32", trust_remote_code=trusts)
+    exported = AsUsersEncode(load_router(into, trust_remote_code=trusts))
+    return exported, ByKind(queries_by=original, documents_by=spec.load())
+
+
+def _texts(run: Run) -> dict[str, tuple[str, ...]]:
+    """Some of the run's held-out queries and documents."""
+    if run.texts.manifest() is None:
+        return {}
+    rows = texts_dataset(run.texts)
+    is_test = (pc.field("kind") == QUERY) & (pc.field("split") == TEST)
+    wanted = (
+        (QUERY, CHECKED_QUERIES, is_test),
+        (DOCUMENT, CHECKED_DOCUMENTS, pc.field("kind") == DOCUMENT),
+    )
+    return {
+        kind: tuple(rows.head(number, columns=["text"], filter=which)["text"].to_pylist())
+        for kind, number, which in wanted
+    }
+
+
+def _data(run: Run) -> dict[str, str]:
+    """What the parts' manifests say of the texts."""
+    data: dict[str, str] = {}
+    texts, leaf = run.texts.manifest(), run.leaf.manifest()
+    if texts is not None:
+        data["source"] = _named(texts.made_with["texts"]["path"])
+        counts = {name: texts.counts.get(name) for name in _COUNTED}
+        data.update({_COUNTED[name]: f"{count:,}" for name, count in counts.items() if count})
+    if leaf is not None:
+        data["texts trained on"] = f"{leaf.counts.get('texts', 0):,}"
+        data["texts that the training was watched by"] = f"{leaf.counts.get('held_out', 0):,}"
+    return data
+
+
+def _named(path: str) -> str:
+    """A source without the place where it lies on somebody's machine."""
+    scheme, colon, packages = path.partition(":")
+    if scheme == "docstrings" and colon and packages.count(",") > 5:
+        return f"docstrings of {len(packages.split(','))} Python packages"
+    return public_name(path)
+
+
+def _evaluation(run: Run) -> Evaluation | None:
+    """The finished report of this leaf; None without one."""
+    if run.report.manifest() is None:
+        return None
+    return evaluation_from_json(read_json(run.report, REPORT_JSON))
+
+
+def _release(source: _Source, wanted: Wanted, checked: Checked) -> Release:
+    release = Release(
+        form=wanted.form,
+        precision=wanted.precision,
+        data=source.data,
+        num_checked=checked.num_texts,
+        lowest_cosine=checked.lowest_cosine,
+    )
+    if source.evaluation is None:
+        return release
+    return dataclasses.replace(
+        release,
+        results=[table for report in source.evaluation.reports for table in _tables(report)],
+        verdict=evaluation_verdict(source.evaluation),
+    )
+
+
+def _tables(report: Report) -> Iterator[tuple[str, list[list[str]]]]:
+    """What a report says, and what it says of documents in fewer bytes."""
+    yield (
+        f"{public_name(report.collection)}: {report.num_queries:,} queries ({report.query_form}), "
+        "means with 95 % bootstrap intervals",
+        _results(report),
+    )
+    if report.grid:
+        judged = any(cell.kept is not None for cell in report.grid)
+        share = "the teacher's nDCG@10" if judged else "overlap@10 with the teacher"
+        yield f"The same with documents in fewer bytes, share of {share}", grid_lines(report.grid)
+
+
+def _results(report: Report) -> list[list[str]]:
+    header = ["queries by", "documents by", "nDCG@10", "overlap@10 with the teacher", "ms a query"]
+    rows: list[list[str]] = [
+        [
+            public_name(row.queries_by),
+            public_name(row.documents_by),
+            _score(row.ndcg),
+            _score(row.overlap),
+            "-" if row.query_ms is None else f"{row.query_ms:.1f}",
+        ]
+        for row in report.rows
+    ]
+    return [header, *rows]
+
+
+def _score(interval: Interval | None) -> str:
+    if interval is None:
+        return "-"
+    return f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]"

@@ -1,0 +1,98 @@
+"""Collections are runs of their own below the run, whose teacher's vectors serve every leaf."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from leaf_ray.config import RunConfig
+from leaf_ray.errors import ConfigError, InputError
+from leaf_ray.run import Run
+from leaf_ray.run.parts import read_json, read_space
+from leaf_ray.stages import verbs
+
+pytestmark = pytest.mark.ray
+
+
+def with_collections(config: RunConfig, root: Path, *collections: str) -> RunConfig:
+    """A copy of a finished run, to be evaluated on collections."""
+    shutil.copytree(config.root, root)
+    evaluate = config.evaluate.model_copy(
+        update={"collections": collections, "dimensions": (8,), "bootstrap_samples": 50}
+    )
+    return config.model_copy(update={"root": str(root), "evaluate": evaluate})
+
+
+@pytest.fixture
+def adi(shared_data: Path) -> str:
+    return str(shared_data / "beir/adi")
+
+
+def test_a_collection_is_measured_beside_the_held_out_queries(
+    small_run: RunConfig, adi: str, tmp_path: Path
+) -> None:
+    config = with_collections(small_run, tmp_path / "run", adi)
+    manifest = verbs.evaluate(config, again=True)
+    run = Run.open(config.root)
+    fields = read_json(run.report, "report.json")
+    own, collection = fields["reports"]
+    assert collection["collection"] == "adi, 82 documents"
+    assert (collection["query_form"], collection["num_queries"]) == ("judged", 35)
+    assert own["query_form"] == "given"
+    assert manifest.counts["collections"] == 2
+    assert {row["role"] for row in fields["average"]} >= {"teacher", "asymmetric", "symmetric"}
+    for average, own_row, row in zip(
+        fields["average"], own["rows"], collection["rows"], strict=True
+    ):
+        middle = (own_row["ndcg"]["mean"] + row["ndcg"]["mean"]) / 2
+        assert average["ndcg"]["mean"] == pytest.approx(middle)
+    assert {cell["dimensions"] for cell in collection["grid"]} == {8, 32}
+    assert collection["lengths"]
+    for name in ("report.md", "report.png", "grid.png"):
+        assert run.report.read(name)
+
+
+def test_another_evaluation_asks_no_teacher_again(
+    small_run: RunConfig, adi: str, tmp_path: Path
+) -> None:
+    config = with_collections(small_run, tmp_path / "run", adi)
+    verbs.evaluate(config, again=True)
+    (folder,) = (tmp_path / "run/collections").iterdir()
+    made = Run.open(str(folder)).vectors.require(command="")
+    spaces = [read_space(Run.open(root).vectors) for root in (str(folder), config.root)]
+    assert spaces[0].fingerprint == spaces[1].fingerprint
+    assert np.array_equal(spaces[0].probe.vectors_PD, spaces[1].probe.vectors_PD)
+    verbs.evaluate(config, again=True)
+    assert Run.open(str(folder)).vectors.require(command="").id == made.id
+
+
+def test_a_collection_that_is_nowhere_is_named(small_run: RunConfig, tmp_path: Path) -> None:
+    config = with_collections(small_run, tmp_path / "run", str(tmp_path / "nowhere/scifact"))
+    with pytest.raises((ConfigError, InputError), match="nowhere"):
+        verbs.evaluate(config, again=True)
+
+
+def test_judgments_of_another_collection_are_refused(
+    small_run: RunConfig, adi: str, tmp_path: Path
+) -> None:
+    mixed = tmp_path / "mixed"
+    shutil.copytree(adi, mixed)
+    lines = (mixed / "qrels/test.tsv").read_text("utf-8").splitlines()
+    header, *judgments = lines
+    wrong = [f"{line.split(chr(9))[0]}\tunknown-{n}\t1" for n, line in enumerate(judgments[::3])]
+    (mixed / "qrels/test.tsv").write_text("\n".join([header, *judgments, *wrong]), "utf-8")
+    config = with_collections(small_run, tmp_path / "run", str(mixed))
+    with pytest.raises(InputError, match="are its files of one collection"):
+        verbs.evaluate(config, again=True)
+
+
+def test_a_collection_without_queries_is_refused(
+    small_run: RunConfig, adi: str, tmp_path: Path
+) -> None:
+    lines = [json.dumps({"text": f"text number {number}"}) for number in range(5)]
+    (tmp_path / "plain.jsonl").write_text("\n".join(lines), "utf-8")
+    config = with_collections(small_run, tmp_path / "run", str(tmp_path / "plain.jsonl"))
+    with pytest.raises(InputError):
+        verbs.evaluate(config, again=True)
