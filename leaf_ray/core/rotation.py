@@ -50,7 +50,7 @@ class Rotation:
             )
         # Of the vectors as they are, not around their mean: the mean is a part of every score, and
         # of the lengths that prefixes are brought back to. Axes around the mean do as well, to
-        # 0.004 nDCG@10 and overlap@10 either way; moving the vectors by it does not, it changes
+        # 0.006 nDCG@10 and overlap@10 either way; moving the vectors by it does not, it changes
         # scores (benchmarks/rotation.py).
         moment_DD = _second_moment(vectors_ND)
         if not np.isfinite(moment_DD).all():
