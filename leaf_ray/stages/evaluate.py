@@ -72,6 +72,7 @@ def _by_id(rows: pa.Table) -> pa.Table:
 
 
 def _make(job: Job) -> Made:
+    _require_queries(job)
     settings = job.config.evaluate
     space = read_space(job.run.vectors)
     leaf = leaf_folder(job.run, MODEL_FOLDER)
@@ -105,21 +106,23 @@ def _make(job: Job) -> Made:
     )
 
 
-def _collections(job: Job, space: Space) -> Iterator[tuple[str, Job]]:
-    """The run's own held-out queries, if there are some, then the collections that are named.
+def _held_out(job: Job) -> int:
+    return int(job.run.texts.require(command="leaf texts FILE").counts["held_out_queries"])
 
-    Raises:
-        InputError: there is neither.
-    """
-    texts = job.run.texts.require(command="leaf texts FILE")
-    if texts.counts["held_out_queries"]:
-        yield _named(job.config.texts.path), job
-    elif not job.config.evaluate.collections:
+
+def _require_queries(job: Job) -> None:
+    if not _held_out(job) and not job.config.evaluate.collections:
         raise InputError(
             f"no queries are held out: texts.num_held_out is {job.config.texts.num_held_out}, so "
             "there is nothing to evaluate with; raise it and make the texts anew, in another root "
             "or by `leaf texts FILE --again`, or name collections in evaluate.collections"
         )
+
+
+def _collections(job: Job, space: Space) -> Iterator[tuple[str, Job]]:
+    """The run's own held-out queries, if there are some, then the collections that are named."""
+    if _held_out(job):
+        yield _named(job.config.texts.path), job
     for name in job.config.evaluate.collections:
         yield label(name), embedded_collection(job, name, space)
 

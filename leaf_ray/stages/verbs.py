@@ -83,7 +83,8 @@ def run(config: RunConfig, *, progress: Progress = SILENT) -> dict[str, Manifest
 
 
 def _can_be_evaluated(config: RunConfig) -> bool:
-    return config.texts.num_held_out > 0 and config.embed.long_texts != "chunk"
+    has_queries = config.texts.num_held_out > 0 or bool(config.evaluate.collections)
+    return has_queries and config.embed.long_texts != "chunk"
 
 
 @contextmanager

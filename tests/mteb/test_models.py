@@ -104,8 +104,9 @@ def test_a_symmetric_task_of_mteb_has_the_figure_of_our_own_sts(
 
     result = mteb.evaluate(leaf, Sick(), cache=None, show_progress_bar=False)
     encoder = EncoderSpec(folder=str(tiny_leaf), backend="torch-f32").load()
+    # Its cosines are float32, ours float64: of hundreds of pairs some that are near change places.
     assert result.task_results[0].scores["test"][0]["main_score"] == pytest.approx(
-        sts_spearman(encoder, pairs, samples=10).mean, abs=1e-5
+        sts_spearman(encoder, pairs, samples=10).mean, abs=1e-4
     )
 
 
