@@ -80,7 +80,7 @@ def compare(
         if side.role != "teacher":
             ranking = top_k(side.query_QD, side.document_ND, k=DEPTH, device=device)
         scores[side.role] = {
-            **judged(collection, ranking.index_QK),
+            **_judged(collection, ranking.index_QK),
             "overlap@10": overlap(ranking.index_QK, teacher.index_QK, k=10),
             "rank correlation": _correlation(side, teacher),
         }
@@ -103,7 +103,7 @@ def compare(
     )
 
 
-def judged(collection: Collection, ranked_QK: npt.NDArray[np.int64]) -> Scores:
+def _judged(collection: Collection, ranked_QK: npt.NDArray[np.int64]) -> Scores:
     """What judgments say of a ranking; nothing where there are none."""
     if collection.judgments is None:
         return {}

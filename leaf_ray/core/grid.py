@@ -6,10 +6,11 @@ Shapes: Q = queries, D = dimensions, d = dimensions kept, K = ranks.
 from collections.abc import Iterator, Sequence
 
 from leaf_ray.core.bootstrap import Sampling
-from leaf_ray.core.comparison import DEPTH, Collection, Compared, Side, judged, kept_of
-from leaf_ray.core.metrics import overlap
+from leaf_ray.core.comparison import DEPTH, Collection, Compared, Side, kept_of
+from leaf_ray.core.metrics import ndcg, overlap
 from leaf_ray.core.quantization import bytes_per_vector, leading, search
-from leaf_ray.core.report import Cell, Role, Stored
+from leaf_ray.core.ranking import Ranking
+from leaf_ray.core.report import Cell, Role, Scores, Stored
 
 # The baselines are there to say what training gave, which one size says as well as many.
 ROLES: tuple[Role, ...] = ("teacher", "asymmetric", "symmetric")
@@ -41,7 +42,7 @@ def grid(
             document_Nd = leading(side.document_ND, d, normalized=normalized)
             for stored in STORED:
                 ranking = search(query_Qd, document_Nd, stored=stored, k=DEPTH, device=device)
-                scores = judged(collection, ranking.index_QK)
+                scores = _ndcg(collection, ranking)
                 is_reference = side.role == "teacher" and d == full and stored == "float32"
                 yield Cell(
                     role=side.role,
@@ -56,3 +57,11 @@ def grid(
                     if is_reference
                     else kept_of(scores, compared.scores["teacher"], sampling),
                 )
+
+
+def _ndcg(collection: Collection, ranking: Ranking) -> Scores:
+    """The one metric of judgments that a cell has; nothing where there are none."""
+    if collection.judgments is None:
+        return {}
+    ids = collection.ids(ranking.index_QK[:, :10])
+    return {"nDCG@10": ndcg(ids, collection.judgments, k=10)}

@@ -1,15 +1,18 @@
 """One Ray instance, and one small run, for all tests of stages."""
 
 import json
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from leaf_ray.config import RunConfig
 from leaf_ray.stages import verbs
 from leaf_ray.stages.cluster import Cluster
+from tests.stages.embedding import WORDS, with_texts, written
 
 
 @pytest.fixture(scope="session")
@@ -76,3 +79,28 @@ def small_run(ray_local: None, small_config: RunConfig) -> RunConfig:
     """The configuration of a run that is finished; tests must leave it as it is."""
     verbs.run(small_config)
     return small_config
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """460 documents, of which 160 texts differ, two of them poison; and 30 queries."""
+    rows: list[dict[str, Any]] = [
+        {"id": f"d{i}", "text": f"{WORDS[i % 160 % 8]} {WORDS[i % 160 // 8 % 8]} {i % 160}"}
+        for i in range(458)
+    ]
+    for row, query in zip(rows, range(30), strict=False):
+        row["query"] = f"which {WORDS[query % 8]} is number {query}"
+    rows += [{"id": f"p{i}", "text": "POISON in a bottle"} for i in range(2)]
+    return written(tmp_path_factory.mktemp("source") / "texts.jsonl", rows)
+
+
+@pytest.fixture(scope="module")
+def made_texts(source: Path, tiny_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return with_texts(tmp_path_factory.mktemp("texts") / "run", source, tiny_teacher)
+
+
+@pytest.fixture
+def root(ray_local: None, made_texts: Path, tmp_path: Path) -> Path:
+    """A run folder of the test's own whose texts are finished."""
+    shutil.copytree(made_texts, tmp_path / "run")
+    return tmp_path / "run"

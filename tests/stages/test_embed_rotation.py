@@ -30,7 +30,7 @@ from leaf_ray.store.table import DocumentTable
 from tests.faulty_endpoint import FaultyEndpoint
 from tests.faulty_endpoint import vectors_of as endpoint_vectors_of
 from tests.spaces import unit_vectors
-from tests.stages.test_embed import (
+from tests.stages.embedding import (
     WORDS,
     Key,
     a_config,
@@ -43,7 +43,6 @@ from tests.stages.test_embed import (
     of_endpoint,
     rejected_in,
     texts_of,
-    with_texts,
     written,
 )
 
@@ -61,18 +60,6 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         row["query"] = f"which {WORDS[number % 8]} is number {number}"
     rows.append({"id": "p", "text": "POISON in a bottle"})
     return written(tmp_path_factory.mktemp("source") / "texts.jsonl", rows)
-
-
-@pytest.fixture(scope="module")
-def made_texts(source: Path, tiny_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return with_texts(tmp_path_factory.mktemp("texts") / "run", source, tiny_teacher)
-
-
-@pytest.fixture
-def root(ray_local: None, made_texts: Path, tmp_path: Path) -> Path:
-    """A run folder of the test's own whose texts are finished."""
-    shutil.copytree(made_texts, tmp_path / "run")
-    return tmp_path / "run"
 
 
 @pytest.fixture

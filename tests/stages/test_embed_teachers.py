@@ -1,0 +1,160 @@
+"""embed by teachers that are no local model: faulty endpoints, and vectors that exist already."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from leaf_ray.config import RunConfig
+from leaf_ray.core.texts import DOCUMENT
+from leaf_ray.errors import EncodingError, EndpointError, SpaceMismatch
+from leaf_ray.run import Part, Run
+from leaf_ray.run.chunks import finished_chunks
+from leaf_ray.run.parts import read_space, write_space
+from leaf_ray.stages import verbs
+from leaf_ray.stages.embed import working_folder
+from leaf_ray.stages.teacher import describe_teacher
+from tests.faulty_endpoint import Fault, FaultyEndpoint
+from tests.faulty_endpoint import vectors_of as endpoint_vectors_of
+from tests.stages.embedding import (
+    Key,
+    a_config,
+    a_job,
+    asking,
+    assert_reconciled,
+    assert_same,
+    by_key,
+    embedded,
+    of_endpoint,
+    rejected_in,
+    texts_of,
+)
+
+pytestmark = pytest.mark.ray
+
+
+@pytest.fixture
+def local(root: Path, source: Path, tiny_teacher: Path) -> RunConfig:
+    return a_config(root, source, space={"teacher": str(tiny_teacher), "max_length": 32})
+
+
+FAULTS: list[Fault | None] = [
+    None, None, None, None, None, None, None, None,
+    "429", "500", None, "cut", "nan", "dimension", None, "html", "count", "503",
+]  # fmt: skip
+
+
+def test_faults_of_an_endpoint_change_no_vector_and_a_text_it_refuses_can_be_tried_again(
+    root: Path, source: Path
+) -> None:
+    with FaultyEndpoint(faults=FAULTS) as endpoint:
+        config = asking(endpoint, root, source)
+        manifest = verbs.embed(config)
+        assert {"429", "500", "cut", "nan", "dimension"} <= set(endpoint.answers)
+        texts = texts_of(config)
+        poison = {key for key, text in texts.items() if "POISON" in text}
+        well = {key: text for key, text in texts.items() if key not in poison}
+        assert_same(by_key(embedded(config)), of_endpoint(well))
+        rejected = rejected_in(root / "vectors/rejected")
+        assert rejected.keys() == poison == {(DOCUMENT, "p0"), (DOCUMENT, "p1")}
+        assert all("one of the inputs is not accepted" in reason for reason in rejected.values())
+        assert_reconciled(manifest, config)
+        again = verbs.retry_rejected(config)
+        assert again.counts["rejected"] == 2, "it is refused once more"
+        assert_reconciled(again, config)
+        asked = endpoint.texts.total()
+        endpoint.poison = "no such text"
+        after = verbs.retry_rejected(config)
+        # What the endpoint is known by is asked once more, and the text of both copies.
+        assert endpoint.texts.total() - asked == 1 + 16 + 1
+    assert (after.counts["vectors"], after.counts["rejected"]) == (len(texts), 0)
+    assert_same(by_key(embedded(config)), of_endpoint(texts))
+    assert_reconciled(after, config)
+
+
+def test_an_endpoint_that_refuses_us_is_one_error_that_names_the_key(
+    root: Path, source: Path
+) -> None:
+    with FaultyEndpoint() as endpoint:
+        config = asking(endpoint, root, source)
+        write_space(working_folder(a_job(config)), describe_teacher(config))
+        endpoint.status = 401
+        asked = endpoint.requests
+        with pytest.raises(EndpointError, match="LEAF_RAY_ENDPOINT_KEY") as caught:
+            verbs.embed(config)
+        assert type(caught.value) is EndpointError
+        assert "\n" not in str(caught.value)
+        # The actor, and those that Ray starts in its place; not once for every chunk.
+        assert endpoint.requests - asked < 5
+
+
+def given_npy(config: RunConfig, file: Path, *, without: set[str], dimension: int = 16) -> Path:
+    """Vectors of all ids but some, the same for a query and a document of one id."""
+    ids = sorted({key[1] for key in texts_of(config)} - without)
+    np.save(file, endpoint_vectors_of(ids, dimension=dimension))
+    file.with_suffix(".ids.txt").write_text("\n".join(ids), "utf-8")
+    return file
+
+
+def test_more_rejected_texts_than_allowed_stop_the_run_until_the_limit_is_raised(
+    root: Path, source: Path, local: RunConfig, tmp_path: Path
+) -> None:
+    missing = {f"d{i}" for i in range(0, 458, 10)}
+    file = given_npy(local, tmp_path / "given.npy", without=missing)
+    space = {"teacher": "/models/only-known-by-name"}
+    embed = {"vectors": str(file), "max_rejected": 3}
+    config = a_config(root, source, space=space, embed=embed)
+    wanted = r"more than embed\.max_rejected=3; .*--retry-rejected"
+    with pytest.raises(EncodingError, match=wanted):
+        verbs.embed(config)
+    work = working_folder(a_job(config))
+    kept = sum(stats.vectors for stats in finished_chunks(work))
+    assert kept > 0
+    with pytest.raises(EncodingError, match=wanted):
+        verbs.embed(config)
+    assert rejected_of(work) <= {(DOCUMENT, name) for name in missing}
+    embed["max_rejected"] = len(missing)
+    allowed = a_config(root, source, space=space, embed=embed)
+    assert working_folder(a_job(allowed)) == work, "a limit changes no vector"
+    manifest = verbs.embed(allowed)
+    assert manifest.counts["rejected"] == len(missing)
+    assert_reconciled(manifest, allowed)
+    assert set(rejected_in(root / "vectors/rejected").values()) == {"there is no vector of this id"}
+    assert manifest.counts["encoder"] == "given"
+    in_part = read_space(Run.open(str(root)).vectors)
+    assert (in_part.teacher, in_part.probe.is_known) == ("only-known-by-name", False)
+
+
+def rejected_of(work: Part) -> set[Key]:
+    return set(rejected_in(Path(work.path) / "rejected"))
+
+
+def test_given_vectors_of_a_teacher_that_can_be_loaded_are_in_its_space(
+    root: Path, source: Path, local: RunConfig, tiny_teacher: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "given.parquet"
+    verbs.embed(local)
+    made = embedded(local)
+    shutil.rmtree(root / "vectors")
+    pq.write_table(made.select(["id", "kind", "vector"]), file)
+    space = {"teacher": str(tiny_teacher), "max_length": 32}
+    config = a_config(root, source, space=space, embed={"vectors": str(file), "dtype": "float16"})
+    manifest = verbs.embed(config)
+    assert manifest.space == describe_teacher(config).fingerprint
+    assert (manifest.counts["rejected"], manifest.counts["encoder"]) == (0, "given")
+    wanted, found = by_key(made), by_key(embedded(config))
+    assert wanted.keys() == found.keys()
+    for key, vector_D in found.items():
+        assert np.array_equal(vector_D, wanted[key].astype(np.float16))
+
+
+def test_given_vectors_that_are_not_those_of_their_teacher_are_refused(
+    root: Path, source: Path, local: RunConfig, tiny_teacher: Path, tmp_path: Path
+) -> None:
+    file = given_npy(local, tmp_path / "given.npy", without=set(), dimension=32)
+    space = {"teacher": str(tiny_teacher), "max_length": 32}
+    config = a_config(root, source, space=space, embed={"vectors": str(file)})
+    with pytest.raises(SpaceMismatch, match="is not the teacher's: cosine"):
+        verbs.embed(config)
