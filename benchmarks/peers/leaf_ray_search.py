@@ -17,11 +17,11 @@ BLOCK = 4096
 
 
 def product_seconds(document_ND: np.ndarray, query_QD: np.ndarray) -> float:
-    """Seconds of all products, with blocks as the search has them and nothing kept."""
+    """Seconds of all products in float32, in the order that is faster, and nothing kept."""
     query = torch.from_numpy(query_QD[:QUERIES_AT_ONCE])
     began = time.perf_counter()
     for start in range(0, len(document_ND), BLOCK):
-        query @ torch.from_numpy(document_ND[start : start + BLOCK]).T
+        torch.from_numpy(document_ND[start : start + BLOCK]) @ query.T
     return (time.perf_counter() - began) * len(query_QD) / len(query)
 
 

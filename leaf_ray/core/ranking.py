@@ -1,7 +1,7 @@
 """Exact nearest documents by inner product, in memory that does not grow with the collection.
 
-Queries and documents are taken in blocks. Of a block's scores only those are looked at that reach
-the k-th best so far of their query, which soon are few: the matrix products are what it costs.
+Queries and documents are taken in blocks, and a block's products give the candidates; where a CPU
+multiplies faster in bfloat16, those find what may be among the best, and exact scores decide.
 
 Equal scores have one rule: the document in the *later* row comes first. A caller who sorts the
 documents by id (ascending, as `sorted` does) thereby gets the order of trec_eval, which breaks
@@ -10,8 +10,7 @@ Two equal vectors may still differ in the last bit of their scores, because a ma
 rounds differently at the edge of a block; the rule is about scores that are equal.
 """
 
-# Q = queries, N = documents, D = dimensions, B = documents of one block, K = documents kept,
-# C = candidates: documents of a block that may be among the best of some query
+# Q = queries, N = documents, D = dimensions, K = documents kept
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,11 +21,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from leaf_ray.errors import EncodingError, InputError
+from leaf_ray.core import ranking_keys
+from leaf_ray.core.candidates import Candidates
+from leaf_ray.core.screening import Screened, TooCloseError, screening_pays
+from leaf_ray.errors import InputError
 
 # The scores of so many queries and of the documents of a block stay in a CPU's cache.
 QUERIES_AT_ONCE = 1024
-_ROW_BITS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +71,39 @@ def top_k(
 
     """
     _check_sizes(query_QD, document_ND, k=k, block=block)
-    key_QK = np.empty((len(query_QD), min(k, len(document_ND))), dtype=np.int64)
+    screens = screening_pays(query_QD, document_ND, device)
+    key_QK = torch.empty((len(query_QD), min(k, len(document_ND))), dtype=torch.int64)
     for start in range(0, len(query_QD), QUERIES_AT_ONCE):
         part = slice(start, start + QUERIES_AT_ONCE)
-        best = _Best(_on(query_QD[part], device), k=k)
-        for first_row, rows in _blocks(len(document_ND), smallest=k, largest=block):
-            best.add(_on(document_ND[first_row : first_row + rows], device), first_row=first_row)
-        key_QK[part] = best.keys().cpu().numpy()
-    return Ranking(index_QK=_rows(key_QK), score_QK=_scores(key_QK))
+        queries = _on(query_QD[part], device)
+        keys = _screened(queries, document_ND, k=k, block=block) if screens else None
+        if keys is None:
+            found = Candidates(queries, k=k)
+            _add_all(found, document_ND, block=block)
+            keys = found.keys().cpu()
+        key_QK[part] = keys
+    return Ranking(
+        index_QK=ranking_keys.rows_of(key_QK.numpy()),
+        score_QK=ranking_keys.scores_of(key_QK).numpy(),
+    )
+
+
+def _screened(
+    query_QD: Tensor, document_ND: npt.NDArray[Any], *, k: int, block: int
+) -> Tensor | None:
+    """Keys [Q, K] of the best documents, or None where they are too close to screen."""
+    found = Screened(query_QD, k=k)
+    try:
+        _add_all(found, document_ND, block=block)
+        return found.rescored(document_ND)
+    except TooCloseError:
+        return None
+
+
+def _add_all(found: Candidates, document_ND: npt.NDArray[Any], *, block: int) -> None:
+    device = str(found.query_QD.device)
+    for first_row, rows in _blocks(len(document_ND), smallest=found.k, largest=block):
+        found.add(_on(document_ND[first_row : first_row + rows], device), first_row=first_row)
 
 
 def _check_sizes(
@@ -110,96 +136,3 @@ def _on(vectors: npt.NDArray[Any], device: str) -> Tensor:
     # torch warns of memory that must not be written to, such as a file's.
     block = np.require(vectors, dtype=np.float32, requirements=["C", "W"])
     return torch.from_numpy(block).to(device)
-
-
-def _longest(vectors: Tensor) -> float:
-    """The largest length of a vector; NaN or infinite if one holds such a number."""
-    return float(torch.linalg.vector_norm(vectors, dim=1).max())
-
-
-class _Best:
-    """The best keys so far of some queries; a key is a score and a row in one integer."""
-
-    def __init__(self, query_QD: Tensor, *, k: int) -> None:
-        self._query_QD = query_QD
-        self._longest_query = _longest(query_QD)
-        self._k = k
-        self._key_QK = torch.empty((len(query_QD), 0), dtype=torch.int64, device=query_QD.device)
-        # What a document's score has to reach: the k-th best when it was last looked at.
-        self._wanted_Q = torch.full((len(query_QD),), -torch.inf, device=query_QD.device)
-        self._candidates: list[tuple[Tensor, Tensor]] = []
-        self._num_candidates = 0
-
-    def add(self, document_BD: Tensor, *, first_row: int) -> None:
-        """Score a block of documents and keep those that may be among the best.
-
-        Raises:
-            EncodingError: a score may be NaN or infinite.
-        """
-        # No product of two vectors, nor a part of one, is larger than that of their lengths.
-        if not self._longest_query * _longest(document_BD) < torch.finfo(torch.float32).max:
-            raise EncodingError(
-                "a query or document vector holds NaN or infinite numbers, or is so long that "
-                "scores are infinite; check the vectors, and encode anew at float32 if they were "
-                "made at lower precision"
-            )
-        score_QB = self._query_QD @ document_BD.T
-        query_C, column_C = (score_QB >= self._wanted_Q[:, None]).nonzero(as_tuple=True)
-        key_C = _keys(score_QB[query_C, column_C], column_C + first_row)
-        self._candidates.append((query_C, key_C))
-        self._num_candidates += len(key_C)
-        if self._num_candidates >= self._k * len(self._query_QD) // 2:
-            self._look()
-
-    def keys(self) -> Tensor:
-        """Keys [Q, K], int64, falling along each row."""
-        self._look()
-        return self._key_QK
-
-    def _look(self) -> None:
-        """Merge the candidates into the best keys, and raise what is wanted."""
-        num_queries, kept = self._key_QK.shape
-        known = torch.arange(num_queries, device=self._key_QK.device).repeat_interleave(kept)
-        query_C = torch.cat([known, *(queries for queries, _ in self._candidates)])
-        key_C = torch.cat([self._key_QK.flatten(), *(keys for _, keys in self._candidates)])
-        self._candidates, self._num_candidates = [], 0
-        # By query, and in each by falling key: the second sort keeps the order of the first.
-        key_C, order = key_C.sort(descending=True)
-        query_C, by_query = query_C[order].sort(stable=True)
-        count_Q = torch.bincount(query_C, minlength=num_queries)
-        first_Q = count_Q.cumsum(0) - count_Q
-        rank_C = torch.arange(len(query_C), device=query_C.device) - first_Q[query_C]
-        best = key_C[by_query][rank_C < self._k]
-        # Every query has met as many documents, and none that it could need was left out.
-        self._key_QK = best.view(num_queries, len(best) // num_queries)
-        if self._key_QK.shape[1] == self._k:
-            self._wanted_Q = _float(self._key_QK[:, -1] >> _ROW_BITS)
-
-
-def _keys(score_C: Tensor, row_C: Tensor) -> Tensor:
-    """Pack score and row into one integer that orders by score, then by row.
-
-    One integer makes the order exact where scores are equal. A float32's bits order like integers
-    once those of the negative numbers are flipped.
-    """
-    bits_C = (score_C + 0.0).view(torch.int32)  # + 0 turns -0.0 into its equal, 0.0
-    return (_flip_negatives(bits_C).to(torch.int64) << _ROW_BITS) | row_C
-
-
-def _float(high: Tensor) -> Tensor:
-    """The float32 scores of keys' upper halves."""
-    return _flip_negatives(high.to(torch.int32)).view(torch.float32)
-
-
-def _flip_negatives(bits: Tensor) -> Tensor:
-    """Flip all bits but the sign of negative numbers; twice gives back the start."""
-    return bits ^ ((bits >> 31) & 0x7FFFFFFF)
-
-
-def _rows(key_QK: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    return key_QK & ((1 << _ROW_BITS) - 1)
-
-
-def _scores(key_QK: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    scores: npt.NDArray[np.float32] = _float(torch.from_numpy(key_QK >> _ROW_BITS)).numpy()
-    return scores
