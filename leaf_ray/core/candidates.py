@@ -25,8 +25,8 @@ class Candidates:
         self.query_QD = query_QD
         self.k = k
         self._longest_query = longest(query_QD)
-        # What a document's score has to reach, as of the last look.
-        self._wanted_Q = torch.full((len(query_QD),), -torch.inf, device=query_QD.device)
+        # The k-th best scores as of the last look.
+        self.kth_Q = torch.full((len(query_QD),), -torch.inf, device=query_QD.device)
         self._query_C = torch.empty(0, dtype=torch.int64, device=query_QD.device)
         self._key_C = torch.empty(0, dtype=torch.int64, device=query_QD.device)
         self._new: list[tuple[Tensor, Tensor]] = []
@@ -43,7 +43,7 @@ class Candidates:
                 "made at lower precision"
             )
         score_BQ = self.scores(document_BD, longest_document=longest_document)
-        place_C = _places(score_BQ >= self._wanted_Q)
+        place_C = _places(score_BQ >= self.wanted())
         column_C, query_C = place_C // len(self.query_QD), place_C % len(self.query_QD)
         score_C = score_BQ.view(-1)[place_C].to(torch.float32)
         self._new.append((query_C, ranking_keys.pack(score_C, column_C + first_row)))
@@ -61,9 +61,9 @@ class Candidates:
         # Every query has met as many documents, and none that it could need was left out.
         return self._key_C.view(len(self.query_QD), -1)
 
-    def wanted(self, kth_Q: Tensor) -> Tensor:
-        """What a score has to reach, where `kth_Q` are the k-th best so far, float32."""
-        return kth_Q
+    def wanted(self) -> Tensor:
+        """The score [Q], float32, that a document has to reach to be a candidate."""
+        return self.kth_Q
 
     def kept(self, key_C: Tensor, query_C: Tensor, rank_C: Tensor) -> Tensor:
         """Which candidates to keep, bool [C]; ranks count from 0 within each query."""
@@ -81,7 +81,7 @@ class Candidates:
         count_Q = torch.bincount(query_C, minlength=len(self.query_QD))
         first_Q = count_Q.cumsum(0) - count_Q
         if len(count_Q) and int(count_Q[0]) >= self.k:
-            self._wanted_Q = self.wanted(ranking_keys.scores_of(key_C[first_Q + self.k - 1]))
+            self.kth_Q = ranking_keys.scores_of(key_C[first_Q + self.k - 1])
         rank_C = torch.arange(len(query_C), device=query_C.device) - first_Q[query_C]
         kept_C = self.kept(key_C, query_C, rank_C)
         self._query_C, self._key_C = query_C[kept_C], key_C[kept_C]

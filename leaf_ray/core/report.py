@@ -103,7 +103,11 @@ class LengthRow:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that was measured on one collection; `space` is the space's fingerprint."""
+    """All that was measured on one collection.
+
+    `space` is the space's fingerprint. `num_unknown` counts judgments of documents that the
+    collection does not hold, and which no ranking can find.
+    """
 
     collection: str
     num_documents: int
@@ -116,6 +120,7 @@ class Report:
     differences: tuple[Difference, ...]
     grid: tuple[Cell, ...] = ()
     lengths: tuple[LengthRow, ...] = ()
+    num_unknown: int = 0
 
 
 def verdict(report: Report) -> str:

@@ -59,7 +59,8 @@ class Screened(Candidates):
         self._rounded_QD = query_QD.bfloat16()
         self._length_Q = torch.linalg.vector_norm(query_QD, dim=1)
         self._moved_Q = torch.linalg.vector_norm(query_QD - self._rounded_QD.float(), dim=1)
-        # Over the documents so far: what was left out before was judged by what was met before.
+        # Over the documents so far, the block at hand included: those that were left out are
+        # beaten by documents whose error is known too, whatever comes later.
         self._longest_document = self._most_moved = 0.0
 
     def scores(self, document_BD: Tensor, *, longest_document: float) -> Tensor:
@@ -70,15 +71,14 @@ class Screened(Candidates):
         self._longest_document = max(self._longest_document, longest_document)
         return rounded_BD @ self._rounded_QD.T
 
-    def wanted(self, kth_Q: Tensor) -> Tensor:
+    def wanted(self) -> Tensor:
         """The least rounded score of a document that may be better than the k-th best."""
-        error_Q = self._error_Q()
-        least_Q = kth_Q - _ROUNDOFF * kth_Q.abs() - 2 * error_Q
+        least_Q = self.kth_Q - _ROUNDOFF * self.kth_Q.abs() - 2 * self.error_Q()
         return least_Q / (1 + _ROUNDOFF * least_Q.sign())
 
     def kept(self, key_C: Tensor, query_C: Tensor, rank_C: Tensor) -> Tensor:
         """Those that reach what is wanted."""
-        kept_C = ranking_keys.scores_of(key_C) >= self._wanted_Q[query_C]
+        kept_C = ranking_keys.scores_of(key_C) >= self.wanted()[query_C]
         if int(kept_C.sum()) > _MOST * self.k * len(self.query_QD):
             raise TooCloseError
         return kept_C
@@ -100,9 +100,11 @@ class Screened(Candidates):
         keys: Tensor = torch.stack(best)
         return keys
 
-    def _error_Q(self) -> Tensor:
-        """How far the rounded vectors' score may be from the vectors' own."""
+    def error_Q(self) -> Tensor:
+        """How far the rounded vectors' score may be from the vectors' own, for each query [Q]."""
         sums = self.query_QD.shape[1] * _FLOAT32_ROUNDOFF
         query_error = self._moved_Q * self._longest_document
         document_error = (self._length_Q + self._moved_Q) * self._most_moved
-        return query_error + document_error + 2 * sums * self._length_Q * self._longest_document
+        sum_error = 2 * sums * self._length_Q * self._longest_document
+        error_Q: Tensor = query_error + document_error + sum_error
+        return error_Q

@@ -18,6 +18,7 @@ from leaf_ray.encoders.openvino_quiet import import_openvino
 from leaf_ray.encoders.reference import load_reference
 
 Ids = npt.NDArray[np.int64]
+_FIRST_PASS = threading.Lock()
 
 # How libraries say that memory did not suffice, where it is no MemoryError.
 _OUT_OF_MEMORY = ("out of memory", "bad_alloc", "can't allocate memory", "cannot allocate memory")
@@ -60,6 +61,11 @@ class OpenVINOForward:
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(streams):
             self._idle.put(compiled.create_infer_request())
+        # OpenVINO looks up numpy's interface at a process's first pass, behind a lock that it holds
+        # while it waits for Python's: two first passes at once wait for each other forever.
+        with _FIRST_PASS:
+            one = np.ones((1, 1), dtype=np.int64)
+            self(one, one)
 
     def __call__(self, ids_BL: Ids, mask_BL: Ids) -> npt.NDArray[np.float32]:
         """Encode one padded batch: [B, L] ids and mask -> [B, D]."""

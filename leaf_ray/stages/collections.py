@@ -77,11 +77,14 @@ def label(name: str) -> str:
 def _refuse_unknown(name: str, counts: Mapping[str, Any]) -> None:
     if not counts["held_out_queries"]:
         raise InputError(f"{name} has no queries, so there is nothing to evaluate with")
-    known, unknown = counts["judgments"], counts["judgments_without_text"]
-    if unknown > UNKNOWN_SHARE * (known + unknown):
+    queries, documents = (
+        counts[f"judgments_of_unknown_{kind}"] for kind in ("queries", "documents")
+    )
+    judged = counts["judgments"] + queries
+    if queries + documents > UNKNOWN_SHARE * judged:
         raise InputError(
-            f"{unknown:,} of {known + unknown:,} judgments of {name} are of queries or documents "
-            "that it does not hold: are its files of one collection?"
+            f"{queries + documents:,} of {judged:,} judgments of {name} are of queries or "
+            "documents that it does not hold: are its files of one collection?"
         )
 
 

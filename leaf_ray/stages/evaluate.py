@@ -156,11 +156,12 @@ def _measured(
         normalized=space.normalized,
         device=device,
     )
+    counts = job.run.texts.require(command="leaf texts FILE").counts
     report = Report(
         collection=f"{named}, {len(texts.documents):,} documents",
         num_documents=len(texts.documents),
         num_queries=len(texts.queries),
-        query_form=job.run.texts.require(command="leaf texts FILE").counts["query_form"],
+        query_form=counts["query_form"],
         space=space.fingerprint,
         teacher=space.teacher,
         leaf=models.leaf.name,
@@ -168,6 +169,7 @@ def _measured(
         differences=compared.differences,
         grid=tuple(_watched(cells, job.progress)),
         lengths=compared.lengths,
+        num_unknown=counts["judgments_of_unknown_documents"],
     )
     return report, compared
 

@@ -77,10 +77,13 @@ def _read(source: Source, num_rows: int) -> str:
 
 
 def _summary(counts: dict[str, Any]) -> str:
-    return (
+    summary = (
         f"{counts['documents']:,} documents, {counts['train_queries']:,} queries to train on, "
         f"{counts['held_out_queries']:,} held out"
     )
+    unknown = {kind: counts[f"judgments_of_unknown_{kind}"] for kind in ("queries", "documents")}
+    said = [f"{number:,} judgments of unknown {kind}" for kind, number in unknown.items() if number]
+    return ", ".join([summary, *said])
 
 
 TEXTS = Stage(

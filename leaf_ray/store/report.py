@@ -190,6 +190,7 @@ def _notes(report: Report) -> str:
     lines = [
         f"{report.num_queries:,} {QUERY_FORMS[report.query_form]}, "
         f"{report.num_documents:,} documents.",
+        *_unknown(report),
         f"Teacher `{report.teacher}`, leaf `{report.leaf}`, space `{report.space}`.",
         "nDCG, recall, MRR and MAP are means over queries and defined as in trec_eval, "
         "with linear gains; a query without results counts as 0.",
@@ -206,6 +207,15 @@ def _notes(report: Report) -> str:
         f"{QUERY_TIME} is the median over queries, on the machine of the evaluation.",
     ]
     return "How it was measured:\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def _unknown(report: Report) -> list[str]:
+    if not report.num_unknown:
+        return []
+    return [
+        f"{report.num_unknown:,} judgments are of documents that the collection does not hold: "
+        "they count as not found, as in trec_eval."
+    ]
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:

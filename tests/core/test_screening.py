@@ -59,6 +59,32 @@ def test_the_best_are_those_of_exact_scores(
     assert all(len(set(row_K)) == len(row_K) for row_K in found.index_QK.tolist())
 
 
+def test_a_document_is_judged_by_its_own_error_and_not_by_those_before_it() -> None:
+    query_QD = np.full((1, 64), 1 / 8, dtype=np.float32)
+    near_ND = np.tile(np.eye(1, 64, dtype=np.float32), (8, 1))
+    # Rounded to 100.5 and -100.5, which is at right angles to the query.
+    far_D = np.tile(np.array([100.7, -100.3], dtype=np.float32), 32)
+    document_ND = np.concatenate([near_ND, far_D[None]])
+    assert exact(query_QD, document_ND)[0].argmax() == 8
+    found = top_k(query_QD, document_ND, k=2, block=4)
+    assert found.index_QK.tolist() == [[8, 7]]
+
+
+@given(grows=st.floats(1.0, 1.2), block=st.integers(1, 40), seed=st.integers(0, 10_000))
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_the_best_are_found_among_documents_of_growing_length(
+    grows: float, block: int, seed: int
+) -> None:
+    query_QD = vectors(4, 48, seed=seed)
+    length_N = (grows ** np.arange(150)).astype(np.float32)
+    document_ND = length_N[:, None] * vectors(150, 48, seed=seed + 1)
+    found = top_k(query_QD, document_ND, k=5, block=block)
+    best_QK = -np.sort(-exact(query_QD, document_ND), axis=1)[:, :5]
+    np.testing.assert_allclose(found.score_QK, best_QK, rtol=2e-6)
+
+
 def test_negative_scores_rank_alike() -> None:
     query_QD = vectors(3, 64, seed=0, offset=1.0, spread=0.1)
     document_ND = -vectors(500, 64, seed=1, offset=1.0, spread=0.1)
@@ -94,7 +120,7 @@ def test_a_rounded_score_is_never_further_off_than_the_bound(offset: float) -> N
     longest = float(np.linalg.norm(document_ND, axis=1).max())
     rounded_NQ = found.scores(torch.from_numpy(document_ND), longest_document=longest)
     off_QN = np.abs(rounded_NQ.float().numpy().T - exact(query_QD, document_ND))
-    bound_QN = found._error_Q().numpy()[:, None] + screening._ROUNDOFF * np.abs(
+    bound_QN = found.error_Q().numpy()[:, None] + screening._ROUNDOFF * np.abs(
         rounded_NQ.float().numpy().T
     )
     assert (off_QN <= bound_QN).all()

@@ -1,5 +1,7 @@
 """All backends compute what sentence-transformers computes."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -85,3 +87,10 @@ def test_threads_that_share_a_model_get_their_own_vectors(forward: OpenVINOForwa
     with ThreadPoolExecutor(8) as pool:
         got = list(pool.map(lambda batch: forward(*batch), batches))
     assert all(np.array_equal(a, b) for a, b in zip(got, expected, strict=True))
+
+
+@pytest.mark.slow
+def test_the_first_passes_of_a_process_do_not_wait_for_each_other(tiny_teacher: Path) -> None:
+    command = [sys.executable, "-m", "tests.encoders.first_passes", str(tiny_teacher)]
+    for _ in range(16):
+        subprocess.run(command, check=True, timeout=60)

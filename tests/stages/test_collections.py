@@ -74,6 +74,21 @@ def test_a_collection_that_is_nowhere_is_named(small_run: RunConfig, tmp_path: P
         verbs.evaluate(config, again=True)
 
 
+def test_a_judged_document_that_is_not_there_counts_as_not_found(
+    small_run: RunConfig, adi: str, tmp_path: Path
+) -> None:
+    lacking = tmp_path / "lacking"
+    shutil.copytree(adi, lacking)
+    with (lacking / "qrels/test.tsv").open("a", encoding="utf-8") as qrels:
+        qrels.write("1\tnowhere\t1\n")
+    config = with_collections(small_run, tmp_path / "run", adi, str(lacking))
+    verbs.evaluate(config, again=True)
+    _, whole, less = read_json(Run.open(config.root).report, "report.json")["reports"]
+    assert (whole["num_unknown"], less["num_unknown"]) == (0, 1)
+    recalled = [report["rows"][0]["recall"]["mean"] for report in (whole, less)]
+    assert recalled[1] < recalled[0]
+
+
 def test_judgments_of_another_collection_are_refused(
     small_run: RunConfig, adi: str, tmp_path: Path
 ) -> None:

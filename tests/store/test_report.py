@@ -110,3 +110,9 @@ def test_the_figure_needs_no_pyplot_and_importing_needs_no_matplotlib() -> None:
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_judgments_of_documents_that_are_not_there_are_told_of() -> None:
+    assert "are of documents that" not in page_of(REPORT)
+    told = page_of(dataclasses.replace(REPORT, num_unknown=1_234))
+    assert "1,234 judgments are of documents that the collection does not hold" in told

@@ -61,11 +61,18 @@ def test_a_collection_without_judgments_has_no_qrels(tmp_path: Path) -> None:
     assert read_corpus(beir(tmp_path, None)).qrels is None
 
 
-def test_judgments_of_texts_that_are_not_there_are_counted(tmp_path: Path) -> None:
-    split = split_of(open_source(beir(tmp_path, HEADER + "1\t1\t1\n9\t1\t1\n1\t9\t1\n")))
+def test_judgments_of_unknown_queries_are_left_out_and_those_of_unknown_documents_stay(
+    tmp_path: Path,
+) -> None:
+    qrels = HEADER + "1\t1\t1\n9\t1\t1\n8\t8\t1\n1\t9\t2\n"
+    split = split_of(open_source(beir(tmp_path, qrels)))
     assert split.query_form == "judged"
-    assert [tuple(row.values()) for row in split.qrels.to_pylist()] == [("1", "1", 1)]
-    assert split.counts["judgments_without_text"] == 2
+    assert [tuple(row.values()) for row in split.qrels.to_pylist()] == [
+        ("1", "1", 1),
+        ("1", "9", 2),
+    ]
+    assert split.counts["judgments_of_unknown_queries"] == 2
+    assert split.counts["judgments_of_unknown_documents"] == 1
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,9 @@ class Divided:
     qrels: query_id, document_id, relevance (int32) of the TEST queries; empty if unknown.
     is_document_N: which documents of `survey` are kept; all are TRAIN, since they are known
         before any query. is_test_Q, is_train_Q: which of its queries are.
-    num_lost_judgments: those of a text that is not there.
+    num_unknown_queries: judgments of queries that are not there, which are left out.
+    num_unknown_documents: those of documents that are not there; they stay, and count as not
+        found, as in trec_eval.
     """
 
     gathered: Gathered
@@ -62,7 +64,8 @@ class Divided:
     is_document_N: Mask
     is_test_Q: Mask
     is_train_Q: Mask
-    num_lost_judgments: int = 0
+    num_unknown_queries: int = 0
+    num_unknown_documents: int = 0
 
     @property
     def num_rows(self) -> int:
@@ -93,7 +96,8 @@ class Divided:
             "held_out_queries": int(self.is_test_Q.sum()),
             "query_form": self.survey.form,
             "judgments": len(self.qrels),
-            "judgments_without_text": self.num_lost_judgments,
+            "judgments_of_unknown_queries": self.num_unknown_queries,
+            "judgments_of_unknown_documents": self.num_unknown_documents,
             "unparsable_modules": gathered.num_unparsable,
         }
 
@@ -164,7 +168,8 @@ def divide(
         choose_documents(found.documents_N, is_needed_N, num_documents=sizes.num_documents),
         is_test_Q,
         _train(found.queries, is_test_Q, sizes),
-        0 if judged is None else judged.num_rows - qrels.num_rows,
+        num_unknown_queries=0 if judged is None else judged.num_rows - qrels.num_rows,
+        num_unknown_documents=qrels.num_rows - int(_is_known(qrels, found).sum()),
     )
 
 
@@ -176,7 +181,7 @@ def _held_out(
     if not sizes.num_held_out:
         return QRELS_SCHEMA.empty_table(), np.zeros(len(queries), dtype=bool)
     if judged is not None:
-        qrels = _of_known_texts(judged, found, name)
+        qrels = _of_known_queries(judged, found, name)
         return qrels, is_in(queries.train_Q, _hashes(qrels, "query_id", purpose="train"))
     is_test_Q = hold_out(queries, wanted=sizes.num_held_out, num_documents=sizes.num_documents)
     return _answers(found, is_test_Q), is_test_Q
@@ -200,19 +205,22 @@ def _chosen(queries: pa.Table, mask_Q: Mask) -> pa.Table:
     return queries.filter(pa.array(mask_Q[queries[PLACE].to_numpy()]))
 
 
-def _of_known_texts(qrels: pa.Table, found: Survey, name: str) -> pa.Table:
-    """Return the judgments whose query and document are there."""
+def _of_known_queries(qrels: pa.Table, found: Survey, name: str) -> pa.Table:
+    """Return the judgments whose query is there."""
     queries = hashes(qrels["query_id"].to_pylist(), purpose="train")
-    documents = hashes(qrels["document_id"].to_pylist(), purpose="document")
-    known = is_in(queries, np.sort(found.queries.train_Q))
-    known &= is_in(documents, np.sort(found.documents_N))
-    kept = qrels.filter(pa.array(known))
-    if not kept.num_rows:
+    kept = qrels.filter(pa.array(is_in(queries, np.sort(found.queries.train_Q))))
+    if not _is_known(kept, found).any():
         raise InputError(
             f"{name} holds {qrels.num_rows} judgments and none is of a query and a document that "
             "are there; ids as in corpus.jsonl and queries.jsonl are wanted"
         )
     return kept
+
+
+def _is_known(qrels: pa.Table, found: Survey) -> Mask:
+    """Of which judgments the document is there."""
+    documents = hashes(qrels["document_id"].to_pylist(), purpose="document")
+    return is_in(documents, np.sort(found.documents_N))
 
 
 def _answers(found: Survey, is_test_Q: Mask) -> pa.Table:
