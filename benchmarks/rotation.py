@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.cached import CachedEncoder
 from benchmarks.shared import shared
 from benchmarks.targets import Target, finish
 from leaf_ray.core.bootstrap import paired_difference
@@ -66,28 +67,6 @@ class Searched:
         return ndcg(ranked, self.judged, k=10), float(shared_Q.mean())
 
 
-class Encoded:
-    """Vectors of texts by the teacher, kept in the cache."""
-
-    def __init__(self) -> None:
-        self.backend = automatic_backend()
-        self._spec = EncoderSpec(
-            folder=str(resolve_model(TEACHER)), backend=self.backend, max_length=MAX_LENGTH
-        )
-        self._encoder: Any = None
-
-    def __call__(self, name: str, kind: str, texts: Sequence[str]) -> Floats:
-        folder = cache_folder() / "benchmarks"
-        file = folder / f"mpnet-{self.backend}-{MAX_LENGTH}-{name}-{kind}-{len(texts)}.npy"
-        if not file.exists():
-            self._encoder = self._encoder or self._spec.load()
-            folder.mkdir(parents=True, exist_ok=True)
-            np.save(file, self._encoder.encode(texts, kind=kind))
-            print(f"{name}: {len(texts):,} {kind} texts encoded", flush=True)
-        vectors_ND: Floats = np.load(file)
-        return vectors_ND
-
-
 def read(collection: str, name: str) -> dict[str, str]:
     """Texts by id, titles joined as BEIR does."""
     file = shared(f"beir/{collection}/{name}")
@@ -103,13 +82,13 @@ def judgments(collection: str) -> dict[str, dict[str, int]]:
     return judged
 
 
-def searched(collection: str, encoded: Encoded) -> Searched:
+def searched(collection: str, encoder: CachedEncoder) -> Searched:
     corpus, all_queries = read(collection, "corpus.jsonl"), read(collection, "queries.jsonl")
     judged = judgments(collection)
     # Sorted by id, so that ties rank as in trec_eval.
     ids, asked = sorted(corpus), sorted(judged)
-    document_ND = encoded(collection, DOCUMENT, [corpus[i] for i in ids])
-    query_QD = encoded(collection, QUERY, [all_queries[q] for q in asked])
+    document_ND = encoder.encode([corpus[i] for i in ids], kind=DOCUMENT)
+    query_QD = encoder.encode([all_queries[q] for q in asked], kind=QUERY)
     reference_QK = top_k(query_QD, document_ND, k=10).index_QK
     return Searched(query_QD, document_ND, ids, [judged[q] for q in asked], reference_QK)
 
@@ -193,11 +172,14 @@ def of_run(root: str) -> dict[str, Any]:
 
 
 def main(runs: Sequence[str]) -> None:
-    encoded = Encoded()
-    searches = {name: searched(name, encoded) for name in COLLECTIONS}
+    spec = EncoderSpec(
+        folder=str(resolve_model(TEACHER)), backend=automatic_backend(), max_length=MAX_LENGTH
+    )
+    encoder = CachedEncoder(spec)
+    searches = {name: searched(name, encoder) for name in COLLECTIONS}
     texts = pq.read_table(shared("texts/documents.parquet"), columns=["text"])["text"]
-    general_ND = encoded(GENERAL, DOCUMENT, texts.slice(0, NUM_GENERAL).to_pylist())
-    figures: dict[str, Any] = {"backend": encoded.backend, "max_length": MAX_LENGTH}
+    general_ND = encoder.encode(texts.slice(0, NUM_GENERAL).to_pylist(), kind=DOCUMENT)
+    figures: dict[str, Any] = {"backend": spec.backend, "max_length": MAX_LENGTH}
     targets = []
     for name, other in zip(COLLECTIONS, reversed(COLLECTIONS), strict=True):
         search = searches[name]
