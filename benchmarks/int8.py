@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.shared import shared
 from benchmarks.targets import Target, finish
 from leaf_ray.core.backend import Backend
-from leaf_ray.core.bootstrap import Interval, mean_interval, paired_difference
+from leaf_ray.core.bootstrap import Interval, Sampling, mean_interval, paired_difference
 from leaf_ray.core.metrics import ndcg
 from leaf_ray.core.ranking import top_k
 from leaf_ray.core.texts import DOCUMENT, QUERY
@@ -24,7 +24,7 @@ from leaf_ray.encoders.load import EncoderSpec, automatic_backend
 from leaf_ray.encoders.resolve import resolve_model
 
 TEACHER, MAX_LENGTH = "sentence-transformers/all-mpnet-base-v2", 256
-SAMPLES, SEED = 10_000, 0
+SAMPLING = Sampling(10_000)
 
 
 def read(name: str) -> dict[str, str]:
@@ -72,7 +72,7 @@ def main() -> None:
         "int8 documents and queries": score(int8["queries"], int8["documents"]),
     }
     losses = {
-        name: paired_difference(values, scores[exact_backend], samples=SAMPLES, seed=SEED)
+        name: paired_difference(values, scores[exact_backend], SAMPLING)
         for name, values in scores.items()
         if name != exact_backend
     }
@@ -83,8 +83,7 @@ def main() -> None:
     ]
     figures = {
         "ndcg@10": {
-            name: shown(mean_interval(values, samples=SAMPLES, seed=SEED))
-            for name, values in scores.items()
+            name: shown(mean_interval(values, SAMPLING)) for name, values in scores.items()
         },
         "difference": {name: shown(loss) for name, loss in losses.items()},
         "seconds": {exact_backend: exact["seconds"], "openvino-int8": int8["seconds"]},

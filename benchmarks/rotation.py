@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.cached import CachedEncoder
 from benchmarks.shared import shared
 from benchmarks.targets import Target, finish
-from leaf_ray.core.bootstrap import paired_difference
+from leaf_ray.core.bootstrap import Sampling, paired_difference
 from leaf_ray.core.metrics import ndcg, overlap
 from leaf_ray.core.quantization import leading
 from leaf_ray.core.ranking import top_k
@@ -38,7 +38,7 @@ from leaf_ray.run.parts import read_space, read_table, vectors_dataset
 TEACHER, MAX_LENGTH = "sentence-transformers/all-mpnet-base-v2", 128
 COLLECTIONS, GENERAL, NUM_GENERAL = ("scifact", "cranfield"), "general texts", 2000
 DIMENSIONS = (64, 128, 256)
-SAMPLES, SEED = 10_000, 0
+SAMPLING = Sampling(10_000)
 Floats = np.ndarray
 
 
@@ -112,7 +112,7 @@ def compared(
             row: dict[str, Any] = {}
             for d in every:
                 ndcg_Q, shared_ = search.figures(d, rotation)
-                gain = paired_difference(ndcg_Q, plain[d], samples=SAMPLES, seed=SEED)
+                gain = paired_difference(ndcg_Q, plain[d], SAMPLING)
                 row[str(d)] = {
                     "ndcg@10": float(ndcg_Q.mean()),
                     "overlap@10": shared_,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from leaf_ray.stages.verbs import embed as embed
     from leaf_ray.stages.verbs import evaluate as evaluate
     from leaf_ray.stages.verbs import index as index
+    from leaf_ray.stages.verbs import report as report
     from leaf_ray.stages.verbs import run as run
     from leaf_ray.stages.verbs import serving as serving
     from leaf_ray.stages.verbs import texts as texts
@@ -34,6 +35,7 @@ _HOMES = {
     "distill": "leaf_ray.stages.verbs",
     "index": "leaf_ray.stages.verbs",
     "evaluate": "leaf_ray.stages.verbs",
+    "report": "leaf_ray.stages.verbs",
     "run": "leaf_ray.stages.verbs",
     "serving": "leaf_ray.stages.verbs",
 }

@@ -183,6 +183,28 @@ def export(
 
 
 @app.command(rich_help_panel="Looking")
+def report(
+    file: RunFile,
+    overrides: Overrides = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Time teacher and leaf anew, though they were timed.")
+    ] = False,
+) -> None:
+    """Write what teacher and leaf cost, beside what they find, on one page.
+
+    Both are timed on this machine, which takes a minute or two: single queries (p50, p99), the
+    same with search where the index is finished, and documents in bulk. With the finished
+    evaluation and your prices that makes `cost.html`, `cost.md` and `cost.json` in the run's
+    folder. The page states every price and formula.
+
+    What was timed is kept: with other prices or sizes it takes no time at all.
+
+    For example: `leaf report run.yaml report.machine_per_hour=0.34 'report.sizes=[256 int8]'`
+    """
+    _stage("report", file, overrides, again=again)
+
+
+@app.command(rich_help_panel="Looking")
 def search(
     file: RunFile,
     query: Annotated[str, typer.Argument(help="What to look for.", show_default=False)],

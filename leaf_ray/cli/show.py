@@ -11,7 +11,7 @@ from leaf_ray.core.bootstrap import Interval
 from leaf_ray.core.evaluation import evaluation_from_json, evaluation_verdict
 from leaf_ray.core.report import Report
 from leaf_ray.run import PARTS, Run
-from leaf_ray.run.folder import GRID_PLOT, REPORT_JSON, REPORT_MARKDOWN, REPORT_PLOT
+from leaf_ray.run.folder import COST_PAGE, GRID_PLOT, REPORT_JSON, REPORT_MARKDOWN, REPORT_PLOT
 from leaf_ray.run.parts import read_json
 from leaf_ray.store.table import Hit
 
@@ -34,6 +34,8 @@ def print_run(console: Console, config: RunConfig) -> None:
     console.print(table)
     if run.report.manifest() is not None:
         print_report(console, run)
+    if run.cost.manifest() is not None:
+        console.print(f"  {run.cost.uri}/{COST_PAGE}", markup=False, highlight=False)
 
 
 def print_report(console: Console, run: Run) -> None:

@@ -9,6 +9,7 @@ from leaf_ray.core.backend import Backend
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class SpaceConfig(Section):
@@ -61,8 +62,8 @@ class TextsConfig(Section):
     """What rows are that do not say it themselves."""
     num_documents: Positive | None = None
     """Documents to index, chosen by hash of id. None: all."""
-    num_held_out: Annotated[int, Field(ge=0)] = 500
-    """Queries kept from training, to test with. 0: none, for a run that only embeds."""
+    num_held_out: Annotated[int, Field(ge=0)] | None = 500
+    """Queries kept from training, to test with. 0: none, for a run that only embeds. None: all."""
     num_train_queries: Positive | None = None
     """Queries to train on. None: all."""
     max_characters: Positive = 1_000_000
@@ -191,6 +192,22 @@ class EvaluateConfig(Section):
     """Queries timed one by one, for the median."""
 
 
+class ReportConfig(Section):
+    """What teacher and leaf cost, at these prices."""
+
+    machine_per_hour: Price | None = None
+    """Of the machine that encodes. None: 0.05 for each core in use, and unknown with a GPU."""
+    storage_gb_month: Price = 0.023
+    """Of 1e9 bytes for a month; the default is what object storage costs."""
+    tokens_per_million: Price | None = None
+    """Of a million tokens at the teacher's endpoint. None: unknown."""
+    currency: Annotated[str, Field(min_length=1, max_length=12)] = "USD"
+    """What prices are in."""
+    sizes: tuple[str, ...] = ()
+    """Dimensions and ways to store documents that are shown, such as `256 int8`, of those that the
+    evaluation measured. None: those that no other beats in bytes and in what is kept."""
+
+
 class ServeConfig(Section):
     """The search service."""
 
@@ -217,6 +234,7 @@ class RunConfig(Section):
     distill: DistillConfig = DistillConfig()
     index: IndexConfig = IndexConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    report: ReportConfig = ReportConfig()
     serve: ServeConfig = ServeConfig()
 
     @model_validator(mode="after")

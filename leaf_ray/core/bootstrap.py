@@ -13,7 +13,7 @@ seeds. With few queries (below about 30) it is too narrow, and with one its widt
 # Q = queries, M = measurements of one query that are resampled together, S = bootstrap samples
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -38,52 +38,72 @@ class Interval:
         return self.low > 0 or self.high < 0
 
 
-def mean_interval(
-    values_Q: npt.ArrayLike, *, samples: int = 2000, seed: int = 0, level: float = 0.95
-) -> Interval:
-    """Return the mean over queries and its interval.
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How intervals are drawn; what is compared shares one, and thereby its draws.
 
-    Args:
-        values_Q: one value per query [Q].
-        samples: how many times the queries are drawn anew.
-        seed: of the draws; the same seed and number of queries give the same draws.
-        level: share of the resampled means that the interval holds.
+    samples: how many times the queries are drawn anew. seed: of the draws; the same seed and
+    number of queries give the same draws. level: share of the statistics that an interval holds.
 
     Raises:
-        InputError: there are no values, one is not finite, samples is below 1, or level is not
-            between 0 and 1.
+        InputError: samples is below 1, seed below 0, or level not between 0 and 1.
+    """
 
+    samples: int = 2000
+    seed: int = 0
+    level: float = 0.95
+
+    def __post_init__(self) -> None:
+        if self.samples < 1 or self.seed < 0 or not 0 < self.level < 1:
+            raise InputError(
+                f"samples = {self.samples}, seed = {self.seed} and level = {self.level}, but at "
+                "least 1 sample, a seed of 0 or more and a level between 0 and 1 are needed; "
+                "2000, 0 and 0.95 are usual"
+            )
+
+    def draws(self, num_queries: int) -> Iterator[npt.NDArray[np.int64]]:
+        """Yield indices of queries [S, Q] in parts whose size does not grow with samples."""
+        generator = np.random.default_rng(self.seed)
+        part = max(1, DRAWS_AT_ONCE // num_queries)
+        for start in range(0, self.samples, part):
+            num_drawn = min(part, self.samples - start)
+            yield generator.integers(num_queries, size=(num_drawn, num_queries))
+
+    def interval(self, found: float, statistics_S: npt.NDArray[np.float64]) -> Interval:
+        """What was found over the queries at hand, between the ends of what the draws gave."""
+        tail = (1 - self.level) / 2
+        low, high = np.quantile(statistics_S, [tail, 1 - tail])
+        return Interval(mean=found, low=float(low), high=float(high))
+
+
+USUAL = Sampling()
+
+
+def mean_interval(values_Q: npt.ArrayLike, sampling: Sampling = USUAL) -> Interval:
+    """Return the mean over queries and its interval.
+
+    values_Q: one value per query [Q].
+
+    Raises:
+        InputError: there are no values, or one is not finite.
     """
     values_QM = _columns(values_Q)
-    means_SM = _resampled_means(values_QM, samples=samples, seed=seed)
-    return _interval(float(values_QM.mean()), means_SM[:, 0], level=level)
+    means_SM = _resampled_means(values_QM, sampling)
+    return sampling.interval(float(values_QM.mean()), means_SM[:, 0])
 
 
 def paired_difference(
-    a_Q: npt.ArrayLike,
-    b_Q: npt.ArrayLike,
-    *,
-    samples: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
+    a_Q: npt.ArrayLike, b_Q: npt.ArrayLike, sampling: Sampling = USUAL
 ) -> Interval:
     """Return the mean of a - b over the same queries and its interval.
 
     Takes and raises what `mean_interval` does; also InputError where a and b differ in length.
     """
     values_QM = _columns(a_Q, b_Q)
-    difference_Q = values_QM[:, 0] - values_QM[:, 1]
-    return mean_interval(difference_Q, samples=samples, seed=seed, level=level)
+    return mean_interval(values_QM[:, 0] - values_QM[:, 1], sampling)
 
 
-def kept(
-    a_Q: npt.ArrayLike,
-    b_Q: npt.ArrayLike,
-    *,
-    samples: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> Interval:
+def kept(a_Q: npt.ArrayLike, b_Q: npt.ArrayLike, sampling: Sampling = USUAL) -> Interval:
     """Return mean(a) / mean(b) over the same queries and its interval: what a keeps of b.
 
     Both means come from one draw of queries. Draws in which b is zero throughout have no ratio
@@ -99,68 +119,26 @@ def kept(
             f"the mean of the reference is {mean_b:.3f}, so no share of it can be kept; "
             "check that its ranking and the judgments speak of the same document ids"
         )
-    means_SM = _resampled_means(values_QM, samples=samples, seed=seed)
-    means_SM = means_SM[means_SM[:, 1] > 0]
-    return _interval(float(mean_a / mean_b), means_SM[:, 0] / means_SM[:, 1], level=level)
+    return sampling.interval(float(mean_a / mean_b), _ratios(_resampled_means(values_QM, sampling)))
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How intervals are drawn: one seed, so that all that is compared shares its draws."""
-
-    samples: int
-    seed: int
-
-    def mean(self, values_Q: npt.ArrayLike) -> Interval:
-        """As `mean_interval`."""
-        return mean_interval(values_Q, samples=self.samples, seed=self.seed)
-
-    def difference(self, a_Q: npt.ArrayLike, b_Q: npt.ArrayLike) -> Interval:
-        """As `paired_difference`."""
-        return paired_difference(a_Q, b_Q, samples=self.samples, seed=self.seed)
-
-    def kept(self, a_Q: npt.ArrayLike, b_Q: npt.ArrayLike) -> Interval:
-        """As `kept`."""
-        return kept(a_Q, b_Q, samples=self.samples, seed=self.seed)
-
-    def average(self, collections: Sequence[npt.ArrayLike]) -> Interval:
-        """As `average_interval`."""
-        return average_interval(collections, samples=self.samples, seed=self.seed)
-
-    def average_kept(self, a: Sequence[npt.ArrayLike], b: Sequence[npt.ArrayLike]) -> Interval:
-        """As `average_kept`."""
-        return average_kept(a, b, samples=self.samples, seed=self.seed)
-
-
-def average_interval(
-    collections: Sequence[npt.ArrayLike], *, samples: int = 2000, seed: int = 0, level: float = 0.95
-) -> Interval:
+def average_interval(collections: Sequence[npt.ArrayLike], sampling: Sampling = USUAL) -> Interval:
     """Return the average over collections of the mean over queries, and its interval.
 
     The queries of each collection are drawn anew; the collections are those at hand, so that the
     interval does not speak of others.
 
-    Args:
-        collections: for each collection, one value per query [Q].
-        samples: how many times the queries are drawn anew.
-        seed: of the draws.
-        level: share of the resampled averages that the interval holds.
+    collections: for each, one value per query [Q].
 
     Raises:
         InputError: there are no collections, or as `mean_interval` does.
     """
     values = [_columns(values_Q) for values_Q in collections]
-    means_SM = _resampled_averages(values, samples=samples, seed=seed)
-    return _interval(_average(values)[0], means_SM[:, 0], level=level)
+    return sampling.interval(_average(values)[0], _resampled_averages(values, sampling)[:, 0])
 
 
 def average_kept(
-    a: Sequence[npt.ArrayLike],
-    b: Sequence[npt.ArrayLike],
-    *,
-    samples: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
+    a: Sequence[npt.ArrayLike], b: Sequence[npt.ArrayLike], sampling: Sampling = USUAL
 ) -> Interval:
     """Return the average of a over that of b: what a keeps of b over several collections.
 
@@ -170,9 +148,7 @@ def average_kept(
     mean_a, mean_b = _average(values)
     if mean_b <= 0:
         raise InputError(f"the average of the reference is {mean_b:.3f}: no share can be kept")
-    means_SM = _resampled_averages(values, samples=samples, seed=seed)
-    means_SM = means_SM[means_SM[:, 1] > 0]
-    return _interval(mean_a / mean_b, means_SM[:, 0] / means_SM[:, 1], level=level)
+    return sampling.interval(mean_a / mean_b, _ratios(_resampled_averages(values, sampling)))
 
 
 def _average(collections: Sequence[npt.NDArray[np.float64]]) -> list[float]:
@@ -183,15 +159,30 @@ def _average(collections: Sequence[npt.NDArray[np.float64]]) -> list[float]:
     return averages
 
 
+def _ratios(means_SM: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The first mean over the second, of the draws in which the second is above 0."""
+    means_SM = means_SM[means_SM[:, 1] > 0]
+    ratio_S: npt.NDArray[np.float64] = means_SM[:, 0] / means_SM[:, 1]
+    return ratio_S
+
+
 def _resampled_averages(
-    collections: Sequence[npt.NDArray[np.float64]], *, samples: int, seed: int
+    collections: Sequence[npt.NDArray[np.float64]], sampling: Sampling
 ) -> npt.NDArray[np.float64]:
     """Averages [S, M] over collections, each with draws of its own."""
     means = [
-        _resampled_means(values_QM, samples=samples, seed=seed + place)
+        _resampled_means(values_QM, replace(sampling, seed=sampling.seed + place))
         for place, values_QM in enumerate(collections)
     ]
     return np.asarray(np.mean(means, axis=0))
+
+
+def _resampled_means(
+    values_QM: npt.NDArray[np.float64], sampling: Sampling
+) -> npt.NDArray[np.float64]:
+    """Return the means [S, M] of as many draws of Q queries with replacement."""
+    draws = sampling.draws(len(values_QM))
+    return np.concatenate([values_QM[index_SQ].mean(axis=1) for index_SQ in draws])
 
 
 def _columns(*measurements: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -207,29 +198,3 @@ def _columns(*measurements: npt.ArrayLike) -> npt.NDArray[np.float64]:
     if not np.isfinite(values_QM).all():
         raise InputError("a measurement is NaN or infinite; a metric gives a number per query")
     return values_QM
-
-
-def _resampled_means(
-    values_QM: npt.NDArray[np.float64], *, samples: int, seed: int
-) -> npt.NDArray[np.float64]:
-    """Return the means [S, M] of as many draws of Q queries with replacement."""
-    if samples < 1:
-        raise InputError(f"samples = {samples}, but at least 1 is needed; 2000 is usual")
-    draws = _draws(len(values_QM), samples=samples, seed=seed)
-    return np.concatenate([values_QM[index_SQ].mean(axis=1) for index_SQ in draws])
-
-
-def _draws(num_queries: int, *, samples: int, seed: int) -> Iterator[npt.NDArray[np.int64]]:
-    """Yield query indices [S, Q] in parts whose size does not grow with samples."""
-    generator = np.random.default_rng(seed)
-    part = max(1, DRAWS_AT_ONCE // num_queries)
-    for start in range(0, samples, part):
-        yield generator.integers(num_queries, size=(min(part, samples - start), num_queries))
-
-
-def _interval(mean: float, statistics_S: npt.NDArray[np.float64], *, level: float) -> Interval:
-    if not 0 < level < 1:
-        raise InputError(f"level = {level}, but it must be between 0 and 1, such as 0.95")
-    tail = (1 - level) / 2
-    low, high = np.quantile(statistics_S, [tail, 1 - tail])
-    return Interval(mean=mean, low=float(low), high=float(high))

@@ -7,11 +7,30 @@ soon are few: the matrix products are what it costs.
 # Q = queries, D = dimensions, B = documents of one block, K = documents kept,
 # C = candidates: pairs of a query and a document
 
+from typing import Any, Protocol
+
 import torch
 from torch import Tensor
 
 from leaf_ray.core import ranking_keys
 from leaf_ray.errors import EncodingError
+
+
+class Rows(Protocol):
+    """Documents [N, D] as rows of any numbers: an array, or what makes one of those asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[N, D]."""
+        ...
+
+    def __len__(self) -> int:
+        """N."""
+        ...
+
+    def __getitem__(self, rows: Any, /) -> Any:
+        """An array of the rows, by a slice or by their numbers."""
+        ...
 
 
 class Candidates:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from leaf_ray.core.bootstrap import Interval, Sampling
+from leaf_ray.core.bootstrap import Interval, Sampling, kept, mean_interval, paired_difference
 from leaf_ray.core.metrics import average_precision, mrr, ndcg, overlap, rank_correlation, recall
 from leaf_ray.core.ranking import Ranking, top_k
 from leaf_ray.core.report import Difference, LengthRow, Metric, Role, Row, Scores
@@ -89,7 +89,7 @@ def compare(
             role,
             minus,
             metric,
-            sampling.difference(scores[role][metric], scores[minus][metric]),
+            paired_difference(scores[role][metric], scores[minus][metric], sampling),
         )
         for role, minus, metric in DIFFERENCES
         if role in scores and minus in scores and metric in scores[role]
@@ -120,7 +120,7 @@ def kept_of(own: Scores, teacher: Scores, sampling: Sampling) -> Interval | None
     """The share of the teacher's nDCG@10 that is kept, where there is any to keep."""
     if "nDCG@10" not in own or teacher["nDCG@10"].mean() <= 0:
         return None
-    return sampling.kept(own["nDCG@10"], teacher["nDCG@10"])
+    return kept(own["nDCG@10"], teacher["nDCG@10"], sampling)
 
 
 def _correlation(side: Side, teacher: Ranking) -> npt.NDArray[np.float64]:
@@ -140,7 +140,7 @@ def _row(side: Side, scores: Mapping[Role, Scores], sampling: Sampling) -> Row:
     own, is_teacher = scores[side.role], side.role == "teacher"
 
     def interval(metric: Metric) -> Interval | None:
-        return sampling.mean(own[metric]) if metric in own else None
+        return mean_interval(own[metric], sampling) if metric in own else None
 
     return Row(
         queries_by=side.queries_by,
@@ -168,7 +168,7 @@ def _by_length(
             continue
         for role, own in scores.items():
             mean = {
-                metric: sampling.mean(own[metric][rows])
+                metric: mean_interval(own[metric][rows], sampling)
                 for metric in ("nDCG@10", "overlap@10")
                 if metric in own and (role, metric) != ("teacher", "overlap@10")
             }

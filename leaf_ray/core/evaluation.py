@@ -4,8 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from leaf_ray.core.bootstrap import Interval, Sampling
-from leaf_ray.core.report import Metric, Report, Role, Scores, from_json, percent, to_json, verdict
+from leaf_ray.core.bootstrap import Interval, Sampling, average_interval, average_kept
+from leaf_ray.core.report import (
+    FEW_QUERIES,
+    Metric,
+    Report,
+    Role,
+    Scores,
+    check_names,
+    from_json,
+    percent,
+    to_json,
+    verdict,
+)
 from leaf_ray.errors import InputError
 
 
@@ -24,7 +35,10 @@ class AverageRow:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Reports by collection; averages where there is more than one."""
+    """Reports by collection, and averages over those whose queries were not derived.
+
+    There are none over fewer than two.
+    """
 
     reports: tuple[Report, ...]
     average: tuple[AverageRow, ...] = ()
@@ -52,9 +66,11 @@ def averages(
         rows.append(
             AverageRow(
                 role,
-                sampling.average(ndcg) if ndcg else None,
-                sampling.average(overlap) if own else None,
-                sampling.average_kept(ndcg, values("teacher", "nDCG@10")) if own and ndcg else None,
+                average_interval(ndcg, sampling) if ndcg else None,
+                average_interval(overlap, sampling) if own else None,
+                average_kept(ndcg, values("teacher", "nDCG@10"), sampling)
+                if own and ndcg
+                else None,
             )
         )
     return tuple(rows)
@@ -62,9 +78,12 @@ def averages(
 
 def evaluation_verdict(evaluation: Evaluation) -> str:
     """Say what the intervals allow: on average where there are several collections."""
-    if not evaluation.average:
+    if len(evaluation.reports) == 1:
         return verdict(evaluation.reports[0])
-    number = len(evaluation.reports)
+    if not evaluation.average:
+        return " ".join(f"{report.collection}: {verdict(report)}" for report in evaluation.reports)
+    averaged = [report for report in evaluation.reports if report.query_form != "derived"]
+    number = len(averaged)
     sentences = []
     for role, who in (
         ("asymmetric", "with documents by the teacher"),
@@ -81,6 +100,12 @@ def evaluation_verdict(evaluation: Evaluation) -> str:
                 f"Over {number} collections the leaf finds {percent(row.overlap)} of the "
                 f"teacher's first ten documents {who}."
             )
+    few = [report for report in averaged if report.num_queries < FEW_QUERIES]
+    sentences += [
+        f"{report.collection} has only {report.num_queries} queries, too few for its intervals to "
+        "be relied on."
+        for report in few
+    ]
     sentences.append("The intervals speak of other queries of these collections, not of others.")
     return " ".join(sentences)
 
@@ -100,6 +125,7 @@ def evaluation_from_json(fields: Mapping[str, Any]) -> Evaluation:
         InputError: fields are missing, unknown or of another form.
     """
     try:
+        check_names([row["role"] for row in fields["average"]], Role)
         rows = [
             AverageRow(
                 row["role"],

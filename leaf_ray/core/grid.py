@@ -5,12 +5,13 @@ Shapes: Q = queries, D = dimensions, d = dimensions kept, K = ranks.
 
 from collections.abc import Iterator, Sequence
 
-from leaf_ray.core.bootstrap import Sampling
+from leaf_ray.core.bootstrap import Sampling, mean_interval
 from leaf_ray.core.comparison import DEPTH, Collection, Compared, Side, kept_of
 from leaf_ray.core.metrics import ndcg, overlap
-from leaf_ray.core.quantization import bytes_per_vector, leading, search
+from leaf_ray.core.quantization import leading, search
 from leaf_ray.core.ranking import Ranking
-from leaf_ray.core.report import Cell, Role, Scores, Stored
+from leaf_ray.core.report import Cell, Role, Scores
+from leaf_ray.core.stored import Stored, bytes_per_vector
 
 # The baselines are there to say what training gave, which one size says as well as many.
 ROLES: tuple[Role, ...] = ("teacher", "asymmetric", "symmetric")
@@ -49,10 +50,12 @@ def grid(
                     dimensions=d,
                     stored=stored,
                     bytes=bytes_per_vector(d, stored),
-                    ndcg=sampling.mean(scores["nDCG@10"]) if scores else None,
+                    ndcg=mean_interval(scores["nDCG@10"], sampling) if scores else None,
                     overlap=None
                     if is_reference
-                    else sampling.mean(overlap(ranking.index_QK, compared.ranked_QK, k=10)),
+                    else mean_interval(
+                        overlap(ranking.index_QK, compared.ranked_QK, k=10), sampling
+                    ),
                     kept=None
                     if is_reference
                     else kept_of(scores, compared.scores["teacher"], sampling),

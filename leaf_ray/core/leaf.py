@@ -44,7 +44,7 @@ def build_leaf(init: Path, space: Space) -> SentenceTransformer:
     return SentenceTransformer(
         modules=modules,
         prompts={"query": space.query_prompt, "document": space.document_prompt},
-        similarity_fn_name="cosine" if space.normalized else "dot",
+        similarity_fn_name=space.similarity,
         device="cpu",
     )
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from leaf_ray.core.agreement import Agreement
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.errors import SpaceMismatch
 
@@ -87,35 +88,30 @@ class Probe:
 
     def lowest_cosine(self, other: "Probe") -> float:
         """The worst agreement of the 16; -1 when the dimensions differ, never NaN."""
-        a_PD, b_PD = self.vectors_PD, other.vectors_PD
-        if a_PD.shape != b_PD.shape:
-            return -1.0
-        norms_P = np.linalg.norm(a_PD, axis=1) * np.linalg.norm(b_PD, axis=1)
-        cosines_P = np.einsum("pd,pd->p", a_PD, b_PD) / np.maximum(norms_P, 1e-12)
-        return float(np.nan_to_num(cosines_P, nan=-1.0).min())
+        return Agreement.of(self.vectors_PD, other.vectors_PD).lowest_cosine
 
     def check(self, encoder: EncodesAsRecorded, *, name: str) -> float:
         """Re-encode the probe and return the lowest cosine to this one.
 
         Raises:
-            SpaceMismatch: it is lower than the encoder's precision explains; another pooling,
-                prompt or model shows as 0.9 and less.
+            SpaceMismatch: directions or lengths differ by more than the encoder's precision
+                explains; another pooling, prompt or model shows as a cosine of 0.9 and less.
         """
-        threshold = encoder.lowest_cosine
         if not self.is_known:
             raise SpaceMismatch(
                 f"whether {name} is the one that was recorded cannot be told: the space's teacher "
                 "is known by its vectors only. Make the vectors with a teacher that can be loaded"
             )
-        cosine = self.lowest_cosine(Probe.take(encoder))
-        if cosine < threshold:
+        agreement = Agreement.of(self.vectors_PD, Probe.take(encoder).vectors_PD)
+        fault = agreement.fault(lowest_cosine=encoder.lowest_cosine)
+        if fault is not None:
+            found, wanted = fault
             raise SpaceMismatch(
-                f"{name} does not encode as recorded: lowest cosine {cosine:.4f} on the probe "
-                f"texts, wanted at least {threshold}. Its weights, pooling, prompts or precision "
-                "are not those of the model that was recorded; load that model, or make the part "
-                "again with this one"
+                f"{name} does not encode as recorded: {found} on the probe texts, wanted {wanted}. "
+                "Its weights, pooling, normalisation, prompts or precision are not those of the "
+                "model that was recorded; load that model, or make the part again with this one"
             )
-        return cosine
+        return agreement.lowest_cosine
 
     def to_json(self) -> dict[str, Any]:
         """Little-endian float32 in base64, since 16 x D decimals would be five times as long."""

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from leaf_ray.core import ranking_keys
-from leaf_ray.core.candidates import Candidates
+from leaf_ray.core.candidates import Candidates, Rows
 from leaf_ray.core.screening import Screened, TooCloseError, screening_pays
 from leaf_ray.errors import InputError
 
@@ -46,7 +46,7 @@ class Ranking:
 
 def top_k(
     query_QD: npt.NDArray[np.float32],
-    document_ND: npt.NDArray[Any],
+    document_ND: Rows,
     *,
     k: int,
     block: int = 4096,
@@ -56,7 +56,7 @@ def top_k(
 
     Args:
         query_QD: queries, float32.
-        document_ND: documents of any float type; a block at a time is made float32, so that a
+        document_ND: documents, numbers of any type; a block at a time is made float32, so that a
             memory-mapped float16 array is read once for each 1,024 queries and never held whole.
         k: how many documents to keep for each query.
         block: how many documents to score at once.
@@ -88,9 +88,7 @@ def top_k(
     )
 
 
-def _screened(
-    query_QD: Tensor, document_ND: npt.NDArray[Any], *, k: int, block: int
-) -> Tensor | None:
+def _screened(query_QD: Tensor, document_ND: Rows, *, k: int, block: int) -> Tensor | None:
     """Keys [Q, K] of the best documents, or None where they are too close to screen."""
     found = Screened(query_QD, k=k)
     try:
@@ -100,16 +98,15 @@ def _screened(
         return None
 
 
-def _add_all(found: Candidates, document_ND: npt.NDArray[Any], *, block: int) -> None:
+def _add_all(found: Candidates, document_ND: Rows, *, block: int) -> None:
     device = str(found.query_QD.device)
     for first_row, rows in _blocks(len(document_ND), smallest=found.k, largest=block):
         found.add(_on(document_ND[first_row : first_row + rows], device), first_row=first_row)
 
 
-def _check_sizes(
-    query_QD: npt.NDArray[Any], document_ND: npt.NDArray[Any], *, k: int, block: int
-) -> None:
-    if query_QD.ndim != 2 or document_ND.ndim != 2 or query_QD.shape[1] != document_ND.shape[1]:
+def _check_sizes(query_QD: npt.NDArray[Any], document_ND: Rows, *, k: int, block: int) -> None:
+    shapes = query_QD.shape, document_ND.shape
+    if {len(shape) for shape in shapes} != {2} or query_QD.shape[1] != document_ND.shape[1]:
         raise InputError(
             f"queries have shape {query_QD.shape} and documents {document_ND.shape}; "
             "both must be [rows, dimensions] of the same dimension: "

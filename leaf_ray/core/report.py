@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leaf_ray.core.bootstrap import Interval
+from leaf_ray.core.stored import Stored
 from leaf_ray.errors import InputError
 
 Role = Literal["teacher", "asymmetric", "symmetric", "baseline", "untrained"]
@@ -26,10 +27,6 @@ derived: cut out of the documents themselves.
 """
 
 Metric = Literal["nDCG@10", "recall@100", "MRR@10", "MAP@100", "overlap@10", "rank correlation"]
-
-Stored = Literal["float32", "float16", "int8", "binary", "binary, rescored"]
-"""How numbers are stored. binary: one bit for each, its sign, for queries too.
-rescored: the first ranks by bits are ordered anew by the query's own numbers against the signs."""
 
 Scores = Mapping[Metric, npt.NDArray[np.float64]]
 """One value per query [Q], by metric."""
@@ -106,7 +103,8 @@ class Report:
     """All that was measured on one collection.
 
     `space` is the space's fingerprint. `num_unknown` counts judgments of documents that the
-    collection does not hold, and which no ranking can find.
+    collection does not hold, and which no ranking can find. Queries and documents that the teacher
+    has no vector of are left out.
     """
 
     collection: str
@@ -121,6 +119,8 @@ class Report:
     grid: tuple[Cell, ...] = ()
     lengths: tuple[LengthRow, ...] = ()
     num_unknown: int = 0
+    num_queries_left_out: int = 0
+    num_documents_left_out: int = 0
 
 
 def verdict(report: Report) -> str:
@@ -145,6 +145,13 @@ def signed(interval: Interval) -> str:
     return f"{interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
 
 
+def score(interval: Interval | None) -> str:
+    """Write a score, such as 0.600 [0.55, 0.65], and - where it was not measured."""
+    if interval is None:
+        return "-"
+    return f"{interval.mean:.3f} [{interval.low:.2f}, {interval.high:.2f}]"
+
+
 def percent(interval: Interval) -> str:
     """Write a share in percent, such as 84.5 % [82.0, 87.1]."""
     return f"{100 * interval.mean:.1f} % [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
@@ -164,7 +171,7 @@ def from_json(fields: Mapping[str, Any]) -> Report:
 
     """
     try:
-        _check_names([fields["query_form"]], QueryForm)
+        check_names([fields["query_form"]], QueryForm)
         lists = {name: tuple(read(row) for row in fields[name]) for name, read in _LISTS.items()}
         return Report(**{**fields, **lists})
     except (KeyError, TypeError) as error:
@@ -175,19 +182,19 @@ def from_json(fields: Mapping[str, Any]) -> Report:
 
 
 def _row(fields: Mapping[str, Any]) -> Row:
-    _check_names([fields["role"]], Role)
+    check_names([fields["role"]], Role)
     names = ("ndcg", "recall", "overlap", "mrr", "map", "correlation", "kept")
     return Row(**{**fields, **_intervals(fields, names)})
 
 
 def _cell(fields: Mapping[str, Any]) -> Cell:
-    _check_names([fields["role"]], Role)
-    _check_names([fields["stored"]], Stored)
+    check_names([fields["role"]], Role)
+    check_names([fields["stored"]], Stored)
     return Cell(**{**fields, **_intervals(fields, ("ndcg", "overlap", "kept"))})
 
 
 def _length_row(fields: Mapping[str, Any]) -> LengthRow:
-    _check_names([fields["role"]], Role)
+    check_names([fields["role"]], Role)
     return LengthRow(**{**fields, **_intervals(fields, ("ndcg", "overlap"))})
 
 
@@ -196,8 +203,8 @@ def _intervals(fields: Mapping[str, Any], names: Sequence[str]) -> dict[str, Int
 
 
 def _difference(fields: Mapping[str, Any]) -> Difference:
-    _check_names([fields["role"], fields["minus"]], Role)
-    _check_names([fields["metric"]], Metric)
+    check_names([fields["role"], fields["minus"]], Role)
+    check_names([fields["metric"]], Metric)
     return Difference(**{**fields, "interval": Interval(**fields["interval"])})
 
 
@@ -209,10 +216,14 @@ _LISTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
 }
 
 
-def _check_names(names: list[str], kind: Any) -> None:
+def check_names(names: Sequence[str], kind: Any) -> None:
+    """Raise InputError where a report says what a Literal does not hold."""
     unknown = set(names) - set(get_args(kind))
     if unknown:
-        raise InputError(f"the report says {sorted(unknown)}, but knows only {get_args(kind)}")
+        raise InputError(
+            f"the report says {sorted(unknown)}, but this version of leaf_ray knows only "
+            f"{', '.join(get_args(kind))}; run `leaf evaluate` again"
+        )
 
 
 def _headline(leaf: Row, query_form: QueryForm) -> str:

@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.float32]
 BLOCK_ROWS = 4096
 # How far a matrix of float32 that is a rotation may be from one.
 TOLERANCE = 1e-5
+AGAIN = "run `leaf embed FILE --again`, which makes it and the vectors anew"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,9 +98,11 @@ class Rotation:
             gram_DD = matrix_DD.T @ matrix_DD
             orthogonal = np.allclose(gram_DD, np.eye(len(matrix_DD)), rtol=0, atol=TOLERANCE)
         except (ValueError, EOFError, OSError) as error:
-            raise SpaceMismatch(f"the stored rotation cannot be read: {error}") from error
+            raise SpaceMismatch(f"the stored rotation cannot be read: {error}; {AGAIN}") from error
         if not orthogonal:
-            raise SpaceMismatch("the stored rotation is not orthogonal: scores would change")
+            raise SpaceMismatch(
+                f"the stored rotation is not orthogonal, so scores would change; {AGAIN}"
+            )
         return cls(matrix_DD)
 
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from leaf_ray.core import ranking_keys
-from leaf_ray.core.candidates import Candidates
+from leaf_ray.core.candidates import Candidates, Rows
 
 _ROUNDOFF = 2.0**-8
 _FLOAT32_ROUNDOFF = 2.0**-24
@@ -36,7 +36,7 @@ class TooCloseError(Exception):
     """So many documents are as good as the k-th best that screening does not pay."""
 
 
-def screening_pays(query_QD: npt.NDArray[Any], document_ND: npt.NDArray[Any], device: str) -> bool:
+def screening_pays(query_QD: npt.NDArray[Any], document_ND: Rows, device: str) -> bool:
     """Whether the chip has fast bfloat16 products, and these are large enough."""
     return (
         device == "cpu"
@@ -83,7 +83,7 @@ class Screened(Candidates):
             raise TooCloseError
         return kept_C
 
-    def rescored(self, document_ND: npt.NDArray[Any]) -> Tensor:
+    def rescored(self, document_ND: Rows) -> Tensor:
         """Keys [Q, K] by exact scores: summed in float64, rounded once to float32."""
         self._look()
         rows = ranking_keys.rows_of(self._key_C.numpy())

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from leaf_ray.core.probe import Probe
 from leaf_ray.errors import SpaceMismatch
@@ -46,6 +46,11 @@ class Space:
         """16 hexadecimal digits: equal exactly when all that is declared is equal."""
         canonical = json.dumps(self._declared(), sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    @property
+    def similarity(self) -> Literal["cosine", "dot"]:
+        """How two of its vectors are compared, as sentence-transformers names it."""
+        return "cosine" if self.normalized else "dot"
 
     def _declared(self) -> dict[str, Any]:
         return {k: v for k, v in asdict(self).items() if k not in {"teacher", "probe"}}

@@ -27,12 +27,13 @@ Mask = npt.NDArray[np.bool_]
 _BLOCK = 1 << 18
 
 
-def hold_out(queries: QueryKeys, *, wanted: int, num_documents: int | None) -> Mask:
+def hold_out(queries: QueryKeys, *, wanted: int | None, num_documents: int | None) -> Mask:
     """Return which queries are held out where none is judged and some are wanted.
 
     They are unique, and taken from those that documents answer if there are such: `wanted` of
     them, or a fifth of those that there are where these are fewer; and no more than
-    `num_documents`, since the document that answers each is kept. None stands for no limit.
+    `num_documents`, since the document that answers each is kept. None stands for all of them, and
+    for no limit.
 
     Raises InputError when there is nothing that can be held out.
     """
@@ -42,12 +43,15 @@ def hold_out(queries: QueryKeys, *, wanted: int, num_documents: int | None) -> M
     num_unique = int(unique_Q.sum())
     if not num_unique:
         raise InputError(
-            f"{num_unique} of {int(pool_Q.sum())} queries are unique and {wanted} are to be held "
-            "out; at least one is needed: give judgments, a column `query`, rows of kind "
+            f"{num_unique} of {int(pool_Q.sum())} queries are unique and {wanted or 'all'} are to "
+            "be held out; at least one is needed: give judgments, a column `query`, rows of kind "
             "'query', or texts of more than one sentence; or set texts.num_held_out to 0 for a "
             "run that only embeds"
         )
-    number = wanted if wanted <= num_unique else max(1, num_unique // 5)
+    if wanted is None:
+        number = num_unique
+    else:
+        number = wanted if wanted <= num_unique else max(1, num_unique // 5)
     if num_documents is not None and from_documents:
         number = min(number, num_documents)
     return smallest(queries.held_out_Q, number, among=unique_Q)

@@ -9,14 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from leaf_ray.core.bootstrap import Interval
+from leaf_ray.core.bootstrap import USUAL, Interval, Sampling
 from leaf_ray.core.metrics import rank_correlation
 from leaf_ray.core.probe import Encodes
 from leaf_ray.core.texts import DOCUMENT
 from leaf_ray.errors import EncodingError, InputError
-
-# Draws held at once: 8 MB of indices, and as much again for each array that ranking makes.
-DRAWS_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,9 +29,7 @@ class StsPairs:
     second: Sequence[str]
 
 
-def sts_spearman(
-    encoder: Encodes, pairs: StsPairs, *, samples: int = 2000, seed: int = 0, level: float = 0.95
-) -> Interval:
+def sts_spearman(encoder: Encodes, pairs: StsPairs, sampling: Sampling = USUAL) -> Interval:
     """Spearman's correlation of the pairs' cosines with their scores, and its interval.
 
     Neither sentence of a pair is a query, so both are encoded as documents, whose prompt is empty
@@ -45,7 +40,7 @@ def sts_spearman(
     vectors_ND = encoder.encode((*pairs.first, *pairs.second), kind=DOCUMENT)
     num_pairs = len(pairs.first)
     cosine_N = cosines(vectors_ND[:num_pairs], vectors_ND[num_pairs:])
-    return spearman(cosine_N, pairs.score_N, samples=samples, seed=seed, level=level)
+    return spearman(cosine_N, pairs.score_N, sampling)
 
 
 def cosines(
@@ -76,52 +71,32 @@ def cosines(
 def spearman(
     cosine_N: npt.NDArray[np.float64],
     score_N: npt.NDArray[np.float64],
-    *,
-    samples: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
+    sampling: Sampling = USUAL,
 ) -> Interval:
     """Spearman's correlation of two scorings of the same pairs, and its percentile interval.
 
     Equal values share the mean of their ranks. Pairs are drawn anew with replacement, as queries
     are in `bootstrap`, and each draw is ranked anew.
 
-    Args:
-        cosine_N: one scoring [N].
-        score_N: the other [N].
-        samples: how many times the pairs are drawn anew.
-        seed: of the draws; the same seed and number of pairs give the same draws.
-        level: share of the resampled correlations that the interval holds.
+    cosine_N, score_N: one scoring and the other [N].
 
     Returns:
         The correlation, in [-1, 1], as `mean` of the interval.
 
     Raises:
-        InputError: the lengths differ, there are fewer than 2 pairs, a value is not finite,
-            samples is below 1, or level is not between 0 and 1.
+        InputError: the lengths differ, there are fewer than 2 pairs, or a value is not finite.
 
     """
-    _check(cosine_N, score_N, samples=samples, level=level)
-    num_pairs = len(score_N)
+    _check(cosine_N, score_N)
     found = rank_correlation(cosine_N[None], score_N[None])[0]
-    generator = np.random.default_rng(seed)
-    part = max(1, DRAWS_AT_ONCE // num_pairs)
-    correlations = []
-    for start in range(0, samples, part):
-        index_SN = generator.integers(num_pairs, size=(min(part, samples - start), num_pairs))
-        correlations.append(rank_correlation(cosine_N[index_SN], score_N[index_SN]))
-    tail = (1 - level) / 2
-    low, high = np.quantile(np.concatenate(correlations), [tail, 1 - tail])
-    return Interval(mean=float(found), low=float(low), high=float(high))
+    correlations = [
+        rank_correlation(cosine_N[index_SN], score_N[index_SN])
+        for index_SN in sampling.draws(len(score_N))
+    ]
+    return sampling.interval(float(found), np.concatenate(correlations))
 
 
-def _check(
-    cosine_N: npt.NDArray[np.float64],
-    score_N: npt.NDArray[np.float64],
-    *,
-    samples: int,
-    level: float,
-) -> None:
+def _check(cosine_N: npt.NDArray[np.float64], score_N: npt.NDArray[np.float64]) -> None:
     if cosine_N.shape != score_N.shape or score_N.ndim != 1 or len(score_N) < 2:
         raise InputError(
             f"scorings have shapes {cosine_N.shape} and {score_N.shape}; give both of the same "
@@ -129,8 +104,3 @@ def _check(
         )
     if not (np.isfinite(cosine_N).all() and np.isfinite(score_N).all()):
         raise InputError("a cosine or a score is NaN or infinite; give a number for each pair")
-    if samples < 1 or not 0 < level < 1:
-        raise InputError(
-            f"samples = {samples} and level = {level}, but at least 1 sample and a level between "
-            "0 and 1 are needed; 2000 and 0.95 are usual"
-        )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from leaf_ray.core.agreement import Agreement
 from leaf_ray.core.probe import PROBE_DOCUMENTS, PROBE_QUERIES, Encodes
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.errors import SpaceMismatch
@@ -64,32 +65,26 @@ def require_same(
 ) -> Checked:
     """Encode the probe's texts and these by both, and compare text by text.
 
-    texts: by kind. lowest_cosine: that any text may show.
+    texts: by kind. lowest_cosine: that any text may show; its length may be off by as much as an
+        error of that size explains.
 
     Raises:
-        SpaceMismatch: a text shows less; nothing is known of the export then but that it is wrong.
+        SpaceMismatch: a text is off by more; nothing is known of the export then but that it is
+            wrong.
     """
-    lowest, number = 1.0, 0
+    lowest, furthest, number = 1.0, 0.0, 0
     for kind, probe in ((QUERY, PROBE_QUERIES), (DOCUMENT, PROBE_DOCUMENTS)):
         checked = (*probe, *texts.get(kind, ()))
-        cosines_N = _cosines(
+        found = Agreement.of(
             original.encode(checked, kind=kind), exported.encode(checked, kind=kind)
         )
-        lowest, number = min(lowest, float(cosines_N.min())), number + len(checked)
-    if lowest < lowest_cosine:
+        lowest, furthest = min(lowest, found.lowest_cosine), max(furthest, found.length_off)
+        number += len(checked)
+    fault = Agreement(lowest, furthest).fault(lowest_cosine=lowest_cosine)
+    if fault is not None:
+        off, wanted = fault
         raise SpaceMismatch(
-            f"{name} does not encode as the original: lowest cosine {lowest:.5f} over {number} "
-            f"texts, wanted at least {lowest_cosine}. Nothing was written; export in f32, or in "
-            "another format"
+            f"{name} does not encode as the original: {off} over {number} texts, wanted {wanted}. "
+            "Nothing was written; export in f32, or in another format"
         )
     return Checked(number, lowest)
-
-
-def _cosines(a_ND: Vectors, b_ND: Vectors) -> npt.NDArray[np.float64]:
-    """[N], of no text NaN; -1 for all where the dimensions differ."""
-    if a_ND.shape != b_ND.shape:
-        return np.full(len(a_ND), -1.0)
-    a, b = a_ND.astype(np.float64), b_ND.astype(np.float64)
-    norms_N = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    cosines_N: npt.NDArray[np.float64] = np.einsum("nd,nd->n", a, b) / np.maximum(norms_N, 1e-12)
-    return np.nan_to_num(cosines_N, nan=-1.0)

@@ -68,12 +68,17 @@ def write_router(leaf: Path, teacher: Path, space: Space, into: Path) -> None:
 
 
 def write_router_reference(leaf: Path, teacher: str, space: Space, into: Path) -> None:
-    """Write the leaf, and router.json that names its teacher.
+    """Write the leaf, and router.json: what `load_router` and the card's snippet put together.
 
     teacher: a model id, or a folder, which is then wanted wherever the export is loaded.
     """
     copy_leaf(leaf, into)
-    reference = {"teacher": teacher, "weights": space.weights, "max_length": space.max_length}
+    reference = {
+        "teacher": teacher,
+        "weights": space.weights,
+        "max_length": space.max_length,
+        "similarity_fn_name": space.similarity,
+    }
     (into / ROUTER_FILE).write_text(json.dumps(reference, indent=2), "utf-8")
 
 
@@ -111,6 +116,6 @@ def _joined(
     return SentenceTransformer(
         modules=[router],
         prompts={"query": space.query_prompt, "document": space.document_prompt},
-        similarity_fn_name="cosine" if space.normalized else "dot",
+        similarity_fn_name=space.similarity,
         device="cpu",
     )

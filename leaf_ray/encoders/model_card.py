@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from leaf_ray.core.backend import Precision
+from leaf_ray.core.markdown import table
 from leaf_ray.core.space import Space
 from leaf_ray.encoders.model_card_snippets import Form, usage
 
@@ -143,8 +144,8 @@ def _results(space: Space, training: Mapping[str, Any], release: Release) -> lis
         "after."
     ]
     if release.results:
-        for measured, table in release.results:
-            said += [f"{measured}:", _table(table)]
+        for measured, lines in release.results:
+            said += [f"{measured}:", table(lines)]
         said.append(release.verdict)
     else:
         said.append(
@@ -192,15 +193,4 @@ def _weights(space: Space) -> str:
 
 
 def _pairs(rows: Mapping[str, str]) -> str:
-    lines = [f"| {_cell(name)} | {_cell(value)} |" for name, value in rows.items()]
-    return "\n".join(["| | |", "|---|---|", *lines])
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    header, *rest = [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows]
-    return "\n".join([header, "|" + "---|" * len(rows[0]), *rest])
-
-
-def _cell(text: str) -> str:
-    """Keep a name from ending its cell or line."""
-    return " ".join(text.split()).replace("|", "\\|")
+    return table([["", ""], *rows.items()])

@@ -53,7 +53,9 @@ leaf = SentenceTransformer(str(folder))
 teacher = SentenceTransformer(reference["teacher"])
 teacher.max_seq_length = reference["max_length"]
 router = Router.for_query_document(list(leaf.children()), list(teacher.children()))
-model = SentenceTransformer(modules=[router], prompts=leaf.prompts)
+model = SentenceTransformer(
+    modules=[router], prompts=leaf.prompts, similarity_fn_name=reference["similarity_fn_name"]
+)
 
 queries = model.encode_query(["how do I read a parquet file"])  # (1, {dimension}) float32
 documents = model.encode_document(["pyarrow.parquet.read_table reads a Parquet file."])

@@ -19,19 +19,21 @@ from leaf_ray.mteb.library import import_mteb
 LOCAL_WAY = f"without a hub, name a local folder instead: {FORM}"
 
 
-def task_folder(name: str, *, subset: str | None = None) -> Path:
+def task_folder(name: str) -> Path:
     """The BEIR folder of a retrieval task, in the cache folder; fetched and written at first use.
 
     It holds the task's test split, or its first one where none is called that. A folder appears
     whole or not at all, and there is one for each revision of the task's data.
 
-    name: as mteb spells it, such as NFCorpus. subset: of a task with several, such as languages.
+    name: as mteb spells it, such as NFCorpus, and no folder's; of a task with several subsets, such
+        as languages, with one of them: BelebeleRetrieval:eng_Latn-eng_Latn.
 
     Raises:
         ConfigError: mteb is not installed, has no such task or subset (the nearest are named), the
             task is not one of text retrieval, or its data cannot be had.
     """
-    task = _task(name, subset)
+    name, _, wanted = name.partition(":")
+    task = _task(name, wanted)
     subset, split = task.hf_subsets[0], _split(task.eval_splits)
     revision = str(task.metadata.dataset["revision"])[:12]
     names = [name, *([subset] if len(task.metadata.hf_subsets) > 1 else []), revision]
@@ -76,13 +78,20 @@ def _umask() -> int:
     return mask
 
 
-def _task(name: str, subset: str | None) -> Any:
-    mteb = import_mteb()
+def _task(name: str, wanted: str) -> Any:
+    # Who meant a folder is told so first.
+    no_folder = f"there is no folder {name}, and"
+    try:
+        mteb = import_mteb()
+    except ConfigError as error:
+        raise ConfigError(f"{no_folder} {error}") from error
     from mteb.get_tasks import TASK_LIST
 
     tasks = {task.metadata.name: task.metadata for task in TASK_LIST}
     if name not in tasks:
-        raise ConfigError(f"mteb has no task {name!r}{_nearest(name, list(tasks))}; {LOCAL_WAY}")
+        raise ConfigError(
+            f"{no_folder} mteb has no task {name!r}{_nearest(name, list(tasks))}; {LOCAL_WAY}"
+        )
     metadata = tasks[name]
     if metadata.type != "Retrieval" or metadata.modalities != ["text"]:
         raise ConfigError(
@@ -90,19 +99,22 @@ def _task(name: str, subset: str | None) -> Any:
             "collection is one of Retrieval over text; run it as it is, by mteb.evaluate with a "
             "model of leaf_ray.mteb.models"
         )
-    subset = _one_subset(name, subset, metadata.hf_subsets)
+    subset = _one_subset(name, wanted, metadata.hf_subsets)
     return mteb.get_task(name, hf_subsets=[subset], eval_splits=[_split(metadata.eval_splits)])
 
 
-def _one_subset(name: str, subset: str | None, known: Sequence[str]) -> str:
-    if subset is None and len(known) == 1:
+def _one_subset(name: str, wanted: str, known: Sequence[str]) -> str:
+    """The subset that is wanted, or the only one where none is."""
+    if not wanted and len(known) == 1:
         return known[0]
-    if subset is None:
+    if not wanted:
         some = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
-        raise ConfigError(f"{name} has {len(known)} subsets ({some}): name one of them")
-    if subset not in known:
-        raise ConfigError(f"{name} has no subset {subset!r}{_nearest(subset, known)}")
-    return subset
+        raise ConfigError(
+            f"{name} has {len(known)} subsets ({some}): name one of them, such as {name}:{known[0]}"
+        )
+    if wanted not in known:
+        raise ConfigError(f"{name} has no subset {wanted!r}{_nearest(wanted, known)}")
+    return wanted
 
 
 def _split(splits: Sequence[str]) -> str:

@@ -19,6 +19,8 @@ PARTS: Mapping[str, str] = {
     "leaf": "distill",
     "index": "index",
     "report": "evaluate",
+    "timings": "report",
+    "cost": "report",
 }
 # What each part is made from.
 READS: Mapping[str, tuple[str, ...]] = {
@@ -27,6 +29,8 @@ READS: Mapping[str, tuple[str, ...]] = {
     "leaf": ("vectors",),
     "index": ("vectors",),
     "report": ("texts", "vectors", "leaf"),
+    "timings": ("texts", "vectors", "leaf"),
+    "cost": ("report", "timings"),
 }
 MANIFEST = "manifest.json"
 # Inside texts.
@@ -41,6 +45,9 @@ MODEL_FOLDER, UNTRAINED_FOLDER = "model", "untrained"
 # Inside report.
 REPORT_JSON, REPORT_MARKDOWN = "report.json", "report.md"
 REPORT_PLOT, GRID_PLOT = "report.png", "grid.png"
+# Inside timings and cost.
+TIMINGS_JSON = "timings.json"
+COST_JSON, COST_MARKDOWN, COST_PAGE = "cost.json", "cost.md", "cost.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,3 +233,13 @@ class Run:
     def report(self) -> Part:
         """What the leaf keeps of its teacher."""
         return self.part("report")
+
+    @property
+    def timings(self) -> Part:
+        """How long teacher and leaf take, on one machine."""
+        return self.part("timings")
+
+    @property
+    def cost(self) -> Part:
+        """Quality, time and prices on one page."""
+        return self.part("cost")

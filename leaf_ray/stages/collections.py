@@ -12,45 +12,70 @@ from pathlib import Path
 from typing import Any
 
 from leaf_ray.config.sections import TextsConfig
-from leaf_ray.core.space import Space
-from leaf_ray.errors import InputError
+from leaf_ray.core.space import Space, require_same_space
+from leaf_ray.errors import ConfigError, InputError
 from leaf_ray.mteb.tasks import task_folder
 from leaf_ray.run import Run
+from leaf_ray.run.decide import unfinish_from
+from leaf_ray.run.folder import SPACE_FILE
 from leaf_ray.run.parts import read_rotation, read_space, write_rotation, write_space
 from leaf_ray.stages.embed import EMBED, working_folder
-from leaf_ray.stages.stage import Job, perform
+from leaf_ray.stages.stage import Job, Stage, perform
 from leaf_ray.stages.texts import TEXTS
 
 FOLDER = "collections"
-# Queries of a collection are all there to test with.
-ALL = 1_000_000_000
 # Judgments of queries or documents that are not there: with more of them it is another collection.
 UNKNOWN_SHARE = 0.1
 _TASK_NAME = re.compile(r"[\w.-]+")
 
 
-def embedded_collection(job: Job, name: str, space: Space) -> Job:
-    """The collection's own job, its texts and vectors finished.
+def collection_job(job: Job, name: str) -> Job:
+    """The collection's own job, its texts finished.
 
     name: a BEIR folder, any other source of texts with queries, or the name of an mteb task.
-    space: of the run; the collection's vectors are in it too.
 
     Raises:
         ConfigError: there is no such folder and no such task, or no hub to get it from.
         InputError: the collection cannot be used.
     """
     own = _own_job(job, name)
+    _unfinish_other(TEXTS, own)
     texts = perform(TEXTS, own.config, progress=job.progress, cluster=job.cluster, again=False)
     _refuse_unknown(name, texts.counts)
-    vectors = own.run.vectors
-    # After `leaf embed --again` the run's own rotation may be another one.
-    again = vectors.manifest() is not None and read_space(vectors).fingerprint != space.fingerprint
-    if again:
-        vectors.unfinish()
-    if vectors.manifest() is None:
-        _seed(job, own, space)
-    perform(EMBED, own.config, progress=job.progress, cluster=job.cluster, again=False)
     return own
+
+
+def embed_collection(job: Job, own: Job, space: Space) -> None:
+    """Embed a collection's texts by the run's teacher, unless they are embedded.
+
+    space: of the run; the collection's vectors are in it too.
+
+    Raises:
+        ConfigError: of the teacher only vectors are known.
+        SpaceMismatch: the teacher gives other vectors than those of the run.
+    """
+    if not space.probe.is_known:
+        raise ConfigError(
+            f"evaluate.collections has to be embedded by {space.teacher}, of which only vectors "
+            "are known here: let space.teacher name a model that can be loaded, or leave the "
+            "collections out"
+        )
+    vectors = own.run.vectors
+    # The run's vectors may have been made anew, with other settings or another rotation.
+    _unfinish_other(EMBED, own)
+    if vectors.manifest() is not None and read_space(vectors).fingerprint != space.fingerprint:
+        unfinish_from(own.run, vectors)
+    if vectors.manifest() is None:
+        _begin(job, own, space)
+    perform(EMBED, own.config, progress=job.progress, cluster=job.cluster, again=False)
+    require_same_space(
+        space, read_space(vectors), our_name="the run", their_name=f"its collection {vectors.uri}"
+    )
+
+
+def label(name: str) -> str:
+    """The name of a collection, for people and files."""
+    return re.sub(r"[^\w.-]", "_", name.rstrip("/").rpartition("/")[2]) or "collection"
 
 
 def _own_job(job: Job, name: str) -> Job:
@@ -61,7 +86,8 @@ def _own_job(job: Job, name: str) -> Job:
     config = job.config.model_copy(
         update={
             "root": root,
-            "texts": TextsConfig(path=path, num_held_out=ALL, num_train_queries=1),
+            # A collection's queries to train on are embedded for nothing.
+            "texts": TextsConfig(path=path, num_held_out=None, num_train_queries=1),
             "embed": job.config.embed.model_copy(update={"vectors": None}),
         }
     )
@@ -69,14 +95,20 @@ def _own_job(job: Job, name: str) -> Job:
     return replace(job, config=config, run=run, part=run.vectors)
 
 
-def label(name: str) -> str:
-    """The name of a collection, for people and files."""
-    return re.sub(r"[^\w.-]", "_", name.rstrip("/").rpartition("/")[2]) or "collection"
+def _unfinish_other(stage: Stage, own: Job) -> None:
+    """Let a part that was made with other settings be made again: nobody names them but we."""
+    part = own.run.part(stage.part)
+    manifest = part.manifest()
+    if manifest is not None and dict(manifest.made_with) != stage.wanted(own.config):
+        unfinish_from(own.run, part)
 
 
 def _refuse_unknown(name: str, counts: Mapping[str, Any]) -> None:
-    if not counts["held_out_queries"]:
-        raise InputError(f"{name} has no queries, so there is nothing to evaluate with")
+    if counts["query_form"] == "derived":
+        raise InputError(
+            f"{name} has no queries to evaluate with: give it judgments, a column `query`, or rows "
+            "of kind 'query'"
+        )
     queries, documents = (
         counts[f"judgments_of_unknown_{kind}"] for kind in ("queries", "documents")
     )
@@ -88,11 +120,14 @@ def _refuse_unknown(name: str, counts: Mapping[str, Any]) -> None:
         )
 
 
-def _seed(job: Job, own: Job, space: Space) -> None:
-    """Let the collection begin with the run's rotation, and with its probe where that is told."""
+def _begin(job: Job, own: Job, space: Space) -> None:
+    """Let the embedding begin in the run's space, so that no teacher is described again."""
     work = working_folder(own)
     rotation = read_rotation(job.run.vectors, space)
-    if rotation is None:
-        write_space(work, space)
-    else:
+    teachers = space if rotation is None else rotation.unrotated(space)
+    if work.exists(SPACE_FILE) and read_space(work).fingerprint != teachers.fingerprint:
+        # Of a teacher of the same name with other weights.
+        work.clear()
+    write_space(work, teachers)
+    if rotation is not None:
         write_rotation(work, rotation)

@@ -5,8 +5,8 @@ Shapes: Q = queries, N = documents, K = ranks, D = dimensions.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +15,7 @@ from leaf_ray.core.bootstrap import Sampling
 from leaf_ray.core.comparison import Collection, Compared, compare
 from leaf_ray.core.evaluation import Evaluation, averages, evaluation_to_json
 from leaf_ray.core.grid import grid
-from leaf_ray.core.report import Cell, Report
+from leaf_ray.core.report import Cell, Report, Role
 from leaf_ray.core.space import Space
 from leaf_ray.core.texts import DOCUMENT, QUERY, TEST
 from leaf_ray.encoders.load import search_device
@@ -33,15 +33,27 @@ from leaf_ray.run.folder import (
 )
 from leaf_ray.run.parts import read_space, read_table, vectors_dataset
 from leaf_ray.run.progress import Progress
-from leaf_ray.stages.collections import embedded_collection, label
+from leaf_ray.stages.collections import collection_job, embed_collection, label
 from leaf_ray.stages.served import leaf_folder, require_leaf_of
-from leaf_ray.stages.sides import Models, encode_sides
+from leaf_ray.stages.sides import Models, Students, encode_sides, time_queries
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.stages.teacher import Loads, teacher_spec
 from leaf_ray.store.grid import plot_grid
-from leaf_ray.store.report import plot, to_markdown
+from leaf_ray.store.report_page import to_markdown
+from leaf_ray.store.report_plot import plot
 
 COLUMNS = ["id", "text", "vector"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compares:
+    """What all collections are measured with. leaf: where it lies. times: ms a query, by role."""
+
+    space: Space
+    leaf: str
+    times: Mapping[Role, float | None]
+    students: Students
+    sampling: Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +96,24 @@ def _make(job: Job) -> Made:
     )
     require_leaf_of(space, leaf, owner=job.run.vectors.uri)
     sampling = Sampling(settings.bootstrap_samples, settings.seed)
+    # All of them before anything is measured: what is wrong with the last costs no hours then.
+    collections = _collections(job, space)
+    timed = _Texts.read(collections[0][1]).queries["text"].to_pylist()[: settings.timed_queries]
+    compares = _Compares(
+        space=space,
+        leaf=job.run.leaf.uri,
+        times=time_queries(models, space, timed, progress=job.progress),
+        students=Students.load(models, space),
+        sampling=sampling,
+    )
     reports, scores = [], []
-    for named, own in _collections(job, space):
+    for named, own in collections:
         job.progress.stage("evaluate", about=named)
-        report, compared = _measured(named, own, space, models, sampling)
-        reports.append(replace(report, leaf=job.run.leaf.uri))
-        scores.append(compared.scores)
+        report, compared = _measured(named, own, compares)
+        reports.append(report)
+        # Queries cut out of the documents say little of nDCG, and would speak for the others.
+        if report.query_form != "derived":
+            scores.append(compared.scores)
     evaluation = Evaluation(tuple(reports), averages(scores, sampling))
     _write(job, evaluation)
     found = [row for report in reports for row in report.rows if row.role == "asymmetric"]
@@ -119,26 +143,20 @@ def _require_queries(job: Job) -> None:
         )
 
 
-def _collections(job: Job, space: Space) -> Iterator[tuple[str, Job]]:
+def _collections(job: Job, space: Space) -> list[tuple[str, Job]]:
     """The run's own held-out queries, if there are some, then the collections that are named."""
-    if _held_out(job):
-        yield _named(job.config.texts.path), job
-    for name in job.config.evaluate.collections:
-        yield label(name), embedded_collection(job, name, space)
+    named = [(label(name), collection_job(job, name)) for name in job.config.evaluate.collections]
+    for _, own in named:
+        embed_collection(job, own, space)
+    return [(_named(job.config.texts.path), job), *named] if _held_out(job) else named
 
 
-def _measured(
-    named: str, job: Job, space: Space, models: Models, sampling: Sampling
-) -> tuple[Report, Compared]:
-    settings = job.config.evaluate
+def _measured(named: str, job: Job, compares: _Compares) -> tuple[Report, Compared]:
+    """job: of the collection, of which nothing but the texts and the vectors is read."""
+    settings, space, sampling = job.config.evaluate, compares.space, compares.sampling
     texts = _Texts.read(job)
     sides = encode_sides(
-        texts.documents,
-        texts.queries,
-        space,
-        models=models,
-        num_timed=settings.timed_queries,
-        progress=job.progress,
+        texts.documents, texts.queries, compares.students, compares.times, progress=job.progress
     )
     device = search_device()
     collection = Collection(
@@ -164,12 +182,14 @@ def _measured(
         query_form=counts["query_form"],
         space=space.fingerprint,
         teacher=space.teacher,
-        leaf=models.leaf.name,
+        leaf=compares.leaf,
         rows=compared.rows,
         differences=compared.differences,
         grid=tuple(_watched(cells, job.progress)),
         lengths=compared.lengths,
         num_unknown=counts["judgments_of_unknown_documents"],
+        num_queries_left_out=counts["held_out_queries"] - len(texts.queries),
+        num_documents_left_out=counts["documents"] - len(texts.documents),
     )
     return report, compared
 
@@ -187,11 +207,11 @@ def _teacher(job: Job, space: Space) -> Loads | None:
 
 
 def _named(path: str) -> str:
-    """A source's path, with a long list of packages counted instead of named."""
-    scheme, colon, packages = path.partition(":")
-    if scheme == "docstrings" and colon and "," in packages:
+    """A source's name for people, with a long list of packages counted instead of named."""
+    scheme, _, packages = path.partition(":")
+    if scheme == "docstrings" and "," in packages:
         return f"docstrings of {len(packages.split(','))} packages"
-    return path
+    return path if scheme in ("docstrings", "hf") else label(path)
 
 
 def _judgments(job: Job, queries: pa.Table) -> list[dict[str, int]] | None:

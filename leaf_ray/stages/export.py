@@ -1,9 +1,8 @@
 """export: the leaf in a form that others load, checked against the leaf before it is there."""
 
-import dataclasses
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -11,10 +10,7 @@ import pyarrow.compute as pc
 
 from leaf_ray.config import RunConfig
 from leaf_ray.core.backend import LOWEST_COSINE
-from leaf_ray.core.bootstrap import Interval
-from leaf_ray.core.evaluation import Evaluation, evaluation_from_json, evaluation_verdict
 from leaf_ray.core.probe import Encodes
-from leaf_ray.core.report import Report
 from leaf_ray.core.space import Space
 from leaf_ray.core.texts import DOCUMENT, QUERY, TEST
 from leaf_ray.encoders.export_check import AsUsersEncode, ByKind, Checked, require_same
@@ -30,29 +26,23 @@ from leaf_ray.encoders.export_router import (
 from leaf_ray.encoders.export_runtime import ExportedLeaf
 from leaf_ray.encoders.leaf_folder import TRAINING_FILE, leaf_probe, leaf_space
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.encoders.model_card import Release, model_card, public_name
+from leaf_ray.encoders.model_card import Release, model_card
 from leaf_ray.encoders.model_card_snippets import Form
 from leaf_ray.encoders.reference import load_reference
 from leaf_ray.errors import ConfigError
 from leaf_ray.run import Run
-from leaf_ray.run.folder import MODEL_FOLDER, REPORT_JSON
-from leaf_ray.run.parts import read_json, texts_dataset
+from leaf_ray.run.folder import MODEL_FOLDER
+from leaf_ray.run.parts import texts_dataset
 from leaf_ray.run.progress import Progress
+from leaf_ray.stages.export_card import known_of
 from leaf_ray.stages.served import leaf_folder
 from leaf_ray.stages.teacher import portable_name
-from leaf_ray.store.grid import grid_lines
 
 Format = Literal["sentence-transformers", "router", "onnx", "openvino"]
 ExportPrecision = Literal["f32", "bf16", "int8"]
 # Real texts that an export is checked on, besides the probe's. A teacher takes a second for four
 # documents on a small machine.
 CHECKED_QUERIES, CHECKED_DOCUMENTS = 200, 40
-# What a card calls the counts of the texts.
-_COUNTED = {
-    "documents": "documents",
-    "train_queries": "queries to train on",
-    "held_out_queries": "queries held out",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,15 +94,14 @@ class Exported:
 class _Source:
     """A leaf, and what is known of it.
 
-    teacher: as any process finds it. texts: real ones, by kind. data, evaluation: for the card.
+    teacher: as any process finds it. texts: real ones, by kind. known: for the card.
     """
 
     leaf: Path
     teacher: str
     trust_remote_code: bool = False
     texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    data: Mapping[str, str] = field(default_factory=dict)
-    evaluation: Evaluation | None = None
+    known: Release = field(default_factory=Release)
 
     @property
     def space(self) -> Space:
@@ -129,8 +118,7 @@ def export_run(
         teacher=portable_name(config),
         trust_remote_code=config.space.trust_remote_code,
         texts=_texts(run),
-        data=_data(run),
-        evaluation=_evaluation(run),
+        known=known_of(run),
     )
     return _export(source, folder, wanted, progress)
 
@@ -162,7 +150,14 @@ def _export(source: _Source, folder: str | Path, wanted: Wanted, progress: Progr
             name=name,
         )
         training = json.loads((source.leaf / TRAINING_FILE).read_text("utf-8"))
-        card = model_card(source.space, training, _release(source, wanted, checked))
+        release = replace(
+            source.known,
+            form=wanted.form,
+            precision=wanted.precision,
+            num_checked=checked.num_texts,
+            lowest_cosine=checked.lowest_cosine,
+        )
+        card = model_card(source.space, training, release)
         (partial / "README.md").write_text(card, "utf-8")
     progress.end(
         f"{target}, lowest cosine {checked.lowest_cosine:.5f} to the leaf in float32 over "
@@ -229,83 +224,3 @@ def _texts(run: Run) -> dict[str, tuple[str, ...]]:
         kind: tuple(rows.head(number, columns=["text"], filter=which)["text"].to_pylist())
         for kind, number, which in wanted
     }
-
-
-def _data(run: Run) -> dict[str, str]:
-    """What the parts' manifests say of the texts."""
-    data: dict[str, str] = {}
-    texts, leaf = run.texts.manifest(), run.leaf.manifest()
-    if texts is not None:
-        data["source"] = _named(texts.made_with["texts"]["path"])
-        counts = {name: texts.counts.get(name) for name in _COUNTED}
-        data.update({_COUNTED[name]: f"{count:,}" for name, count in counts.items() if count})
-    if leaf is not None:
-        data["texts trained on"] = f"{leaf.counts.get('texts', 0):,}"
-        data["texts that the training was watched by"] = f"{leaf.counts.get('held_out', 0):,}"
-    return data
-
-
-def _named(path: str) -> str:
-    """A source without the place where it lies on somebody's machine."""
-    scheme, colon, packages = path.partition(":")
-    if scheme == "docstrings" and colon and packages.count(",") > 5:
-        return f"docstrings of {len(packages.split(','))} Python packages"
-    return public_name(path)
-
-
-def _evaluation(run: Run) -> Evaluation | None:
-    """The finished report of this leaf; None without one."""
-    if run.report.manifest() is None:
-        return None
-    return evaluation_from_json(read_json(run.report, REPORT_JSON))
-
-
-def _release(source: _Source, wanted: Wanted, checked: Checked) -> Release:
-    release = Release(
-        form=wanted.form,
-        precision=wanted.precision,
-        data=source.data,
-        num_checked=checked.num_texts,
-        lowest_cosine=checked.lowest_cosine,
-    )
-    if source.evaluation is None:
-        return release
-    return dataclasses.replace(
-        release,
-        results=[table for report in source.evaluation.reports for table in _tables(report)],
-        verdict=evaluation_verdict(source.evaluation),
-    )
-
-
-def _tables(report: Report) -> Iterator[tuple[str, list[list[str]]]]:
-    """What a report says, and what it says of documents in fewer bytes."""
-    yield (
-        f"{public_name(report.collection)}: {report.num_queries:,} queries ({report.query_form}), "
-        "means with 95 % bootstrap intervals",
-        _results(report),
-    )
-    if report.grid:
-        judged = any(cell.kept is not None for cell in report.grid)
-        share = "the teacher's nDCG@10" if judged else "overlap@10 with the teacher"
-        yield f"The same with documents in fewer bytes, share of {share}", grid_lines(report.grid)
-
-
-def _results(report: Report) -> list[list[str]]:
-    header = ["queries by", "documents by", "nDCG@10", "overlap@10 with the teacher", "ms a query"]
-    rows: list[list[str]] = [
-        [
-            public_name(row.queries_by),
-            public_name(row.documents_by),
-            _score(row.ndcg),
-            _score(row.overlap),
-            "-" if row.query_ms is None else f"{row.query_ms:.1f}",
-        ]
-        for row in report.rows
-    ]
-    return [header, *rows]
-
-
-def _score(interval: Interval | None) -> str:
-    if interval is None:
-        return "-"
-    return f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]"

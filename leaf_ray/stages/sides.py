@@ -1,11 +1,11 @@
-"""Encoding one collection by every model that a report compares, one model at a time.
+"""Encoding collections by every model that a report compares.
 
 Shapes: Q = queries, N = documents, D = dimensions.
 """
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from leaf_ray.core.comparison import Side, Vectors
 from leaf_ray.core.probe import Probe
+from leaf_ray.core.report import Role
 from leaf_ray.core.schema import vectors_of
 from leaf_ray.core.space import Space
 from leaf_ray.core.texts import DOCUMENT, QUERY
@@ -36,57 +37,102 @@ class Models:
     init: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Students:
+    """The leaf and what it is compared with, loaded to encode many texts."""
+
+    leaf: Encoder
+    untrained: Encoder
+    init: Encoder
+    init_name: str
+
+    @classmethod
+    def load(cls, models: Models, space: Space) -> "Students":
+        """All three, which are small."""
+        # One query is fastest with all threads on it, many texts with one stream on each.
+        leaf, untrained, init = (replace(spec, streams=0) for spec in _specs(models, space))
+        return cls(leaf.load(), untrained.load(), init.load(), models.init.name)
+
+
+def time_queries(
+    models: Models, space: Space, queries: Sequence[str], *, progress: Progress
+) -> dict[Role, float | None]:
+    """The median milliseconds of one query alone, by role; None where there is no model.
+
+    Each model is loaded, checked by its probe where it has one, and let go.
+
+    Raises:
+        SpaceMismatch: a model encodes otherwise than its probe says.
+    """
+    leaf, untrained, init = _specs(models, space)
+    asked: list[tuple[tuple[Role, ...], Loads | None, Probe | None, str]] = [
+        (("teacher",), models.teacher, space.probe, "the teacher"),
+        (("asymmetric", "symmetric"), leaf, leaf_probe(models.leaf), "the leaf"),
+        (("baseline",), untrained, None, "the ridge head only"),
+        (("untrained",), init, None, models.init.name),
+    ]
+    times: dict[Role, float | None] = {}
+    for number, (roles, spec, probe, name) in enumerate(asked):
+        progress.update(number, len(asked), note=f"{name}, query by query")
+        found = None if spec is None else _median_ms(spec, probe, queries, name=name)
+        times |= dict.fromkeys(roles, found)
+    return times
+
+
 def encode_sides(
     documents: pa.Table,
     queries: pa.Table,
-    space: Space,
+    students: Students,
+    times: Mapping[Role, float | None],
     *,
-    models: Models,
-    num_timed: int,
     progress: Progress,
 ) -> list[Side]:
     """The five rows of a report, the teacher's first.
 
     documents, queries: `text` and the teacher's `vector`, which is not computed again.
-    num_timed: queries that each model encodes one by one, for `query_ms`.
+    times: of `time_queries`.
     """
-    query_texts = queries["text"].to_pylist()
-    document_texts = documents["text"].to_pylist()
+    query_texts, document_texts = queries["text"].to_pylist(), documents["text"].to_pylist()
     work = _Work(progress, total=3 * len(query_texts) + 2 * len(document_texts))
-
-    def load(spec: Loads, probe: Probe | None, name: str) -> tuple[Encoder, float]:
-        work.note(f"{name}, query by query")
-        encoder = spec.load()
-        if probe is not None:
-            probe.check(encoder, name=name)
-        milliseconds = median_ms(encoder, query_texts[:num_timed])
-        if isinstance(spec, EncoderSpec):
-            # One query is fastest with all threads on it, many texts with one stream on each.
-            encoder = replace(spec, streams=0).load()
-        return encoder, milliseconds
-
-    teacher_ms = None
-    if models.teacher is not None:
-        _, teacher_ms = load(models.teacher, space.probe, "the teacher")
-    leaf, leaf_ms = load(EncoderSpec(folder=str(models.leaf)), leaf_probe(models.leaf), "the leaf")
-    leaf_QD = work.encode(leaf, query_texts, QUERY)
-    leaf_ND = work.encode(leaf, document_texts, DOCUMENT)
-    ridge, ridge_ms = load(EncoderSpec(folder=str(models.untrained)), None, "the ridge head only")
-    ridge_QD = work.encode(ridge, query_texts, QUERY)
-    # The initial encoder reads as much of a text as the leaf does.
-    init_spec = EncoderSpec(folder=str(models.init), max_length=space.max_length)
-    init, init_ms = load(init_spec, None, models.init.name)
-    init_QD = work.encode(init, query_texts, QUERY)
-    init_ND = work.encode(init, document_texts, DOCUMENT)
-
+    leaf_QD = work.encode("the leaf", students.leaf, query_texts, QUERY)
+    leaf_ND = work.encode("the leaf", students.leaf, document_texts, DOCUMENT)
+    ridge_QD = work.encode("the ridge head only", students.untrained, query_texts, QUERY)
+    init_QD = work.encode(students.init_name, students.init, query_texts, QUERY)
+    init_ND = work.encode(students.init_name, students.init, document_texts, DOCUMENT)
     query_QD, document_ND = vectors_of(queries), vectors_of(documents)
-    return [
-        Side("teacher", "teacher", "teacher", query_QD, document_ND, teacher_ms),
-        Side("asymmetric", "leaf", "teacher", leaf_QD, document_ND, leaf_ms),
-        Side("symmetric", "leaf", "leaf", leaf_QD, leaf_ND, leaf_ms),
-        Side("baseline", "ridge head only", "teacher", ridge_QD, document_ND, ridge_ms),
-        Side("untrained", f"{models.init.name} as it comes", "itself", init_QD, init_ND, init_ms),
+    sides: list[tuple[Role, str, str, Vectors, Vectors]] = [
+        ("teacher", "teacher", "teacher", query_QD, document_ND),
+        ("asymmetric", "leaf", "teacher", leaf_QD, document_ND),
+        ("symmetric", "leaf", "leaf", leaf_QD, leaf_ND),
+        ("baseline", "ridge head only", "teacher", ridge_QD, document_ND),
+        ("untrained", f"{students.init_name} as it comes", "itself", init_QD, init_ND),
     ]
+    return [Side(*side, times[side[0]]) for side in sides]
+
+
+def _specs(models: Models, space: Space) -> tuple[EncoderSpec, EncoderSpec, EncoderSpec]:
+    """What loads the leaf, the leaf before its first step, and the encoder it started from."""
+    return (
+        EncoderSpec(folder=str(models.leaf)),
+        EncoderSpec(folder=str(models.untrained)),
+        # The initial encoder reads as much of a text as the leaf does.
+        EncoderSpec(folder=str(models.init), max_length=space.max_length),
+    )
+
+
+def _median_ms(spec: Loads, probe: Probe | None, queries: Sequence[str], *, name: str) -> float:
+    """Tokenisation included."""
+    encoder = spec.load()
+    if probe is not None:
+        probe.check(encoder, name=name)
+    for query in queries[:WARM_UP_QUERIES]:
+        encoder.encode([query], kind=QUERY)
+    times = []
+    for query in queries:
+        began = time.perf_counter()
+        encoder.encode([query], kind=QUERY)
+        times.append(time.perf_counter() - began)
+    return 1000 * statistics.median(times)
 
 
 class _Work:
@@ -96,31 +142,14 @@ class _Work:
         self._progress = progress
         self._total = total
         self._done = 0
-        self._note = ""
 
-    def note(self, note: str) -> None:
-        """Say what is being done."""
-        self._note = note
-        self._progress.update(self._done, self._total, note=note)
-
-    def encode(self, encoder: Encoder, texts: Sequence[str], kind: str) -> Vectors:
+    def encode(self, name: str, encoder: Encoder, texts: Sequence[str], kind: str) -> Vectors:
         """[N texts] -> [N, D], with progress."""
-        self._note = f"{self._note.partition(',')[0]}, {len(texts):,} texts"
         vectors_ND = np.empty((len(texts), encoder.dimension), dtype=np.float32)
+        note = f"{name}, {len(texts):,} texts"
+        self._progress.update(self._done, self._total, note=note)
         for rows, vectors_BD in encoder.batches(texts, kind=kind):
             vectors_ND[rows] = vectors_BD
             self._done += len(rows)
-            self._progress.update(self._done, self._total, note=self._note)
+            self._progress.update(self._done, self._total, note=note)
         return vectors_ND
-
-
-def median_ms(encoder: Encoder, queries: Sequence[str]) -> float:
-    """The median time of encoding one query alone, tokenisation included, in milliseconds."""
-    for query in queries[:WARM_UP_QUERIES]:
-        encoder.encode([query], kind=QUERY)
-    times = []
-    for query in queries:
-        began = time.perf_counter()
-        encoder.encode([query], kind=QUERY)
-        times.append(time.perf_counter() - began)
-    return 1000 * statistics.median(times)

@@ -41,6 +41,7 @@ class Stage:
     """A verb: the part it makes, and the settings that decide the result.
 
     work: the folder beside the parts where the stage keeps what it could resume; "" for none.
+    takes: parts that it does without where they are not finished, and else is made from.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Stage:
     sections: tuple[str, ...]
     make: Callable[[Job], Made] = field(repr=False)
     work: str = ""
+    takes: tuple[str, ...] = ()
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -73,8 +75,9 @@ def perform(
     """
     run = Run.open(config.root)
     part = run.part(stage.part)
-    inputs = inputs_of(run, *stage.reads)
-    refuse_drift(run, lambda section: getattr(config, section).made_with(), *stage.reads)
+    takes = [name for name in stage.takes if run.part(name).manifest() is not None]
+    inputs = inputs_of(run, *stage.reads, *takes)
+    refuse_drift(run, lambda section: getattr(config, section).made_with(), *inputs)
     if again:
         unfinish_from(run, part)
         _clear_work(stage, run)

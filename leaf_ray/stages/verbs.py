@@ -83,8 +83,28 @@ def run(config: RunConfig, *, progress: Progress = SILENT) -> dict[str, Manifest
 
 
 def _can_be_evaluated(config: RunConfig) -> bool:
-    has_queries = config.texts.num_held_out > 0 or bool(config.evaluate.collections)
+    has_queries = config.texts.num_held_out != 0 or bool(config.evaluate.collections)
     return has_queries and config.embed.long_texts != "chunk"
+
+
+def report(config: RunConfig, *, progress: Progress = SILENT, again: bool = False) -> Manifest:
+    """Time teacher and leaf on this machine, and write what both cost beside what they find.
+
+    What was timed is kept: other prices or sizes (`config.report`) are counted anew from it.
+    again: time them anew too.
+
+    Returns: the manifest of the part `cost`, which holds cost.html, cost.md and cost.json.
+
+    Raises:
+        ConfigError: a size is not in the grid that was evaluated.
+        InputError: the run has no queries to evaluate with.
+        MissingStage: the evaluation or what it is made from is not finished.
+        ModelNotFound, EndpointError: the teacher cannot be asked.
+    """
+    from leaf_ray.stages.report import write_report
+
+    with Cluster() as cluster:
+        return write_report(config, progress=progress, cluster=cluster, again=again)
 
 
 @contextmanager

@@ -228,6 +228,13 @@ def test_a_pool_does_not_shrink_under_load(run_file: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("price", ["-1", ".nan", ".inf", "free"])
+@pytest.mark.parametrize("key", ["machine_per_hour", "storage_gb_month", "tokens_per_million"])
+def test_a_price_is_a_number_and_not_below_nothing(run_file: Path, key: str, price: str) -> None:
+    assert f"report.{key}" in refusal(run_file, f"report.{key}={price}")
+    assert getattr(load_config(run_file, [f"report.{key}=0"]).report, key) == 0
+
+
 @pytest.mark.parametrize("name", SECTIONS)
 def test_execution_names_only_keys_that_there_are(name: str) -> None:
     section = SECTIONS[name]

@@ -1,12 +1,22 @@
 """Laws of the bootstrap intervals."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leaf_ray.core import bootstrap
-from leaf_ray.core.bootstrap import Interval, kept, mean_interval, paired_difference
+from leaf_ray.core.bootstrap import (
+    Interval,
+    Sampling,
+    average_interval,
+    average_kept,
+    kept,
+    mean_interval,
+    paired_difference,
+)
 from leaf_ray.errors import InputError
 
 values = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=30)
@@ -15,7 +25,7 @@ values = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=30)
 @given(values_Q=values, seed=st.integers(0, 100))
 @settings(max_examples=50, deadline=None)
 def test_an_interval_stays_within_the_values(values_Q: list[float], seed: int) -> None:
-    found = mean_interval(values_Q, samples=100, seed=seed)
+    found = mean_interval(values_Q, Sampling(100, seed))
     assert found.mean == pytest.approx(np.mean(values_Q))
     assert min(values_Q) - 1e-12 <= found.low <= found.high <= max(values_Q) + 1e-12
 
@@ -23,34 +33,34 @@ def test_an_interval_stays_within_the_values(values_Q: list[float], seed: int) -
 def test_about_95_percent_of_intervals_hold_the_true_mean() -> None:
     generator = np.random.default_rng(0)
     draws = generator.exponential(size=(400, 100))
-    found = [mean_interval(values_Q, samples=400, seed=i) for i, values_Q in enumerate(draws)]
+    found = [mean_interval(values_Q, Sampling(400, i)) for i, values_Q in enumerate(draws)]
     coverage = np.mean([interval.low <= 1.0 <= interval.high for interval in found])
     assert 0.91 <= coverage <= 0.98
 
 
 def test_an_interval_is_as_wide_as_the_central_limit_theorem_says() -> None:
     values_Q = np.random.default_rng(1).normal(size=1000)
-    found = mean_interval(values_Q, samples=4000)
+    found = mean_interval(values_Q, Sampling(4000))
     wanted = 2 * 1.96 * values_Q.std() / np.sqrt(1000)
     assert found.high - found.low == pytest.approx(wanted, rel=0.1)
 
 
 def test_a_higher_level_gives_a_wider_interval() -> None:
     values_Q = np.random.default_rng(2).normal(size=50)
-    narrow, wide = mean_interval(values_Q, level=0.5), mean_interval(values_Q, level=0.99)
+    narrow, wide = (mean_interval(values_Q, Sampling(level=level)) for level in (0.5, 0.99))
     assert wide.low < narrow.low < narrow.high < wide.high
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
     values_Q = np.random.default_rng(3).normal(size=50)
-    assert mean_interval(values_Q, seed=1) == mean_interval(values_Q, seed=1)
-    assert mean_interval(values_Q, seed=1) != mean_interval(values_Q, seed=2)
+    assert mean_interval(values_Q, Sampling(seed=1)) == mean_interval(values_Q, Sampling(seed=1))
+    assert mean_interval(values_Q, Sampling(seed=1)) != mean_interval(values_Q, Sampling(seed=2))
 
 
 @given(values_Q=values)
 @settings(max_examples=50, deadline=None)
 def test_a_system_does_not_differ_from_itself(values_Q: list[float]) -> None:
-    found = paired_difference(values_Q, values_Q, samples=50)
+    found = paired_difference(values_Q, values_Q, Sampling(50))
     assert found == Interval(mean=0.0, low=0.0, high=0.0)
     assert not found.excludes_zero
 
@@ -81,10 +91,38 @@ def test_draws_in_which_the_reference_is_zero_throughout_are_left_out() -> None:
 def test_memory_in_parts_does_not_end_the_number_of_samples(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    values_Q, sampling = np.random.default_rng(8).normal(size=3), Sampling(5, level=0.5)
+    whole = mean_interval(values_Q, sampling)
     monkeypatch.setattr(bootstrap, "DRAWS_AT_ONCE", 7)
-    sizes = [len(part) for part in bootstrap._draws(3, samples=5, seed=0)]
-    assert sizes == [2, 2, 1]
-    assert mean_interval([1.0, 1.0, 1.0], samples=5) == Interval(mean=1.0, low=1.0, high=1.0)
+    assert [len(index_SQ) for index_SQ in sampling.draws(3)] == [2, 2, 1]
+    assert mean_interval(values_Q, sampling) == whole
+
+
+def test_all_that_shares_a_sampling_shares_its_draws() -> None:
+    a_Q, sampling = np.random.default_rng(9).uniform(size=40), Sampling(200, seed=3)
+    means_S = np.concatenate([a_Q[index_SQ].mean(axis=1) for index_SQ in sampling.draws(40)])
+    assert mean_interval(a_Q, sampling) == sampling.interval(float(a_Q.mean()), means_S)
+    # A constant less or a constant share moves every draw alike, and so the interval.
+    for found in (
+        paired_difference(a_Q, np.zeros(40), sampling),
+        kept(a_Q, np.ones(40), sampling),
+        average_interval([a_Q], sampling),
+        average_kept([a_Q], [np.ones(40)], sampling),
+    ):
+        assert found == mean_interval(a_Q, sampling)
+
+
+def test_a_level_is_that_of_every_interval() -> None:
+    a_Q, b_Q = np.random.default_rng(10).uniform(0.5, 1, size=(2, 40))
+    for interval in (
+        lambda sampling: mean_interval(a_Q, sampling),
+        lambda sampling: paired_difference(a_Q, b_Q, sampling),
+        lambda sampling: kept(a_Q, b_Q, sampling),
+        lambda sampling: average_interval([a_Q, b_Q], sampling),
+        lambda sampling: average_kept([a_Q, b_Q], [b_Q, b_Q], sampling),
+    ):
+        narrow, wide = interval(Sampling(200, level=0.5)), interval(Sampling(200, level=0.99))
+        assert wide.low < narrow.low < narrow.high < wide.high
 
 
 def test_an_interval_excludes_zero_on_either_side_only_as_a_whole() -> None:
@@ -109,7 +147,7 @@ def test_a_reference_of_zero_cannot_be_kept() -> None:
         kept([1.0], [0.0])
 
 
-@pytest.mark.parametrize(("samples", "level"), [(0, 0.95), (10, 0.0), (10, 1.0)])
-def test_senseless_settings_are_refused(samples: int, level: float) -> None:
-    with pytest.raises(InputError):
-        mean_interval([1.0], samples=samples, level=level)
+@pytest.mark.parametrize("settings", [{"samples": 0}, {"seed": -1}, {"level": 0.0}, {"level": 1.0}])
+def test_senseless_settings_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="usual"):
+        Sampling(**settings)

@@ -49,7 +49,17 @@ def test_an_evaluation_survives_json(evaluation: Evaluation) -> None:
     assert evaluation_from_json(fields) == evaluation
 
 
-@pytest.mark.parametrize("fields", [{}, {"reports": [], "average": [{"role": "teacher"}]}])
+NOBODY = {"role": "friend", "ndcg": None, "overlap": None, "kept": None}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"reports": [], "average": [{"role": "teacher"}]},
+        {"reports": [], "average": [NOBODY]},
+    ],
+)
 def test_what_is_no_evaluation_is_refused(fields: dict[str, object]) -> None:
     with pytest.raises(InputError, match="run `leaf evaluate` again"):
         evaluation_from_json(fields)
@@ -84,6 +94,21 @@ def test_the_verdict_on_several_collections_is_of_their_average() -> None:
     said = evaluation_verdict(SEVERAL)
     assert "Over 2 collections the leaf keeps 85.0 % [80.0, 90.0]" in said
     assert "other queries of these collections" in said
+
+
+def test_the_verdict_warns_of_a_collection_with_few_queries() -> None:
+    assert "has only 20 queries" in evaluation_verdict(SEVERAL)
+    enough = dataclasses.replace(SEVERAL, reports=(REPORT, REPORT))
+    assert "has only" not in evaluation_verdict(enough)
+
+
+def test_derived_queries_are_none_of_those_that_are_averaged() -> None:
+    derived = dataclasses.replace(REPORT, collection="mine", query_form="derived")
+    several = dataclasses.replace(SEVERAL, reports=(derived, *SEVERAL.reports))
+    assert "Over 2 collections the leaf keeps" in evaluation_verdict(several)
+    alone = evaluation_verdict(Evaluation((derived, REPORT)))
+    assert f"mine: {verdict(derived)}" in alone
+    assert verdict(REPORT) in alone
 
 
 def test_the_verdict_on_one_collection_is_its_own() -> None:

@@ -5,7 +5,8 @@ import pytest
 from leaf_ray.core.bootstrap import Sampling
 from leaf_ray.core.comparison import Collection, compare
 from leaf_ray.core.grid import STORED, grid
-from leaf_ray.core.report import Cell, Role, Stored
+from leaf_ray.core.report import Cell, Role
+from leaf_ray.core.stored import Stored
 from tests.core.test_comparison import JUDGED, TEACHER, UNJUDGED, a_side
 
 SAMPLING = Sampling(50, 0)

@@ -73,9 +73,29 @@ def test_the_same_encoder_passes_with_a_cosine_of_one() -> None:
     assert Probe.take(encoder).check(encoder, name="teacher") == pytest.approx(1.0)
 
 
-def test_a_scaled_encoder_passes_since_only_directions_are_compared() -> None:
-    probe = a_probe()
-    assert Probe(probe.vectors_PD * 3).lowest_cosine(probe) == pytest.approx(1.0)
+class Longer(LetterCounts):
+    """As long again by a share, the same directions."""
+
+    def __init__(self, share: float, dtype: type = np.float32) -> None:
+        super().__init__()
+        self.share, self.dtype = share, dtype
+
+    def encode(self, texts: Sequence[str], *, kind: str) -> np.ndarray:
+        return ((1 + self.share) * super().encode(texts, kind=kind)).astype(self.dtype)
+
+
+def test_other_lengths_are_refused_though_no_cosine_sees_them() -> None:
+    probe = Probe.take(LetterCounts())
+    assert probe.lowest_cosine(Probe.take(Longer(6.0))) == pytest.approx(1.0)
+    for share in (6.0, -0.5, 0.1):
+        with pytest.raises(SpaceMismatch, match=r"^leaf does not encode .* a length that is off"):
+            probe.check(Longer(share), name="leaf")
+
+
+def test_lengths_may_be_off_by_what_rounding_explains() -> None:
+    probe = Probe.take(LetterCounts())
+    assert probe.check(Longer(0.02), name="leaf") == pytest.approx(1.0)
+    assert probe.check(Longer(0.001, np.float16), name="leaf") == pytest.approx(1.0, abs=1e-5)
 
 
 def test_vectors_rounded_to_bfloat16_pass() -> None:

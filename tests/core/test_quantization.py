@@ -2,6 +2,7 @@
 
 # Shapes: N documents, Q queries, D dimensions, K ranks.
 
+import tracemalloc
 from typing import get_args
 
 import numpy as np
@@ -12,13 +13,12 @@ from hypothesis import strategies as st
 from leaf_ray.core.quantization import (
     Floats,
     Int8,
-    bytes_per_vector,
     leading,
     search,
     signs,
 )
 from leaf_ray.core.ranking import top_k
-from leaf_ray.core.report import Stored
+from leaf_ray.core.stored import Stored, bytes_per_vector
 from leaf_ray.errors import InputError
 
 
@@ -47,6 +47,13 @@ def test_leading_dimensions_have_unit_length_where_the_whole_vectors_have_it() -
 def test_leading_dimensions_that_are_all_zero_stay_so() -> None:
     vectors_ND = np.array([[0.0, 0.0, 1.0]], dtype=np.float32)
     assert leading(vectors_ND, 2, normalized=True).tolist() == [[0.0, 0.0]]
+
+
+def test_what_no_number_of_changes_is_not_copied() -> None:
+    vectors_ND = unit(5, 8, seed=0)
+    assert np.shares_memory(leading(vectors_ND, 8, normalized=True), vectors_ND)
+    assert np.shares_memory(leading(vectors_ND, 3, normalized=False), vectors_ND)
+    assert not np.shares_memory(leading(vectors_ND, 3, normalized=True), vectors_ND)
 
 
 @pytest.mark.parametrize("d", [0, 9])
@@ -96,6 +103,36 @@ def test_rescoring_orders_candidates_by_the_querys_own_numbers() -> None:
     exact = top_k(query_QD, signs(document_ND), k=20)
     np.testing.assert_array_equal(found.index_QK, exact.index_QK)
     np.testing.assert_allclose(found.score_QK, exact.score_QK, rtol=1e-5)
+
+
+@pytest.mark.parametrize("stored", get_args(Stored))
+def test_no_way_to_store_holds_the_documents_in_float32_once_more(stored: Stored) -> None:
+    query_QD, document_ND = unit(2, 64, seed=0), unit(60_000, 64, seed=1)
+    tracemalloc.start()
+    try:
+        search(query_QD, document_ND, stored=stored, k=10)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 0.75 * document_ND.nbytes
+
+
+@pytest.mark.parametrize("stored", get_args(Stored))
+def test_documents_in_float16_rank_as_the_same_numbers_in_float32(stored: Stored) -> None:
+    query_QD, document_ND = unit(4, 24, seed=0), unit(9000, 24, seed=1).astype(np.float16)
+    found = search(query_QD, document_ND, stored=stored, k=10)
+    wide = search(query_QD, document_ND.astype(np.float32), stored=stored, k=10)
+    np.testing.assert_array_equal(found.index_QK, wide.index_QK)
+    np.testing.assert_array_equal(found.score_QK, wide.score_QK)
+
+
+def test_int8_ranks_as_what_the_codes_stand_for() -> None:
+    query_QD, document_ND = unit(4, 24, seed=0), unit(9000, 24, seed=1)
+    codec = Int8.calibrated(document_ND)
+    wanted = top_k(query_QD, codec.decode(codec.encode(document_ND)), k=10)
+    found = search(query_QD, document_ND, stored="int8", k=10)
+    np.testing.assert_array_equal(found.index_QK, wanted.index_QK)
+    np.testing.assert_array_equal(found.score_QK, wanted.score_QK)
 
 
 @pytest.mark.parametrize("stored", get_args(Stored))

@@ -14,6 +14,7 @@ from leaf_ray.core.report import (
     Report,
     Row,
     from_json,
+    score,
     to_json,
     verdict,
 )
@@ -87,14 +88,19 @@ def test_json_of_a_report_is_the_same_before_and_after_text() -> None:
         lambda fields: fields["rows"][0].update(role="friend"),
         lambda fields: fields["rows"][0].pop("ndcg"),
         lambda fields: fields["differences"][0].update(metric="BLEU"),
+        lambda fields: fields["grid"][0].update(stored="int4"),
         lambda fields: fields["differences"][0]["interval"].pop("low"),
     ],
 )
 def test_a_damaged_report_is_refused(damage: Any) -> None:
     fields = to_json(REPORT)
     damage(fields)
-    with pytest.raises(InputError, match="report"):
+    with pytest.raises(InputError, match=r"report .*run `leaf evaluate` again"):
         from_json(fields)
+
+
+def test_a_score_that_was_not_measured_is_a_dash() -> None:
+    assert [score(Interval(0.6, 0.55, 0.65)), score(None)] == ["0.600 [0.55, 0.65]", "-"]
 
 
 def test_the_verdict_says_what_the_leaf_keeps_with_its_interval() -> None:

@@ -117,7 +117,7 @@ def test_what_is_no_rotation_is_not_read() -> None:
     stretched = Rotation(2 * np.eye(4, dtype=np.float32))
     flat = Rotation(np.ones((3, 4), dtype=np.float32))
     for file in (b"", b"no array", stretched.to_npy(), flat.to_npy()):
-        with pytest.raises(SpaceMismatch, match="the stored rotation"):
+        with pytest.raises(SpaceMismatch, match=r"the stored rotation .*leaf embed FILE --again"):
             Rotation.from_npy(file)
 
 

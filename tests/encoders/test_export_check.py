@@ -42,9 +42,13 @@ def test_the_same_encoder_agrees_and_every_text_counts(original: SentenceEncoder
     assert require_same(original, original, {}, lowest_cosine=0.9, name="it").num_texts == 16
 
 
-def test_a_length_is_no_difference(original: SentenceEncoder) -> None:
-    longer = Changed(original, "scale")
-    assert require_same(original, longer, {}, lowest_cosine=0.99999, name="it")
+def test_another_length_is_refused_even_where_every_direction_is_right(
+    original: SentenceEncoder,
+) -> None:
+    with pytest.raises(SpaceMismatch, match=r"a length that is off by 200\.0 % .*at most 0\.4 %"):
+        require_same(
+            original, Changed(original, "scale"), {}, lowest_cosine=0.99999, name="my export"
+        )
 
 
 @pytest.mark.parametrize("what", ["one text", "NaN", "dimensions"])

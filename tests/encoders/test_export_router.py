@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from leaf_ray.encoders.export_router import (
 )
 from leaf_ray.encoders.leaf_folder import leaf_probe, leaf_space
 from leaf_ray.encoders.load import EncoderSpec
+from leaf_ray.encoders.model_card_snippets import FOLDER, Form, usage
 from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.errors import ConfigError, ModelNotFound, SpaceMismatch
-from tests.encoders.exports import cosines
+from tests.encoders.exports import cosines, run_block, space_of, write_leaf
 from tests.encoders.models import TEXTS, a_copy
 
 
@@ -121,7 +123,32 @@ def test_router_json_names_the_teacher_its_weights_and_its_length(
         "teacher": str(tiny_teacher),
         "weights": tiny_space.weights,
         "max_length": 40,
+        "similarity_fn_name": "cosine",
     }
+
+
+@pytest.mark.parametrize("form", ["router", "router-reference"])
+def test_a_space_of_inner_products_is_compared_by_them_in_the_cards_snippet_too(
+    tiny_teacher: Path, tiny_init: Path, tmp_path: Path, form: Form
+) -> None:
+    plain = a_copy(tiny_teacher, tmp_path / "teacher")
+    modules = json.loads((plain / "modules.json").read_text())
+    without = [module for module in modules if not module["type"].endswith("Normalize")]
+    (plain / "modules.json").write_text(json.dumps(without))
+    space = space_of(plain)
+    assert not space.normalized
+    leaf, folder = write_leaf(tiny_init, space, tmp_path / "leaf"), tmp_path / "router"
+    if form == "router":
+        write_router(leaf, plain, space, folder)
+    else:
+        write_router_reference(leaf, str(plain), space, folder)
+    (block, *_) = re.findall(r"```python\n(.*?)```", usage(form, dimension=32), re.DOTALL)
+    names = run_block(block.replace(FOLDER, str(folder)))
+    products = names["queries"] @ names["documents"].T
+    for model in (names["model"], load_router(folder)):
+        found = model.similarity(names["queries"], names["documents"]).numpy()
+        assert found == pytest.approx(products, rel=1e-5)
+    assert abs(products[0, 0]) > 1.01
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,9 @@ def test_what_is_known_is_told() -> None:
     )
     card = model_card(SPACE, TRAINING, release)
     assert "| source | a\\|b |" in card and "| documents | 1,234 |" in card
-    assert "40 queries:\n\n| queries by | nDCG@10 |\n|---|---|\n| leaf | 0.5 [0.4, 0.6] |" in card
+    assert (
+        "40 queries:\n\n| queries by | nDCG@10 |\n| --- | --- |\n| leaf | 0.5 [0.4, 0.6] |" in card
+    )
     assert "The leaf keeps it." in card
     assert "lowest cosine 0.99512 to the original in float32, over 56 texts" in card
     assert "reduced precision" in card

@@ -61,8 +61,8 @@ def test_mteb_finds_what_our_own_ranking_and_metrics_find(
 
     collection = read_collection(adi)
     ids = sorted(collection.documents)
-    document_ND = model._encoders[DOCUMENT].encode(
-        [collection.documents[i] for i in ids], kind=DOCUMENT
+    document_ND = model.encode(
+        [{"text": [collection.documents[i] for i in ids]}], prompt_type=DOCUMENT
     )
     leaf = EncoderSpec(folder=str(tiny_leaf), backend="torch-f32").load()
     query_QD = leaf.encode(list(collection.queries.values()), kind=QUERY)

@@ -13,6 +13,7 @@ from datasets import Dataset
 from mteb.abstasks import AbsTaskSTS
 from torch.utils.data import DataLoader
 
+from leaf_ray.core.bootstrap import Sampling
 from leaf_ray.core.space import Space
 from leaf_ray.core.sts import sts_spearman
 from leaf_ray.core.texts import DOCUMENT, QUERY
@@ -106,7 +107,7 @@ def test_a_symmetric_task_of_mteb_has_the_figure_of_our_own_sts(
     encoder = EncoderSpec(folder=str(tiny_leaf), backend="torch-f32").load()
     # Its cosines are float32, ours float64: of hundreds of pairs some that are near change places.
     assert result.task_results[0].scores["test"][0]["main_score"] == pytest.approx(
-        sts_spearman(encoder, pairs, samples=10).mean, abs=1e-4
+        sts_spearman(encoder, pairs, Sampling(10)).mean, abs=1e-4
     )
 
 

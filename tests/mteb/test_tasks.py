@@ -93,29 +93,50 @@ def test_a_task_is_fetched_once(adi: Any, cache: Path, monkeypatch: pytest.Monke
     assert folder == cache / "mteb" / f"NFCorpus-{revision[:12]}"
     assert task_folder("NFCorpus") == folder
     assert asked == [("NFCorpus", "default", "test")]
-    other = task_folder("BelebeleRetrieval", subset="eng_Latn-eng_Latn")
+    other = task_folder("BelebeleRetrieval:eng_Latn-eng_Latn")
     assert other.name.startswith("BelebeleRetrieval-eng_Latn-eng_Latn-")
     assert asked[1:] == [("BelebeleRetrieval", "eng_Latn-eng_Latn", "test")]
 
 
 @pytest.mark.parametrize(
-    ("name", "subset", "message"),
+    ("name", "message"),
     [
-        ("scifact", None, "no task 'scifact': did you mean SciFact"),
-        ("NFCopus", None, r"no task 'NFCopus': did you mean .*NFCorpus.*corpus\.jsonl"),
-        ("~~~~", None, "no task '~~~~'; without a hub, name a local folder instead"),
-        ("STS12", None, "STS12 is a task of STS over text, but"),
-        ("BelebeleRetrieval", None, r"subsets \(acm_Arab-acm_Arab, .*name one of them"),
-        ("BelebeleRetrieval", "eng_Latn-eng_Lat", "did you mean eng_Latn-eng_Latn or"),
-        ("NFCorpus", "en", "NFCorpus has no subset 'en'"),
+        (
+            "scifact",
+            "^there is no folder scifact, and mteb has no task 'scifact': did you mean Sci",
+        ),
+        ("NFCopus", r"no task 'NFCopus': did you mean .*NFCorpus.*corpus\.jsonl"),
+        ("~~~~", "no task '~~~~'; without a hub, name a local folder instead"),
+        ("STS12", "STS12 is a task of STS over text, but"),
+        (
+            "BelebeleRetrieval",
+            r"subsets \(acm_Arab-acm_Arab, .*name one of them, such as BelebeleRetrieval:acm_Arab-",
+        ),
+        ("BelebeleRetrieval:eng_Latn-eng_Lat", "did you mean eng_Latn-eng_Latn or"),
+        ("NFCorpus:en", "NFCorpus has no subset 'en'"),
     ],
 )
 def test_what_is_no_task_of_retrieval_is_refused_and_the_nearest_named(
-    cache: Path, name: str, subset: str | None, message: str
+    cache: Path, name: str, message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        task_folder(name, subset=subset)
+        task_folder(name)
     assert not cache.exists()
+
+
+def test_without_mteb_a_mistyped_folder_is_the_first_thing_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "mteb", None)
+    with pytest.raises(ConfigError, match=r"^there is no folder scifakt, and .*pip install"):
+        task_folder("scifakt")
+
+
+def test_the_only_subset_may_be_named_too(
+    adi: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "_loaded", lambda task, subset, split: adi)
+    assert task_folder("NFCorpus:default") == task_folder("NFCorpus")
 
 
 @pytest.mark.slow

@@ -108,8 +108,10 @@ def test_an_input_that_is_not_finished_is_refused_with_the_stage_that_makes_it(
         ("texts", []),
         ("vectors", ["texts"]),
         ("leaf", ["texts", "vectors", "index"]),
-        ("index", ["texts", "vectors", "leaf", "report"]),
-        ("report", ["texts", "vectors", "leaf", "index"]),
+        ("index", ["texts", "vectors", "leaf", "report", "timings", "cost"]),
+        ("report", ["texts", "vectors", "leaf", "index", "timings"]),
+        ("timings", ["texts", "vectors", "leaf", "index", "report"]),
+        ("cost", ["texts", "vectors", "leaf", "index", "report", "timings"]),
     ],
 )
 def test_unfinishing_takes_a_part_and_what_is_made_from_it_and_no_other(

@@ -133,7 +133,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_the_parts_lie_in_the_root_under_their_own_names(tmp_path: Path) -> None:
     run = Run.open(str(tmp_path))
-    parts = [run.texts, run.vectors, run.leaf, run.index, run.report]
+    parts = [run.texts, run.vectors, run.leaf, run.index, run.report, run.timings, run.cost]
     assert [part.name for part in parts] == list(PARTS)
     assert [part.path for part in parts] == [f"{tmp_path}/{name}" for name in PARTS]
 

@@ -81,6 +81,28 @@ def small_run(ray_local: None, small_config: RunConfig) -> RunConfig:
     return small_config
 
 
+@pytest.fixture(scope="session")
+def rotated_run(
+    ray_local: None, small_config: RunConfig, tmp_path_factory: pytest.TempPathFactory
+) -> RunConfig:
+    """A run in a rotated space, from texts to index; tests must leave it as it is."""
+    changes = {
+        "root": str(tmp_path_factory.mktemp("rotated") / "run"),
+        "space": small_config.space.model_copy(update={"rotation": "pca"}),
+        "embed": small_config.embed.model_copy(update={"dtype": "float32"}),
+    }
+    config = small_config.model_copy(update=changes)
+    for verb in (verbs.texts, verbs.embed, verbs.distill, verbs.index):
+        verb(config)
+    return config
+
+
+@pytest.fixture
+def adi(shared_data: Path) -> str:
+    """A BEIR folder of 82 documents and 35 queries."""
+    return str(shared_data / "beir/adi")
+
+
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """460 documents, of which 160 texts differ, two of them poison; and 30 queries."""
@@ -104,3 +126,12 @@ def root(ray_local: None, made_texts: Path, tmp_path: Path) -> Path:
     """A run folder of the test's own whose texts are finished."""
     shutil.copytree(made_texts, tmp_path / "run")
     return tmp_path / "run"
+
+
+def with_collections(config: RunConfig, root: Path, *collections: str) -> RunConfig:
+    """A copy of a finished run, to be evaluated on collections."""
+    shutil.copytree(config.root, root)
+    evaluate = config.evaluate.model_copy(
+        update={"collections": collections, "dimensions": (8,), "bootstrap_samples": 50}
+    )
+    return config.model_copy(update={"root": str(root), "evaluate": evaluate})

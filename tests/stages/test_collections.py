@@ -12,22 +12,9 @@ from leaf_ray.errors import ConfigError, InputError
 from leaf_ray.run import Run
 from leaf_ray.run.parts import read_json, read_space
 from leaf_ray.stages import verbs
+from tests.stages.conftest import with_collections
 
 pytestmark = pytest.mark.ray
-
-
-def with_collections(config: RunConfig, root: Path, *collections: str) -> RunConfig:
-    """A copy of a finished run, to be evaluated on collections."""
-    shutil.copytree(config.root, root)
-    evaluate = config.evaluate.model_copy(
-        update={"collections": collections, "dimensions": (8,), "bootstrap_samples": 50}
-    )
-    return config.model_copy(update={"root": str(root), "evaluate": evaluate})
-
-
-@pytest.fixture
-def adi(shared_data: Path) -> str:
-    return str(shared_data / "beir/adi")
 
 
 def test_a_collection_is_measured_beside_the_held_out_queries(
@@ -106,8 +93,53 @@ def test_judgments_of_another_collection_are_refused(
 def test_a_collection_without_queries_is_refused(
     small_run: RunConfig, adi: str, tmp_path: Path
 ) -> None:
-    lines = [json.dumps({"text": f"text number {number}"}) for number in range(5)]
+    lines = [
+        json.dumps(
+            {
+                "text": f"The first sentence of text number {n} is long enough. So is its second sentence."
+            }
+        )
+        for n in range(5)
+    ]
     (tmp_path / "plain.jsonl").write_text("\n".join(lines), "utf-8")
     config = with_collections(small_run, tmp_path / "run", str(tmp_path / "plain.jsonl"))
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"plain\.jsonl has no queries to evaluate with"):
         verbs.evaluate(config, again=True)
+
+
+def test_all_queries_of_a_collection_without_judgments_are_asked(
+    small_run: RunConfig, tmp_path: Path
+) -> None:
+    rows = [{"id": f"d{n}", "text": f"text number {n}"} for n in range(6)]
+    rows += [{"id": f"q{n}", "text": f"which is number {n}?", "kind": "query"} for n in range(10)]
+    (tmp_path / "asked.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    config = with_collections(small_run, tmp_path / "run", str(tmp_path / "asked.jsonl"))
+    verbs.evaluate(config, again=True)
+    _, asked = read_json(Run.open(config.root).report, "report.json")["reports"]
+    assert (asked["num_documents"], asked["num_queries"]) == (6, 10)
+    assert {row["ndcg"] for row in asked["rows"]} == {None}
+
+
+def test_a_mistake_in_the_last_collection_costs_no_work_on_the_first(
+    small_run: RunConfig, adi: str, tmp_path: Path
+) -> None:
+    nowhere = str(tmp_path / "nowhere/scifact")
+    config = with_collections(small_run, tmp_path / "run", adi, nowhere)
+    with pytest.raises((ConfigError, InputError), match="nowhere"):
+        verbs.evaluate(config, again=True)
+    (folder,) = (tmp_path / "run/collections").glob("adi-*")
+    assert Run.open(str(folder)).vectors.manifest() is None
+
+
+def test_collections_follow_when_the_run_is_embedded_anew_with_other_settings(
+    small_run: RunConfig, adi: str, tmp_path: Path
+) -> None:
+    config = with_collections(small_run, tmp_path / "run", adi)
+    verbs.evaluate(config, again=True)
+    embed = config.embed.model_copy(update={"dtype": "float32"})
+    other = config.model_copy(update={"embed": embed})
+    verbs.embed(other, again=True)
+    verbs.distill(other)
+    verbs.evaluate(other)
+    (folder,) = (tmp_path / "run/collections").iterdir()
+    assert Run.open(str(folder)).vectors.require(command="").counts["dtype"] == "float32"

@@ -304,20 +304,6 @@ def test_what_is_rotated_beyond_float16_is_one_error_that_names_the_setting(
     assert len(none) == 0
 
 
-@pytest.fixture(scope="module")
-def rotated_run(ray_local: None, small_config: RunConfig, tmp_path_factory: Any) -> RunConfig:
-    """A run in a rotated space, from texts to index."""
-    changes = {
-        "root": str(tmp_path_factory.mktemp("rotated") / "run"),
-        "space": small_config.space.model_copy(update={"rotation": "pca"}),
-        "embed": small_config.embed.model_copy(update={"dtype": "float32"}),
-    }
-    config = small_config.model_copy(update=changes)
-    for verb in (verbs.texts, verbs.embed, verbs.distill, verbs.index):
-        verb(config)
-    return config
-
-
 def test_a_leaf_of_rotated_vectors_is_in_the_rotated_space_and_absorbs_the_rotation(
     rotated_run: RunConfig,
 ) -> None:

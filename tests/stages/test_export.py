@@ -116,7 +116,7 @@ def test_the_card_of_a_run_says_what_the_run_knows(run: RunConfig, tmp_path: Pat
     assert "| source | a.jsonl |" in card and "somebody" not in card
     assert "| queries held out | 6 |" in card and "| texts trained on | 1,234 |" in card
     assert (
-        "0.600 [0.550, 0.650]" in card
+        "0.600 [0.55, 0.65]" in card
         and "adi: 350 queries (judged)" in card
         and "fewer bytes" in card
     )

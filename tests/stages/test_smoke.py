@@ -21,6 +21,7 @@ from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.run import PARTS, Run
 from leaf_ray.run.parts import read_json, texts_dataset, vectors_dataset
+from leaf_ray.stages import verbs
 
 pytestmark = [pytest.mark.ray, pytest.mark.models, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -70,7 +71,8 @@ def kill_when(root: Path, happened: Callable[[], bool]) -> None:
 def test_a_run_that_was_killed_twice_is_whole(finished: RunConfig) -> None:
     run = Run.open(finished.root)
     for name, stage in PARTS.items():
-        assert run.part(name).require(command=stage).stage == stage
+        if stage in verbs.STAGES:
+            assert run.part(name).require(command=stage).stage == stage
     texts = texts_dataset(run.texts).to_table(columns=["id", "kind"]).to_pylist()
     vectors = vectors_dataset(run.vectors).to_table(columns=["id", "kind"]).to_pylist()
     assert sorted(map(str, vectors)) == sorted(map(str, texts))

@@ -44,7 +44,7 @@ def read_corpus(path: str, **layout: Any) -> Corpus:
     with TemporaryDirectory() as scratch:
         gathered = gather(Source(source.name, iter(parts)), Path(scratch) / "rows")
         if gathered.num_documents:
-            survey(gathered, Path(scratch) / "queries", gathered.form(num_held_out=1))
+            survey(gathered, Path(scratch) / "queries", gathered.form(holds_out=True))
     table = pa.concat_tables([part.table for part in parts], promote_options="permissive")
     return Corpus(
         _without_empty(table.drop_columns([*CONTENT])),

@@ -42,7 +42,7 @@ class Sizes:
     """How much of a corpus is wanted; None stands for no limit."""
 
     num_documents: int | None = None
-    num_held_out: int = 500
+    num_held_out: int | None = 500
     num_train_queries: int | None = None
 
 
@@ -141,8 +141,8 @@ def divide(
     With judgments, the judged queries are the test. Else `num_held_out` queries are, taken from
     column `query`, else from rows of kind query, else from first sentences; where there are not
     so many, a fifth of those that there are. A test query is unique and no train query equals it.
-    With `num_held_out=0` none is, whatever is judged, and all queries of the source are to train
-    with; there may be none, and no document.
+    With `num_held_out=None` all of them are; with 0 none is, whatever is judged, and all queries of
+    the source are to train with; there may be none, and no document.
     The corpus is the documents that answer test queries and others up to `num_documents`; train
     queries come from all rows, up to `num_train_queries`.
 
@@ -151,12 +151,12 @@ def divide(
     that can be.
     """
     gathered = gather(source, folder / "rows", tell=tell_read)
-    if sizes.num_held_out and not gathered.num_documents:
+    if sizes.num_held_out != 0 and not gathered.num_documents:
         raise InputError(
             f"{source.name} has no documents, only queries; add rows of kind 'document', or set "
             "texts.num_held_out to 0 for a run that only embeds"
         )
-    form = gathered.form(num_held_out=sizes.num_held_out)
+    form = gathered.form(holds_out=sizes.num_held_out != 0)
     found = survey(gathered, folder / "queries", form, tell=tell_surveyed)
     judged = gathered.qrels if form == "judged" else None
     qrels, is_test_Q = _held_out(judged, found, sizes, source.name)
@@ -178,7 +178,7 @@ def _held_out(
 ) -> tuple[pa.Table, Mask]:
     """Return the judgments of the queries that are held out, and which these are."""
     queries = found.queries
-    if not sizes.num_held_out:
+    if sizes.num_held_out == 0:
         return QRELS_SCHEMA.empty_table(), np.zeros(len(queries), dtype=bool)
     if judged is not None:
         qrels = _of_known_queries(judged, found, name)
@@ -189,7 +189,7 @@ def _held_out(
 
 def _train(queries: QueryKeys, is_test_Q: Mask, sizes: Sizes) -> Mask:
     limit = sizes.num_train_queries
-    if sizes.num_held_out:
+    if sizes.num_held_out != 0:
         return train_queries(queries, is_test_Q, ~is_test_Q, limit=limit)
     # A run that only embeds loses no row, not even one whose text is that of another id.
     number = len(queries) if limit is None else limit

@@ -1,15 +1,10 @@
-"""What people read of a report is complete and well formed."""
+"""The page of a report is complete and well formed."""
 
 import dataclasses
-import subprocess
-import sys
 
-import pytest
-
-from leaf_ray.core.bootstrap import Interval
 from leaf_ray.core.evaluation import Evaluation
 from leaf_ray.core.report import Report, Row, verdict
-from leaf_ray.store.report import plot, to_markdown
+from leaf_ray.store.report_page import to_markdown
 from tests.core.test_evaluation import SEVERAL
 from tests.core.test_report import LEAF, REPORT, TEACHER
 
@@ -17,11 +12,6 @@ HEADER = (
     "| queries by | documents by | nDCG@10 [95 %] | overlap@10 with the teacher "
     "| ms a query (p50) |"
 )
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-
-
-def size(png: bytes) -> tuple[int, int]:
-    return int.from_bytes(png[16:20]), int.from_bytes(png[20:24])
 
 
 def with_rows(*rows: Row) -> Report:
@@ -79,37 +69,6 @@ def test_several_collections_have_their_average_first() -> None:
     assert page.startswith("# 2 collections")
     assert "| leaf with teacher's documents | 0.550 [0.50, 0.60] | 85.0 % [80.0, 90.0] |" in page
     assert page.count("# adi") == 2
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        (TEACHER, LEAF),
-        (TEACHER,),
-        (LEAF,),
-        (dataclasses.replace(LEAF, queries_by="$x_$" + "y" * 40, ndcg=Interval(0.0, 0.0, 0.0)),),
-    ],
-)
-def test_the_figure_is_a_readable_png(rows: tuple[Row, ...]) -> None:
-    png = plot(with_rows(*rows))
-    assert png.startswith(PNG_SIGNATURE)
-    width, height = size(png)
-    assert width >= 1200
-    assert height >= 300
-
-
-def test_the_figure_grows_with_its_rows() -> None:
-    assert size(plot(with_rows(*[LEAF] * 6)))[1] > size(plot(with_rows(LEAF)))[1]
-
-
-def test_the_figure_needs_no_pyplot_and_importing_needs_no_matplotlib() -> None:
-    program = (
-        "import sys; from leaf_ray.store.report import plot; "
-        "assert 'matplotlib' not in sys.modules; "
-        "from tests.core.test_report import REPORT; plot(REPORT); "
-        "assert 'matplotlib.pyplot' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_judgments_of_documents_that_are_not_there_are_told_of() -> None:

@@ -1,0 +1,89 @@
+"""What the card of an export says of the run that its leaf is from."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from leaf_ray.core.evaluation import Evaluation, evaluation_from_json, evaluation_verdict
+from leaf_ray.core.report import Report, score
+from leaf_ray.encoders.model_card import Release, public_name
+from leaf_ray.run import Run
+from leaf_ray.run.folder import REPORT_JSON
+from leaf_ray.run.parts import read_json
+from leaf_ray.store.grid import grid_lines, share_of
+
+# What a card calls the counts of the texts.
+_COUNTED = {
+    "documents": "documents",
+    "train_queries": "queries to train on",
+    "held_out_queries": "queries held out",
+}
+
+
+def known_of(run: Run) -> Release:
+    """The data and the results of a run; of what is not finished, nothing."""
+    known, evaluation = Release(data=_data(run)), _evaluation(run)
+    if evaluation is None:
+        return known
+    return replace(
+        known,
+        results=[table for report in evaluation.reports for table in _tables(report)],
+        verdict=evaluation_verdict(evaluation),
+    )
+
+
+def _data(run: Run) -> dict[str, str]:
+    """What the parts' manifests say of the texts."""
+    data: dict[str, str] = {}
+    texts, leaf = run.texts.manifest(), run.leaf.manifest()
+    if texts is not None:
+        data["source"] = _named(texts.made_with["texts"]["path"])
+        counts = {name: texts.counts.get(name) for name in _COUNTED}
+        data.update({_COUNTED[name]: f"{count:,}" for name, count in counts.items() if count})
+    if leaf is not None:
+        data["texts trained on"] = f"{leaf.counts.get('texts', 0):,}"
+        data["texts that the training was watched by"] = f"{leaf.counts.get('held_out', 0):,}"
+    return data
+
+
+def _named(path: str) -> str:
+    """A source without the place where it lies on somebody's machine."""
+    scheme, colon, packages = path.partition(":")
+    if scheme == "docstrings" and colon and packages.count(",") > 5:
+        return f"docstrings of {len(packages.split(','))} Python packages"
+    return public_name(path)
+
+
+def _evaluation(run: Run) -> Evaluation | None:
+    """The finished report of this leaf, its collections as a card names them; None without one."""
+    if run.report.manifest() is None:
+        return None
+    found = evaluation_from_json(read_json(run.report, REPORT_JSON))
+    reports = (replace(each, collection=public_name(each.collection)) for each in found.reports)
+    return replace(found, reports=tuple(reports))
+
+
+def _tables(report: Report) -> Iterator[tuple[str, list[list[str]]]]:
+    """What a report says, and what it says of documents in fewer bytes."""
+    yield (
+        f"{report.collection}: {report.num_queries:,} queries ({report.query_form}), "
+        "means with 95 % bootstrap intervals",
+        _results(report),
+    )
+    if report.grid:
+        share = share_of([report.grid])
+        yield f"The same with documents in fewer bytes, share of {share}", grid_lines(report.grid)
+
+
+def _results(report: Report) -> list[list[str]]:
+    header = ["queries by", "documents by", "nDCG@10", "overlap@10 with the teacher", "ms a query"]
+    rows: list[list[str]] = [
+        [
+            public_name(row.queries_by),
+            public_name(row.documents_by),
+            score(row.ndcg),
+            score(row.overlap),
+            "-" if row.query_ms is None else f"{row.query_ms:.1f}",
+        ]
+        for row in report.rows
+    ]
+    return [header, *rows]

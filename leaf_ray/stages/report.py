@@ -1,0 +1,99 @@
+"""report: what teacher and leaf cost beside what they find, on one page."""
+
+import json
+
+from leaf_ray.config import RunConfig
+from leaf_ray.core.cost import CostReport, chosen_sizes, cost_report
+from leaf_ray.core.evaluation import Evaluation, evaluation_from_json
+from leaf_ray.core.prices import Prices
+from leaf_ray.core.timings import timings_from_json
+from leaf_ray.errors import InputError
+from leaf_ray.run import Manifest, Run
+from leaf_ray.run.folder import (
+    COST_JSON,
+    COST_MARKDOWN,
+    COST_PAGE,
+    REPORT_JSON,
+    TIMINGS_JSON,
+)
+from leaf_ray.run.parts import read_json, read_space
+from leaf_ray.run.progress import Progress
+from leaf_ray.stages.cluster import Cluster
+from leaf_ray.stages.stage import Job, Made, Stage, perform
+from leaf_ray.stages.timing import TIMINGS
+from leaf_ray.store.cost_json import cost_to_json
+from leaf_ray.store.cost_markdown import cost_markdown
+from leaf_ray.store.cost_page import cost_page
+
+
+def write_report(
+    config: RunConfig, *, progress: Progress, cluster: Cluster, again: bool
+) -> Manifest:
+    """Time the models unless they were timed, and write the page; see `Raises` of `verbs.report`.
+
+    again: time them anew.
+    """
+    run = Run.open(config.root)
+    _require_queries(config, run)
+    # Before the clocks run for minutes.
+    chosen_sizes(_evaluation(run), config.report.sizes)
+    perform(TIMINGS, config, progress=progress, cluster=cluster, again=again)
+    # Writing takes no time, so it is never refused: other prices are why one calls it again.
+    return perform(COST, config, progress=progress, cluster=cluster, again=True)
+
+
+def _require_queries(config: RunConfig, run: Run) -> None:
+    texts = run.texts.manifest()
+    nothing = texts is not None and not texts.counts["held_out_queries"]
+    if nothing and not config.evaluate.collections:
+        raise InputError(
+            "the run has no queries that are held out and no collections, so there is no quality "
+            "to set beside the cost: raise texts.num_held_out and make the texts anew, or name "
+            "collections in evaluate.collections, and run `leaf evaluate FILE`"
+        )
+
+
+def _evaluation(run: Run) -> Evaluation:
+    run.report.require(command="leaf evaluate FILE")
+    return evaluation_from_json(read_json(run.report, REPORT_JSON))
+
+
+def _make(job: Job) -> Made:
+    report = _report(job)
+    job.part.clear()
+    job.part.write(COST_JSON, json.dumps(cost_to_json(report), indent=2).encode())
+    job.part.write(COST_MARKDOWN, cost_markdown(report).encode())
+    job.part.write(COST_PAGE, cost_page(report).encode())
+    return Made(
+        counts={"sizes": len({cell.size for cell in report.sizes})},
+        summary=f"{job.part.uri}/{COST_PAGE}",
+        space=report.space,
+    )
+
+
+def _report(job: Job) -> CostReport:
+    wanted = job.config.report
+    timings = timings_from_json(read_json(job.run.timings, TIMINGS_JSON))
+    prices = Prices.on(
+        timings.machine,
+        currency=wanted.currency,
+        machine_per_hour=wanted.machine_per_hour,
+        storage_gb_month=wanted.storage_gb_month,
+        tokens_per_million=wanted.tokens_per_million,
+    )
+    return cost_report(
+        _evaluation(job.run),
+        timings,
+        prices,
+        dimension=read_space(job.run.vectors).dimension,
+        sizes=wanted.sizes,
+    )
+
+
+COST = Stage(
+    name="report",
+    part="cost",
+    about="what teacher and leaf cost, beside what they find",
+    sections=("report",),
+    make=_make,
+)

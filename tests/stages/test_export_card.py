@@ -1,0 +1,44 @@
+"""What a card says of a run is what the run's own report says, without places on a disk."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from leaf_ray.core.evaluation import Evaluation, evaluation_to_json
+from leaf_ray.encoders.model_card import Release
+from leaf_ray.run import Manifest, Run
+from leaf_ray.run.folder import REPORT_JSON
+from leaf_ray.stages.export_card import known_of
+from leaf_ray.store.report_page import to_markdown
+from tests.core.test_report import REPORT
+
+
+def a_run(root: Path, *, evaluation: Evaluation) -> Run:
+    """A run of which only the report is finished."""
+    run = Run.open(str(root))
+    run.report.write(REPORT_JSON, json.dumps(evaluation_to_json(evaluation)).encode())
+    run.report.finish(Manifest(stage="x", made_with={}, inputs={}, counts={}, seconds=1.0))
+    return run
+
+
+def test_of_a_run_without_finished_parts_nothing_is_known(tmp_path: Path) -> None:
+    assert known_of(Run.open(str(tmp_path / "run"))) == Release()
+
+
+def test_a_score_reads_as_it_does_in_the_report(tmp_path: Path) -> None:
+    evaluation = Evaluation((REPORT,))
+    known = known_of(a_run(tmp_path / "run", evaluation=evaluation))
+    page = to_markdown(evaluation)
+    (_, (_, *lines)), (title, grid) = known.results
+    for line in lines:
+        assert f"| {' | '.join(line)} |" in page
+    assert title.endswith("share of the teacher's nDCG@10")
+    for row in grid:
+        assert f"| {' | '.join(row)} |" in page
+
+
+def test_a_collection_is_named_without_its_place(tmp_path: Path) -> None:
+    mine = replace(REPORT, collection="/home/somebody/a.jsonl, 82 documents", query_form="derived")
+    known = known_of(a_run(tmp_path / "run", evaluation=Evaluation((mine, REPORT))))
+    assert known.results[0][0].startswith("a.jsonl, 82 documents: 350 queries (derived)")
+    assert "somebody" not in str(known)
