@@ -181,7 +181,8 @@ class EvaluateConfig(Section):
 
     collections: tuple[str, ...] = ()
     """Collections to measure on, besides the queries that are held out: BEIR folders, or names of
-    mteb retrieval tasks. Their documents are embedded once, and kept for other leaves."""
+    mteb retrieval tasks (`Name:subset` where there are several). Their documents are embedded
+    once, and kept for other leaves."""
     dimensions: tuple[Positive, ...] = (32, 64, 128, 256, 384)
     """Leading dimensions to measure, besides all of them."""
     bootstrap_samples: Positive = 2000

@@ -12,7 +12,6 @@ from leaf_ray.core.sizes import (
     Measure,
     Sized,
     chosen,
-    counted,
     frontier,
     measure_of,
     sized,
@@ -92,7 +91,7 @@ def cost_report(
     Raises:
         ConfigError: a size is not in the evaluation's grid; lists what there is.
     """
-    reports, found = counted(evaluation), whole(evaluation)
+    reports, found = evaluation.counted, whole(evaluation)
     size = bytes_per_vector(dimension, "float32")
     return CostReport(
         subject=reports[0].collection if len(reports) == 1 else f"{len(reports)} collections",

@@ -43,6 +43,12 @@ class Evaluation:
     reports: tuple[Report, ...]
     average: tuple[AverageRow, ...] = ()
 
+    @property
+    def counted(self) -> tuple[Report, ...]:
+        """The reports that speak together: where there are others, none of derived queries."""
+        asked = tuple(report for report in self.reports if report.query_form != "derived")
+        return asked or self.reports
+
 
 def averages(
     collections: Sequence[Mapping[Role, Scores]], sampling: Sampling
@@ -82,7 +88,7 @@ def evaluation_verdict(evaluation: Evaluation) -> str:
         return verdict(evaluation.reports[0])
     if not evaluation.average:
         return " ".join(f"{report.collection}: {verdict(report)}" for report in evaluation.reports)
-    averaged = [report for report in evaluation.reports if report.query_form != "derived"]
+    averaged = evaluation.counted
     number = len(averaged)
     sentences = []
     for role, who in (

@@ -6,7 +6,7 @@ from typing import Literal
 
 from leaf_ray.core.bootstrap import Interval
 from leaf_ray.core.evaluation import AverageRow, Evaluation
-from leaf_ray.core.report import Cell, Report, Role, Row
+from leaf_ray.core.report import Cell, Role, Row
 from leaf_ray.core.stored import Stored
 from leaf_ray.errors import ConfigError
 
@@ -57,18 +57,12 @@ class Sized:
         return f"{self.dimensions} {self.stored}"
 
 
-def counted(evaluation: Evaluation) -> tuple[Report, ...]:
-    """The collections that count: those whose queries were not derived, or else all."""
-    given = tuple(r for r in evaluation.reports if r.query_form != "derived")
-    return given or evaluation.reports
-
-
 def measure_of(evaluation: Evaluation) -> Measure:
     """nDCG@10 where it says something of every collection, else overlap with the teacher.
 
     Of queries that were derived from the documents themselves nDCG is a sanity check only.
     """
-    for report in counted(evaluation):
+    for report in evaluation.counted:
         leaf = next((row for row in report.rows if row.role == "asymmetric"), None)
         if report.query_form == "derived" or leaf is None or leaf.kept is None:
             return "overlap@10"
@@ -80,7 +74,7 @@ def whole(evaluation: Evaluation) -> dict[Role, Found]:
 
     Of several collections the average, or where there is none the mean without an interval.
     """
-    measure, reports = measure_of(evaluation), counted(evaluation)
+    measure, reports = measure_of(evaluation), evaluation.counted
     if len(reports) > 1 and evaluation.average:
         return {row.role: _found(row, measure) for row in evaluation.average}
     by_role: dict[Role, list[Row]] = {}
@@ -99,7 +93,7 @@ def sized(evaluation: Evaluation) -> tuple[Sized, ...]:
     Of several collections a size has the mean alone: intervals of each do not make one of their
     mean. The size that the averages speak of has theirs.
     """
-    measure, reports = measure_of(evaluation), counted(evaluation)
+    measure, reports = measure_of(evaluation), evaluation.counted
     found: dict[tuple[Role, int, Stored], list[Cell]] = {}
     for report in reports:
         for cell in report.grid:

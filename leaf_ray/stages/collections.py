@@ -26,7 +26,8 @@ from leaf_ray.stages.texts import TEXTS
 FOLDER = "collections"
 # Judgments of queries or documents that are not there: with more of them it is another collection.
 UNKNOWN_SHARE = 0.1
-_TASK_NAME = re.compile(r"[\w.-]+")
+# An mteb task, and a subset of it after a colon.
+_TASK_NAME = re.compile(r"(?!docstrings:)[\w.-]+(:[\w.+-]+)?")
 
 
 def collection_job(job: Job, name: str) -> Job:

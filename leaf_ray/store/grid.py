@@ -95,15 +95,15 @@ def plot_grid(evaluation: Evaluation) -> bytes:
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    grids = [report.grid for report in evaluation.reports]
+    reports = evaluation.counted
+    grids = [report.grid for report in reports]
     drawn = points(grids)
     roles = [role for role in ROLES if any(point.role == role for point in drawn)]
     colours = dict(zip(sorted({point.dimensions for point in drawn}), cycle(COLOURS), strict=False))
     figure = Figure(figsize=(4.6 * max(1, len(roles)), 4.6), layout=ConstrainedLayoutEngine())
     FigureCanvasAgg(figure)
-    number = len(evaluation.reports)
     figure.suptitle(
-        evaluation.reports[0].collection if number == 1 else f"mean of {number} collections",
+        reports[0].collection if len(reports) == 1 else f"mean of {len(reports)} collections",
         fontsize=13,
         fontweight="bold",
     )

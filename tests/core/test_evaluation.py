@@ -105,6 +105,8 @@ def test_the_verdict_warns_of_a_collection_with_few_queries() -> None:
 def test_derived_queries_are_none_of_those_that_are_averaged() -> None:
     derived = dataclasses.replace(REPORT, collection="mine", query_form="derived")
     several = dataclasses.replace(SEVERAL, reports=(derived, *SEVERAL.reports))
+    assert several.counted == SEVERAL.reports
+    assert Evaluation((derived,)).counted == (derived,)
     assert "Over 2 collections the leaf keeps" in evaluation_verdict(several)
     alone = evaluation_verdict(Evaluation((derived, REPORT)))
     assert f"mine: {verdict(derived)}" in alone

@@ -94,11 +94,7 @@ def test_a_collection_without_queries_is_refused(
     small_run: RunConfig, adi: str, tmp_path: Path
 ) -> None:
     lines = [
-        json.dumps(
-            {
-                "text": f"The first sentence of text number {n} is long enough. So is its second sentence."
-            }
-        )
+        json.dumps({"text": f"The first sentence of text number {n} is long. So is its second."})
         for n in range(5)
     ]
     (tmp_path / "plain.jsonl").write_text("\n".join(lines), "utf-8")
