@@ -33,6 +33,22 @@ class Rows(Protocol):
         ...
 
 
+class Reused:
+    """Memory for what a block gives, used again for the next one.
+
+    Megabytes asked of the system anew cost more than the sums that fill them.
+    """
+
+    def __init__(self, width: int, *, like: Tensor) -> None:
+        self._block = like.new_empty((0, width))
+
+    def rows(self, number: int) -> Tensor:
+        """Rows [number, width], holding anything."""
+        if number > len(self._block):
+            self._block = self._block.new_empty((number, self._block.shape[1]))
+        return self._block[:number]
+
+
 class Candidates:
     """Candidates by the scores of float32 products: the best K themselves.
 
@@ -43,6 +59,8 @@ class Candidates:
     def __init__(self, query_QD: Tensor, *, k: int) -> None:
         self.query_QD = query_QD
         self.k = k
+        self._scores = Reused(len(query_QD), like=query_QD)
+        self._masks = Reused(len(query_QD), like=query_QD.new_empty(0, dtype=torch.bool))
         self._longest_query = longest(query_QD)
         # The k-th best scores as of the last look.
         self.kth_Q = torch.full((len(query_QD),), -torch.inf, device=query_QD.device)
@@ -62,7 +80,8 @@ class Candidates:
                 "made at lower precision"
             )
         score_BQ = self.scores(document_BD, longest_document=longest_document)
-        place_C = _places(score_BQ >= self.wanted())
+        mask_BQ = self._masks.rows(len(document_BD))
+        place_C = _places(torch.ge(score_BQ, self.wanted(), out=mask_BQ))
         column_C, query_C = place_C // len(self.query_QD), place_C % len(self.query_QD)
         score_C = score_BQ.view(-1)[place_C].to(torch.float32)
         self._new.append((query_C, ranking_keys.pack(score_C, column_C + first_row)))
@@ -72,7 +91,8 @@ class Candidates:
 
     def scores(self, document_BD: Tensor, *, longest_document: float) -> Tensor:
         """Scores [B, Q] of a block: documents first, the order in which products are fastest."""
-        return document_BD @ self.query_QD.T
+        score_BQ = self._scores.rows(len(document_BD))
+        return torch.mm(document_BD, self.query_QD.T, out=score_BQ)
 
     def keys(self) -> Tensor:
         """Keys of the best documents [Q, K], int64, falling along each row."""

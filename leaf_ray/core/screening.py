@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from leaf_ray.core import ranking_keys
-from leaf_ray.core.candidates import Candidates, Rows
+from leaf_ray.core.candidates import Candidates, Reused, Rows, longest
 
 _ROUNDOFF = 2.0**-8
 _FLOAT32_ROUNDOFF = 2.0**-24
@@ -57,6 +57,8 @@ class Screened(Candidates):
     def __init__(self, query_QD: Tensor, *, k: int) -> None:
         super().__init__(query_QD, k=k)
         self._rounded_QD = query_QD.bfloat16()
+        self._rounded_scores = Reused(len(query_QD), like=self._rounded_QD)
+        self._moved = Reused(query_QD.shape[1], like=query_QD)
         self._length_Q = torch.linalg.vector_norm(query_QD, dim=1)
         self._moved_Q = torch.linalg.vector_norm(query_QD - self._rounded_QD.float(), dim=1)
         # Over the documents so far, the block at hand included: those that were left out are
@@ -66,10 +68,11 @@ class Screened(Candidates):
     def scores(self, document_BD: Tensor, *, longest_document: float) -> Tensor:
         """Scores [B, Q], bfloat16."""
         rounded_BD = document_BD.bfloat16()
-        moved = torch.linalg.vector_norm(document_BD - rounded_BD, dim=1).max()
-        self._most_moved = max(self._most_moved, float(moved))
+        moved_BD = torch.sub(document_BD, rounded_BD, out=self._moved.rows(len(document_BD)))
+        self._most_moved = max(self._most_moved, longest(moved_BD))
         self._longest_document = max(self._longest_document, longest_document)
-        return rounded_BD @ self._rounded_QD.T
+        score_BQ = self._rounded_scores.rows(len(document_BD))
+        return torch.mm(rounded_BD, self._rounded_QD.T, out=score_BQ)
 
     def wanted(self) -> Tensor:
         """The least rounded score of a document that may be better than the k-th best."""
