@@ -168,8 +168,7 @@ def divide(
         choose_documents(found.documents_N, is_needed_N, num_documents=sizes.num_documents),
         is_test_Q,
         _train(found.queries, is_test_Q, sizes),
-        num_unknown_queries=0 if judged is None else judged.num_rows - qrels.num_rows,
-        num_unknown_documents=qrels.num_rows - int(_is_known(qrels, found).sum()),
+        *((0, 0) if judged is None else _num_unknown(judged, qrels, found)),
     )
 
 
@@ -217,6 +216,12 @@ def _of_known_queries(qrels: pa.Table, found: Survey, name: str) -> pa.Table:
     return kept
 
 
+def _num_unknown(judged: pa.Table, qrels: pa.Table, found: Survey) -> tuple[int, int]:
+    """How many judgments are of unknown queries; of the others, how many of unknown documents."""
+    unknown_documents = qrels.num_rows - int(_is_known(qrels, found).sum())
+    return judged.num_rows - qrels.num_rows, unknown_documents
+
+
 def _is_known(qrels: pa.Table, found: Survey) -> Mask:
     """Of which judgments the document is there."""
     documents = hashes(qrels["document_id"].to_pylist(), purpose="document")
@@ -245,7 +250,7 @@ def _with_split(table: pa.Table, part: str) -> pa.Table:
 
 
 def _sorted(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return the columns of `schema` in the order of content; equal rows keep theirs."""
-    high, low = (table[name].to_numpy() for name in CONTENT)
-    order = pa.array(np.lexsort((low, high)))
+    """Return the columns of `schema` in the order of content, and of id among equal texts."""
+    keys = [(name, "ascending") for name in (*CONTENT, "id")]
+    order = pc.sort_indices(table, sort_keys=keys)
     return table.select(schema.names).take(order).cast(schema)
