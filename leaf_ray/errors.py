@@ -8,6 +8,7 @@ LeafRayError
 |-- ModelNotFound       a model is neither a folder nor on the hub    (FileNotFoundError)
 |-- MissingStage        a stage's input is not finished               (FileNotFoundError)
 |-- StaleStage          a finished part was made with other settings  (RuntimeError)
+|-- StorageError        what a long work leaves cannot be written   (OSError)
 |-- EndpointError       an embeddings endpoint refuses, or is silent  (RuntimeError)
 `-- ServiceError        the service cannot start or does not answer   (RuntimeError)
 
@@ -46,6 +47,10 @@ class MissingStage(LeafRayError, FileNotFoundError):
 
 class StaleStage(LeafRayError, RuntimeError):
     """A finished part was made with other settings than those asked for now."""
+
+
+class StorageError(LeafRayError, OSError):
+    """What a long work leaves to go on from cannot be written."""
 
 
 class EndpointError(LeafRayError, RuntimeError):

@@ -10,6 +10,7 @@ from leaf_ray.core.backend import Backend
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class SpaceConfig(Section):
@@ -127,13 +128,38 @@ class DistillConfig(Section):
     """The leaf, trained into the teacher's space."""
 
     init: str = "sentence-transformers/all-MiniLM-L6-v2"
-    """The encoder to start from: a sentence-transformers folder, or a model id."""
+    """The encoder to start from: a sentence-transformers folder, or a model id; the teacher's own
+    for a leaf made of some of its layers."""
+    init_layers: tuple[Positive, ...] = ()
+    """Layers of `init` that the leaf is made of, counted from 1. None: all."""
+    vectors: tuple[str, ...] = ()
+    """Where the vectors to train on are, instead of this run's: folders of other runs in the same
+    space, or tables of documents (runs/mine/index/documents.lance)."""
+    source_column: str = "source"
+    """The column that says where a text is from, for `weights`; without it that is the run."""
+    weights: dict[str, Weight] = Field(default_factory=dict)
+    """How often an epoch takes the texts of a source, by its name: 0.5 takes half of them, others
+    each time, 2 takes each twice, 0 none. None: each once."""
+    documents_per_query: Weight = 1.0
+    """Documents of an epoch for each of its queries, at most; 0 trains on queries only."""
     loss: Literal["l2", "squared_l2"] = "l2"
     """The distance to the teacher."""
+    prefix_weights: dict[Positive, Weight] = Field(default_factory=dict)
+    """What the same distance between leading dimensions weighs beside that between all, which
+    weighs 1: {64: 0.5, 256: 0.5}."""
+    similarity_weight: Weight = 0.0
+    """Of the error in the similarities between the texts of a batch."""
+    head: Literal["ridge", "random"] = "ridge"
+    """What the head begins as: fitted in closed form, or by chance."""
     epochs: Annotated[float, Field(gt=0)] = 3.0
     """Passes over the training texts."""
     batch_size: Positive = 32
-    """Texts per worker and step; small batches are as good or better."""
+    """Texts of a forward pass; small batches are as good or better."""
+    workers: Positive | tuple[Positive, Positive] = 1
+    """Training processes. [1, 4]: as many as there is room for. A step takes `batch_size` texts
+    for each of the most there may be, whoever computes them."""
+    accumulate: Positive = 1
+    """Forward passes of each worker before a step."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
     """At the start of each cycle."""
     final_learning_rate: Annotated[float, Field(ge=0)] = 1e-5
@@ -143,19 +169,28 @@ class DistillConfig(Section):
     warmup_steps: Annotated[int, Field(ge=0)] = 50
     """Steps of rising learning rate at the very start."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    """Of matrices; biases and norms are not decayed."""
-    documents_per_query: Annotated[float, Field(ge=0)] = 1.0
-    """Documents to train on for each training query, at most; 0 trains on queries only."""
+    """Of matrices; biases, norms and, on CPUs, embeddings are not decayed."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of matrix products; weights are float32. auto: bfloat16 where the chip has it."""
     held_out_share: Share = 0.02
     """Of the training texts, kept to watch the training by."""
+    patience: Positive | None = None
+    """Looks at them without a better overlap with the teacher, after which training stops."""
     seed: int = 0
     """Of shuffling."""
-    workers: Positive = 1
-    """Training processes; each takes its share of the texts."""
     checkpoint_steps: Positive = 500
-    """Steps between checkpoints: what a lost worker costs at most."""
+    """Steps between checkpoints, at each of which the held-out texts are looked at: what a lost
+    worker costs at most."""
 
-    execution: ClassVar[frozenset[str]] = frozenset({"checkpoint_steps"})
+    @property
+    def most_workers(self) -> int:
+        """Of the range, or the number itself."""
+        return self.workers if isinstance(self.workers, int) else self.workers[1]
+
+    @property
+    def micro_batches(self) -> int:
+        """Forward passes of a step, over all workers."""
+        return self.most_workers * self.accumulate
 
     @model_validator(mode="after")
     def _falls(self) -> Self:
@@ -164,6 +199,12 @@ class DistillConfig(Section):
                 f"final_learning_rate {self.final_learning_rate:g} is above learning_rate "
                 f"{self.learning_rate:g}: the rate has to fall"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _workers_range(self) -> Self:
+        if not isinstance(self.workers, int) and self.workers[0] > self.workers[1]:
+            raise ValueError(f"workers {list(self.workers)}: the fewest come first")
         return self
 
 

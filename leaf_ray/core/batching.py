@@ -25,22 +25,3 @@ def token_budget_batches(
         size = max(1, max_tokens // longest)
         yield order[start : start + size]
         start += size
-
-
-def length_buckets(
-    lengths: npt.NDArray[np.int64], *, batch_size: int, window: int, rng: np.random.Generator
-) -> list[npt.NDArray[np.int64]]:
-    """Shuffle, then group like lengths into batches of a fixed number of texts.
-
-    Texts are drawn in random order, sorted by length inside windows of `window` batches, cut in
-    batches, and the batches shuffled again: almost no padding, and still a new mix every epoch.
-    Rows that do not fill a last batch are left out, so that every step has the same weight.
-    """
-    order = rng.permutation(len(lengths))
-    order = order[: len(order) // batch_size * batch_size]
-    batches: list[npt.NDArray[np.int64]] = []
-    for start in range(0, len(order), window * batch_size):
-        rows = order[start : start + window * batch_size]
-        rows = rows[np.argsort(lengths[rows], kind="stable")]
-        batches.extend(rows.reshape(-1, batch_size))
-    return [batches[i] for i in rng.permutation(len(batches))]

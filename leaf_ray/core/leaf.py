@@ -4,7 +4,10 @@ leaf(x) = normalise(W . meanpool(transformer(x)) + b), with W inside the model, 
 folder is a plain sentence-transformers model (arXiv 2509.12539).
 """
 
+from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -18,18 +21,26 @@ from sentence_transformers.sentence_transformer.modules import (
 from leaf_ray.core.ridge import Head
 from leaf_ray.core.sentence import SentenceVectors
 from leaf_ray.core.space import Space
+from leaf_ray.errors import ConfigError
 
 # Transformer and Pooling: what comes before the head.
 NUM_FEATURE_MODULES = 2
 
 
-def build_leaf(init: Path, space: Space) -> SentenceTransformer:
+def build_leaf(init: Path, space: Space, *, layers: Sequence[int] = ()) -> SentenceTransformer:
     """A leaf of `space` from the encoder in `init`, mean pooled, its head not fitted yet.
 
     The prompts of the space become the model's own, so that whoever loads the folder encodes
     queries and documents as the teacher does.
+
+    layers: of the encoder, from 1, that become the leaf's, in this order; all where none is named.
+
+    Raises:
+        ConfigError: the encoder has no such layer, or cannot do with these alone.
     """
     transformer = Transformer(str(init), max_seq_length=space.max_length)
+    if layers:
+        _keep_layers(transformer.auto_model, layers)
     _without_dropout(transformer)
     width = transformer.get_embedding_dimension()
     head = Dense(
@@ -49,6 +60,43 @@ def build_leaf(init: Path, space: Space) -> SentenceTransformer:
     )
 
 
+def _keep_layers(encoder: torch.nn.Module, layers: Sequence[int]) -> None:
+    """Leave only these of an encoder's layers, as DistilBERT was begun (arXiv 1910.01108)."""
+    config: Any = encoder.config
+    number = getattr(config, "num_hidden_layers", 0)
+    stacks = [
+        (parent, name)
+        for parent in encoder.modules()
+        for name, child in parent.named_children()
+        if isinstance(child, torch.nn.ModuleList) and len(child) == number
+    ]
+    if len(stacks) != 1:
+        raise ConfigError(
+            f"distill.init_layers: the layers of a {type(encoder).__name__} cannot be told apart "
+            "from its other parts; leave init_layers out, or start from another encoder"
+        )
+    if beyond := [layer for layer in layers if not 1 <= layer <= number]:
+        raise ConfigError(
+            f"distill.init_layers names layer {beyond[0]}, but the encoder has layers 1 to {number}"
+        )
+    ((parent, name),) = stacks
+    stack = getattr(parent, name)
+    # Copies, because a layer may be named twice, and two that share weights cannot be saved.
+    kept = torch.nn.ModuleList(deepcopy(stack[layer - 1]) for layer in layers)
+    setattr(parent, name, kept)
+    config.num_hidden_layers = len(layers)
+    if kinds := getattr(config, "layer_types", None):
+        config.layer_types = [kinds[layer - 1] for layer in layers]
+    # A T5's first layer holds what all others use, a ModernBERT's has no norm.
+    with torch.device("meta"):
+        loaded = type(encoder)(config)
+    if loaded.state_dict().keys() != encoder.state_dict().keys():
+        raise ConfigError(
+            f"distill.init_layers: in a {type(encoder).__name__} layer {layers[0]} cannot come "
+            "first, nor the first layer later; begin with layer 1 and name it once"
+        )
+
+
 def _without_dropout(transformer: torch.nn.Module) -> None:
     # The target is exact for every text: noise in the features would only have to be unlearned.
     for module in transformer.modules():
@@ -62,6 +110,12 @@ def set_head(leaf: SentenceTransformer, head: Head) -> None:
     with torch.no_grad():
         linear.weight.copy_(torch.from_numpy(head.weight_FD.T))
         linear.bias.copy_(torch.from_numpy(head.bias_D))
+
+
+def word_embeddings(leaf: SentenceTransformer) -> torch.nn.Embedding:
+    """The table of the tokens' vectors."""
+    table: torch.nn.Embedding = leaf[0].auto_model.get_input_embeddings()
+    return table
 
 
 def freeze_unused(leaf: SentenceTransformer) -> None:

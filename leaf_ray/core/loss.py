@@ -1,12 +1,14 @@
-"""Distances between a leaf's vectors and its teacher's, the whole of LEAF's objective.
+"""Distances between a leaf's vectors and its teacher's.
 
-One text at a time: no negatives, no judgments (arXiv 2509.12539).
+LEAF's objective is the first term alone: one text at a time, no negatives, no judgments (arXiv
+2509.12539). The others are options.
 Shapes: B = batch, D = dimensions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from torch import Tensor
+from torch.nn.functional import mse_loss, normalize
 
 AlignmentLoss = Callable[[Tensor, Tensor], Tensor]
 
@@ -22,3 +24,35 @@ def squared_l2(leaf_BD: Tensor, teacher_BD: Tensor) -> Tensor:
 
 
 LOSSES: dict[str, AlignmentLoss] = {"l2": l2, "squared_l2": squared_l2}
+
+
+def similarity_error(leaf_BD: Tensor, teacher_BD: Tensor) -> Tensor:
+    """Mean squared error of the cosines between a batch's texts (Jasper and Stella, 2412.19048)."""
+    leaf_BD, teacher_BD = normalize(leaf_BD), normalize(teacher_BD)
+    return mse_loss(leaf_BD @ leaf_BD.T, teacher_BD @ teacher_BD.T)
+
+
+def objective(
+    name: str, *, prefix_weights: Mapping[int, float], similarity_weight: float
+) -> AlignmentLoss:
+    """The distance `name`, with what is added to it.
+
+    prefix_weights: of the same distance between the leading dimensions alone, made unit length
+        (MRL, arXiv 2205.13147); the distance over all dimensions weighs 1, and the sum is divided
+        by all weights. In a rotated space these are the principal dimensions.
+    similarity_weight: of `similarity_error`.
+    """
+    distance = LOSSES[name]
+    total = 1.0 + sum(prefix_weights.values())
+
+    def loss(leaf_BD: Tensor, teacher_BD: Tensor) -> Tensor:
+        value = distance(leaf_BD, teacher_BD)
+        for length, weight in prefix_weights.items():
+            prefixes = (normalize(v_BD[:, :length]) for v_BD in (leaf_BD, teacher_BD))
+            value = value + weight * distance(*prefixes)
+        value = value / total
+        if similarity_weight:
+            value = value + similarity_weight * similarity_error(leaf_BD, teacher_BD)
+        return value
+
+    return loss

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from leaf_ray.core import ranking_keys
+from leaf_ray.core.backend import multiplies_in_bf16
 from leaf_ray.core.candidates import Candidates, Reused, Rows, longest
 
 _ROUNDOFF = 2.0**-8
@@ -40,7 +41,7 @@ def screening_pays(query_QD: npt.NDArray[Any], document_ND: Rows, device: str) -
     """Whether the chip has fast bfloat16 products, and these are large enough."""
     return (
         device == "cpu"
-        and torch.cpu._is_avx512_bf16_supported()
+        and multiplies_in_bf16()
         and len(document_ND) >= _FEWEST_DOCUMENTS
         and len(query_QD) >= _FEWEST_QUERIES
         and query_QD.shape[1] >= _FEWEST_DIMENSIONS

@@ -27,6 +27,7 @@ class ModelFolder:
 
     max_length: tokens per text, special tokens included.
     positions: tokens that the architecture could read at most.
+    pads: whether there is a token to pad with.
     pooling: the pooling mode, "mean" or another of sentence-transformers' names.
     """
 
@@ -37,6 +38,7 @@ class ModelFolder:
     query_prompt: str
     document_prompt: str
     pad_id: int
+    pads: bool
     positions: int
 
     @classmethod
@@ -68,6 +70,7 @@ class ModelFolder:
             query_prompt=prompts.get("query") or "",
             document_prompt=prompts.get("document") or prompts.get("passage") or "",
             pad_id=config.get("pad_token_id") or 0,
+            pads=_pads(transformer, config),
             positions=int(config.get("max_position_embeddings", 512)),
         )
 
@@ -108,6 +111,11 @@ def _max_length(transformer: Path, config: dict[str, Any]) -> int:
     tokenizer = _json(transformer, "tokenizer_config").get("model_max_length")
     positions = config.get("max_position_embeddings", 512)
     return int(declared or min(int(tokenizer or positions), int(positions)))
+
+
+def _pads(transformer: Path, config: dict[str, Any]) -> bool:
+    named = _json(transformer, "tokenizer_config").get("pad_token")
+    return named is not None or config.get("pad_token_id") is not None
 
 
 def _pooling(folder: Path) -> str:

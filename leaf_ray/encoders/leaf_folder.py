@@ -44,10 +44,12 @@ def save_leaf(
     *,
     settings: Mapping[str, Any],
     curve: Sequence[Mapping[str, float]],
+    course: Mapping[str, Any],
 ) -> None:
     """Write the model, its space, its own probe, what trained it, and a model card.
 
     settings: the run file's `distill` section. curve: the looks at held-out texts.
+    course: what else is to be known of how the training went.
     """
     was_training = leaf.training
     leaf.eval()
@@ -57,6 +59,7 @@ def save_leaf(
     training = {
         "settings": dict(settings),
         "curve": [dict(look) for look in curve],
+        **course,
         "versions": {name: version(name) for name in ("torch", "sentence-transformers")},
     }
     (folder / SPACE_FILE).write_text(json.dumps(space.to_json()), "utf-8")

@@ -41,7 +41,7 @@ SPACE_FILE, ROTATION_FILE = "space.json", "rotation.npy"
 VECTORS_FILE, REJECTED_FILE = "vectors-{:05d}.parquet", "rejected/rejected-{:03d}.parquet"
 RETRIED_FILE = "vectors-retried-{:03d}.parquet"
 # Inside leaf.
-MODEL_FOLDER, UNTRAINED_FOLDER = "model", "untrained"
+MODEL_FOLDER, UNTRAINED_FOLDER, TRAINING_PLOT = "model", "untrained", "training.png"
 # Inside report.
 REPORT_JSON, REPORT_MARKDOWN = "report.json", "report.md"
 REPORT_PLOT, GRID_PLOT = "report.png", "grid.png"

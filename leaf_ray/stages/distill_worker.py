@@ -1,192 +1,276 @@
-"""What each Ray Train worker does: build the leaf, fit its head, train, save, report.
+"""What each Ray Train worker does: build the leaf, fit its head, train, save, report."""
 
-Shapes: N = texts, F = pooled features, D = dimensions.
-"""
-
-import itertools
+import io
+import shutil
 import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import ray.train
+import ray.train.collective
 import ray.train.torch
 import torch
 from sentence_transformers import SentenceTransformer
 
-from leaf_ray.core.leaf import NUM_FEATURE_MODULES, build_leaf, freeze_unused, set_head
-from leaf_ray.core.loss import LOSSES
+from leaf_ray.core.backend import multiplies_in_bf16
+from leaf_ray.core.leaf import (
+    NUM_FEATURE_MODULES,
+    build_leaf,
+    freeze_unused,
+    set_head,
+    word_embeddings,
+)
+from leaf_ray.core.loss import objective
+from leaf_ray.core.optimizer import LeafOptimizer, touch_rows_only
+from leaf_ray.core.order import Order, share_of
 from leaf_ray.core.ridge import fit_head
 from leaf_ray.core.schedule import linear_cycles
 from leaf_ray.core.sentence import SentenceVectors
-from leaf_ray.core.shard import Shard, read_shard
-from leaf_ray.core.train import Step, adamw, train
+from leaf_ray.core.train import Batch, Recipe, Step, train
+from leaf_ray.core.training_texts import TrainingTexts
 from leaf_ray.encoders.leaf_folder import save_leaf
+from leaf_ray.run import Part
 from leaf_ray.run.folder import MODEL_FOLDER, UNTRAINED_FOLDER
+from leaf_ray.stages.cluster import cores_per_node
 from leaf_ray.stages.distill_job import WorkerJob
+from leaf_ray.stages.distill_state import State, load_state, save_state
+from leaf_ray.stages.distill_texts import TRAIN_FILES, WATCH_FILES
+from leaf_ray.stages.distill_watch import Watch, forward, is_better, is_stale
 
 # More texts make the closed-form head hardly better, and each costs a forward pass.
 HEAD_TEXTS = 4096
-# Texts of a forward pass without gradients.
-FORWARD_TEXTS = 64
-# Looks at the held-out texts over a run; between two, the loss is averaged.
-LOOKS = 10
-STATE_FILE = "state.pt"
+# The best leaf so far.
+BEST_FILE = "best.pt"
+# Losses at the beginning that are kept, for comparison with another version's.
+FIRST_LOSSES = 50
+# Steps between two words on progress.
+TICK_STEPS = 5
 
 
 def train_worker(job: WorkerJob) -> None:
     """Train one leaf together with the other workers; rank 0 saves it."""
-    torch.set_num_threads(job.threads)
-    shard = read_shard(ray.train.get_dataset_shard("train").iter_batches(), pad_id=job.pad_id)
-    leaf = build_leaf(job.init, job.space).to(ray.train.torch.get_device())
-    freeze_unused(leaf)
-    state = _load_state()
-    if state is None and _is_first():
-        set_head(leaf, fit_head(*_features(leaf, shard)))
-        _save(leaf, job, UNTRAINED_FOLDER, curve=[])
-    if state is not None:
-        leaf.load_state_dict(state["leaf"])
-    curve = _train(job, leaf, shard, state)
-    if _is_first():
-        _save(leaf, job, MODEL_FOLDER, curve=curve)
+    context = ray.train.get_context()
+    torch.set_num_threads(max(1, cores_per_node() // context.get_local_world_size()))
+    with _local(job.texts, clean=context.get_local_rank() == 0) as folder:
+        texts, held_out = (
+            TrainingTexts(sorted(folder.glob(f"{prefix}*")), pad_id=job.pad_id)
+            for prefix in (TRAIN_FILES, WATCH_FILES)
+        )
+        leaf = _built(job)
+        state = load_state() or State()
+        worker = _Worker(job, leaf, texts, state)
+        if state.leaf:
+            leaf.load_state_dict(state.leaf)
+        elif worker.is_first:
+            worker.begin()
+        watch = Watch(held_out, texts) if worker.is_first else None
+        with autocast(leaf.device, enabled=_uses_bf16(job, leaf.device)):
+            worker.run(watch)
+        if worker.is_first:
+            worker.finish()
     ray.train.report({"finished": True})
 
 
-def _train(
-    job: WorkerJob, leaf: SentenceTransformer, shard: Shard, state: dict[str, Any] | None
-) -> list[dict[str, float]]:
-    """Take the steps that are left; the learning curve of the whole run comes back."""
-    settings = job.settings
-    held_out = read_shard([job.held_out], pad_id=job.pad_id)
-    num_steps = max(1, int(settings.epochs * (len(shard) // settings.batch_size)))
-    model = ray.train.torch.prepare_model(SentenceVectors(leaf))
-    optimizer = adamw(model, weight_decay=settings.weight_decay)
-    first, curve = 0, []
-    if state is not None:
-        optimizer.load_state_dict(state["optimizer"])
-        first, curve = state["step"], state["curve"]
-    else:
-        curve = [{"step": 0, "cosine": held_out_cosine(leaf, held_out)}] if _is_first() else []
-    batches = shard.batches(batch_size=settings.batch_size, seed=settings.seed, first_step=first)
-    steps = train(
-        model,
-        (batch.to(leaf.device) for batch in itertools.islice(batches, num_steps - first)),
-        optimizer,
-        loss=LOSSES[settings.loss],
-        learning_rate=lambda step: linear_cycles(
-            step,
-            num_steps=num_steps,
-            cycles=settings.cycles,
-            peak=settings.learning_rate,
-            floor=settings.final_learning_rate,
-            warmup_steps=min(settings.warmup_steps, num_steps // 10),
-        ),
-        first_step=first,
-    )
-    losses: list[torch.Tensor] = []
-    look_every = max(1, num_steps // LOOKS)
-    with autocast(leaf.device, enabled=_multiplies_in_bf16(leaf.device)):
+def _built(job: WorkerJob) -> SentenceTransformer:
+    torch.manual_seed(job.settings.seed)
+    leaf = build_leaf(job.init, job.space, layers=job.settings.init_layers)
+    device = ray.train.torch.get_device()
+    if device.type == "cpu":
+        touch_rows_only(word_embeddings(leaf))
+    leaf.to(device)
+    freeze_unused(leaf)
+    return leaf
+
+
+@dataclass(slots=True)
+class _Worker:
+    """One worker's side of a training; `state` is what a checkpoint holds of it."""
+
+    job: WorkerJob
+    leaf: SentenceTransformer
+    texts: TrainingTexts
+    state: State
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this one reports and saves."""
+        return ray.train.get_context().get_world_rank() == 0
+
+    def begin(self) -> None:
+        """Fit the head, and keep the leaf as it is before its first step."""
+        if self.job.settings.head == "ridge":
+            rows = self.texts.sample(HEAD_TEXTS)
+            feature_NF = forward(self.leaf, self.texts, rows, modules=NUM_FEATURE_MODULES)
+            set_head(self.leaf, fit_head(feature_NF, self.texts.vectors(rows)))
+        self.save(UNTRAINED_FOLDER)
+
+    def run(self, watch: Watch | None) -> None:
+        """Take the steps that are left; stops early where the looks say so."""
+        settings, state = self.job.settings, self.state
+        order = self._order()
+        num_steps = max(1, int(settings.epochs * order.steps_per_epoch))
+        model = ray.train.torch.prepare_model(SentenceVectors(self.leaf))
+        optimizer = LeafOptimizer(model, weight_decay=settings.weight_decay)
+        if state.optimizer:
+            optimizer.load_state_dict(state.optimizer)
+        if state.rng is not None:
+            torch.set_rng_state(state.rng)
+        if watch is not None and not state.curve:
+            self._keep_look(watch, {"step": 0, "texts": 0, "seconds": 0.0})
+        workers = ray.train.get_context().get_world_size()
+        steps = train(
+            model,
+            self._batches(order, num_steps - state.step, workers),
+            optimizer,
+            self._recipe(num_steps, workers),
+            first_step=state.step,
+            name_of=self.texts.name,
+        )
+        self._follow(steps, watch, optimizer, num_steps)
+
+    def _follow(
+        self, steps: Iterator[Step], watch: Watch | None, optimizer: LeafOptimizer, num_steps: int
+    ) -> None:
+        settings, state = self.job.settings, self.state
+        texts_per_step = settings.batch_size * settings.micro_batches
+        began = time.monotonic() - state.seconds
+        losses: list[torch.Tensor] = []
         for step in steps:
-            if not step.skipped:
-                losses.append(step.loss)
-            done = step.index + 1
-            if _is_first() and (done % look_every == 0 or done == num_steps):
-                curve.append(_look(step, losses, leaf, held_out))
-                losses.clear()
-            if _is_first() and done % 5 == 0:
-                last = curve[-1]
-                job.ticker.put.remote({"step": done, "steps": num_steps, **_shown(step, last)})
-            if done % settings.checkpoint_steps == 0 and done < num_steps:
-                _checkpoint(leaf, optimizer, done, curve)
-    return curve
+            losses.append(step.loss)
+            state.step = step.index + 1
+            state.skipped += step.skipped
+            if watch is not None and len(state.losses) < FIRST_LOSSES:
+                state.losses.append(float(step.loss))
+            if watch is not None and state.step % TICK_STEPS == 0:
+                self._tell(step, num_steps, texts_per_step)
+            is_last = state.step == num_steps
+            if not is_last and state.step % settings.checkpoint_steps:
+                continue
+            state.seconds = time.monotonic() - began
+            if watch is not None:
+                self._keep_look(
+                    watch,
+                    {
+                        "step": state.step,
+                        "texts": state.step * texts_per_step,
+                        "seconds": round(state.seconds, 1),
+                        "loss": float(torch.stack(losses).nanmean()),
+                        "learning_rate": step.learning_rate,
+                    },
+                )
+            losses.clear()
+            if is_last or self._stops():
+                return
+            # Looks do not count as training.
+            began = time.monotonic() - state.seconds
+            self._checkpoint(optimizer)
+
+    def _recipe(self, num_steps: int, workers: int) -> Recipe:
+        settings = self.job.settings
+        return Recipe(
+            loss=objective(
+                settings.loss,
+                prefix_weights=settings.prefix_weights,
+                similarity_weight=settings.similarity_weight,
+            ),
+            learning_rate=lambda step: linear_cycles(
+                step,
+                num_steps=num_steps,
+                cycles=settings.cycles,
+                peak=settings.learning_rate,
+                floor=settings.final_learning_rate,
+                warmup_steps=min(settings.warmup_steps, num_steps // 10),
+            ),
+            weight=workers / settings.micro_batches,
+        )
+
+    def _order(self) -> Order:
+        settings = self.job.settings
+        return Order(
+            self.texts.lengths_N,
+            self.texts.expected_N(of_kind=self.job.of_kind, of_source=settings.weights),
+            batch_size=settings.batch_size,
+            micro_batches=settings.micro_batches,
+            seed=settings.seed,
+        )
+
+    def _batches(self, order: Order, number: int, workers: int) -> Iterator[Sequence[Batch]]:
+        rank = ray.train.get_context().get_world_rank()
+        for _, step_GB in zip(range(number), order.steps(self.state.step), strict=False):
+            mine = share_of(step_GB, rank=rank, workers=workers)
+            yield [self.texts.take(rows_B).to(self.leaf.device) for rows_B in mine]
+
+    def _keep_look(self, watch: Watch, look: dict[str, float]) -> None:
+        state = self.state
+        state.curve.append({**look, **watch.look(self.leaf)})
+        if is_better(state.curve, state.best):
+            state.best = int(state.curve[-1]["step"])
+            weights = io.BytesIO()
+            torch.save(self.leaf.state_dict(), weights)
+            self.job.training.write(BEST_FILE, weights.getvalue())
+
+    def _stops(self) -> bool:
+        patience = self.job.settings.patience
+        stops = is_stale(self.state.curve, self.state.best, patience=patience)
+        # The first worker alone looks; all stop at the same step.
+        return bool(ray.train.collective.broadcast_from_rank_zero(stops))
+
+    def _checkpoint(self, optimizer: LeafOptimizer) -> None:
+        if self.is_first:
+            self.state.leaf = self.leaf.state_dict()
+            self.state.optimizer = optimizer.state_dict()
+            self.state.rng = torch.get_rng_state()
+        save_state(self.state if self.is_first else None)
+
+    def _tell(self, step: Step, num_steps: int, texts_per_step: int) -> None:
+        last = self.state.curve[-1]
+        shown = {name: last[name] for name in ("cosine", "overlap")}
+        told = {"step": self.state.step, "steps": num_steps, "loss": float(step.loss), **shown}
+        told["texts"] = self.state.step * texts_per_step
+        self.job.ticker.put.remote(told)
+
+    def finish(self) -> None:
+        """Save the leaf of the best look."""
+        state, training = self.state, self.job.training
+        if state.best != state.step:
+            best = io.BytesIO(training.read(BEST_FILE) or b"")
+            self.leaf.load_state_dict(torch.load(best, weights_only=True))
+        self.save(MODEL_FOLDER)
+
+    def save(self, name: str) -> None:
+        """Put the leaf as it is now where the driver will take it from."""
+        state = self.state
+        with tempfile.TemporaryDirectory() as folder:
+            save_leaf(
+                self.leaf,
+                self.job.space,
+                Path(folder),
+                settings=self.job.settings.made_with(),
+                curve=state.curve,
+                course={
+                    "best_step": state.best,
+                    "skipped_steps": state.skipped,
+                    "first_losses": state.losses,
+                    "resumed_steps": state.resumed,
+                    "notes": state.notes,
+                },
+            )
+            self.job.training.publish(Path(folder), into=name)
 
 
-def _look(
-    step: Step, losses: list[torch.Tensor], leaf: SentenceTransformer, held_out: Shard
-) -> dict[str, float]:
-    return {
-        "step": step.index + 1,
-        "loss": float(torch.stack(losses).mean()) if losses else float("nan"),
-        "learning_rate": step.learning_rate,
-        "cosine": held_out_cosine(leaf, held_out),
-    }
-
-
-def _shown(step: Step, last: dict[str, float]) -> dict[str, float]:
-    return {"loss": float(step.loss), "cosine": last["cosine"]}
-
-
-def held_out_cosine(leaf: SentenceTransformer, held_out: Shard) -> float:
-    """Mean cosine to the teacher on texts that are not trained on."""
-    leaf_ND = _forward(leaf, held_out, modules=None)
-    teacher_ND = held_out.teacher_ND
-    norms_N = np.linalg.norm(leaf_ND, axis=1) * np.linalg.norm(teacher_ND, axis=1)
-    return float((np.einsum("nd,nd->n", leaf_ND, teacher_ND) / norms_N).mean())
-
-
-def _features(leaf: SentenceTransformer, shard: Shard) -> tuple[np.ndarray, np.ndarray]:
-    """Pooled features and teacher's vectors of the first texts, to fit the head on."""
-    first = shard.head(HEAD_TEXTS)
-    return _forward(leaf, first, modules=NUM_FEATURE_MODULES), first.teacher_ND
-
-
-def _forward(leaf: SentenceTransformer, shard: Shard, *, modules: int | None) -> np.ndarray:
-    model = SentenceVectors(leaf, modules=modules)
-    was_training = leaf.training
-    model.eval()
-    outputs: list[np.ndarray] = []
-    rows: list[np.ndarray] = []
-    with torch.inference_mode():
-        for rows_B, batch in shard.by_length(batch_size=FORWARD_TEXTS):
-            moved = batch.to(leaf.device)
-            output_BD = model(moved.input_ids_BL, moved.attention_mask_BL)
-            outputs.append(output_BD.float().cpu().numpy())
-            rows.append(rows_B)
-    model.train(was_training)
-    back = np.argsort(np.concatenate(rows))
-    return np.concatenate(outputs)[back]
-
-
-def _save(
-    leaf: SentenceTransformer, job: WorkerJob, name: str, *, curve: list[dict[str, float]]
-) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        save_leaf(leaf, job.space, Path(folder), settings=job.settings.made_with(), curve=curve)
-        job.training.publish(Path(folder), into=name)
-
-
-def _checkpoint(
-    leaf: SentenceTransformer,
-    optimizer: torch.optim.Optimizer,
-    step: int,
-    curve: list[dict[str, float]],
-) -> None:
-    """Report a checkpoint; a barrier, so every worker comes here at the same step."""
-    with tempfile.TemporaryDirectory() as folder:
-        checkpoint = None
-        if _is_first():
-            state = {
-                "leaf": leaf.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "step": step,
-                "curve": curve,
-            }
-            torch.save(state, Path(folder) / STATE_FILE)
-            checkpoint = ray.train.Checkpoint.from_directory(folder)
-        ray.train.report({"step": step}, checkpoint=checkpoint)
-
-
-def _load_state() -> dict[str, Any] | None:
-    checkpoint = ray.train.get_checkpoint()
-    if checkpoint is None:
-        return None
-    with checkpoint.as_directory() as folder:
-        state: dict[str, Any] = torch.load(Path(folder) / STATE_FILE, weights_only=True)
-    return state
-
-
-def _is_first() -> bool:
-    return ray.train.get_context().get_world_rank() == 0
+@contextmanager
+def _local(texts: Part, *, clean: bool) -> Iterator[Path]:
+    """The training texts' folder on this machine, copied once for all of its workers."""
+    if texts.is_local:
+        yield Path(texts.path)
+        return
+    cache = Path(tempfile.gettempdir()) / f"leaf_ray-texts-{texts.path.rsplit('/', 1)[-1]}"
+    yield texts.fetch("", cache)
+    if clean:
+        shutil.rmtree(cache, ignore_errors=True)
 
 
 def autocast(device: torch.device, *, enabled: bool) -> torch.autocast:
@@ -196,5 +280,7 @@ def autocast(device: torch.device, *, enabled: bool) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled, cache_enabled=False)
 
 
-def _multiplies_in_bf16(device: torch.device) -> bool:
-    return device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
+def _uses_bf16(job: WorkerJob, device: torch.device) -> bool:
+    if job.settings.precision == "auto":
+        return device.type == "cuda" or multiplies_in_bf16()
+    return job.settings.precision == "bfloat16"

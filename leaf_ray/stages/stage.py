@@ -41,6 +41,8 @@ class Stage:
     """A verb: the part it makes, and the settings that decide the result.
 
     work: the folder beside the parts where the stage keeps what it could resume; "" for none.
+    outside: versions of what the configuration names to make the part from, by place, instead of
+        parts of this run; None where it is parts of this run.
     takes: parts that it does without where they are not finished, and else is made from.
     """
 
@@ -49,6 +51,9 @@ class Stage:
     about: str
     sections: tuple[str, ...]
     make: Callable[[Job], Made] = field(repr=False)
+    outside: Callable[[RunConfig], Mapping[str, str] | None] = field(
+        default=lambda config: None, repr=False
+    )
     work: str = ""
     takes: tuple[str, ...] = ()
 
@@ -75,9 +80,11 @@ def perform(
     """
     run = Run.open(config.root)
     part = run.part(stage.part)
-    takes = [name for name in stage.takes if run.part(name).manifest() is not None]
-    inputs = inputs_of(run, *stage.reads, *takes)
-    refuse_drift(run, lambda section: getattr(config, section).made_with(), *inputs)
+    inputs = stage.outside(config)
+    if inputs is None:
+        takes = [name for name in stage.takes if run.part(name).manifest() is not None]
+        inputs = inputs_of(run, *stage.reads, *takes)
+        refuse_drift(run, lambda section: getattr(config, section).made_with(), *inputs)
     if again:
         unfinish_from(run, part)
         _clear_work(stage, run)

@@ -101,7 +101,14 @@ def test_a_search_of_a_finished_run_needs_no_service(
     # The teacher's own weights make the best of leaves.
     model = load_reference(tiny_teacher)
     model.prompts = {"query": "", "document": ""}
-    save_leaf(model, small.space, tmp_path / "leaf", settings=DistillConfig().made_with(), curve=[])
+    save_leaf(
+        model,
+        small.space,
+        tmp_path / "leaf",
+        settings=DistillConfig().made_with(),
+        curve=[],
+        course={},
+    )
     run.leaf.publish(tmp_path / "leaf", into=MODEL_FOLDER)
     publish(run.index.uri, small.rows(TEXTS))
     finish(run, "leaf", "index")

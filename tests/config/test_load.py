@@ -139,6 +139,11 @@ def test_an_unknown_key_that_is_near_none_lists_the_known_ones(run_file: Path) -
         ("distill.epochs=0", "distill.epochs"),
         ("distill.epochs=.nan", "distill.epochs"),
         ("distill.held_out_share=1", "distill.held_out_share"),
+        ("distill.init_layers=[0]", "distill.init_layers.0"),
+        ("distill.weights={wiki: -1}", "distill.weights.wiki"),
+        ("distill.weights={wiki: .inf}", "distill.weights.wiki"),
+        ("distill.prefix_weights={0: 1}", "distill.prefix_weights.0.[key]"),
+        ("distill.patience=0", "distill.patience"),
         ("serve.port=65536", "serve.port"),
         ("serve.documents=perhaps", "serve.documents"),
         ("root=7", "root"),
@@ -151,6 +156,19 @@ def test_a_wrong_value_is_refused_with_its_key_and_what_was_given(
     message = refusal(run_file, override)
     assert message.startswith(f"{run_file}: {key}: ")
     assert "(given: " in message
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("distill.workers=[4, 2]", "workers [4, 2]: the fewest come first"),
+        ("distill.final_learning_rate=1", "final_learning_rate 1 is above learning_rate 0.0003"),
+    ],
+)
+def test_values_that_do_not_go_together_are_refused(
+    run_file: Path, override: str, expected: str
+) -> None:
+    assert expected in refusal(run_file, override)
 
 
 def test_all_problems_are_told_at_once(run_file: Path) -> None:
@@ -191,8 +209,17 @@ def test_what_a_part_was_made_with_leaves_out_how_it_was_run(run_file: Path) -> 
         "long_texts": "truncate",
         "chunk_overlap": 32,
     }
-    assert "checkpoint_steps" not in config.distill.made_with()
     assert config.distill.made_with()["learning_rate"] == 3e-4
+
+
+@pytest.mark.parametrize(
+    ("workers", "accumulate", "expected"), [("1", 1, 1), ("3", 2, 6), ("[1, 4]", 1, 4)]
+)
+def test_a_step_has_the_batches_of_the_most_workers_there_may_be(
+    run_file: Path, workers: str, accumulate: int, expected: int
+) -> None:
+    overrides = [f"distill.workers={workers}", f"distill.accumulate={accumulate}"]
+    assert load_config(run_file, overrides).distill.micro_batches == expected
 
 
 def test_manifests_hold_no_keys_that_a_uri_brings(run_file: Path) -> None:

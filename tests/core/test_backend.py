@@ -1,10 +1,22 @@
 """A backend's name says its precision and where it computes."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from leaf_ray.core.backend import LOWEST_COSINE, Backend, Precision, needs_cpu, precision_of
+from leaf_ray.core.backend import (
+    LOWEST_COSINE,
+    Backend,
+    Precision,
+    multiplies_in_bf16,
+    needs_cpu,
+    precision_of,
+)
+
+CPU_INFO = Path("/proc/cpuinfo")
 
 NAMED = [backend for backend in get_args(Backend) if backend != "auto"]
 
@@ -26,3 +38,16 @@ def test_every_precision_has_a_lowest_cosine_and_fewer_bits_a_lower_one() -> Non
     assert from_exact == sorted(set(from_exact), reverse=True)
     # A wrong pooling, prompt or model shows as 0.9 and less.
     assert from_exact[-1] > 0.95
+
+
+@pytest.mark.skipif(not CPU_INFO.is_file(), reason="only Linux tells what its CPU can do")
+def test_a_cpu_multiplies_in_bf16_if_it_has_the_instructions() -> None:
+    assert multiplies_in_bf16() == ("avx512_bf16" in CPU_INFO.read_text())
+
+
+def test_the_name_of_a_backend_is_read_without_torch() -> None:
+    program = (
+        "import sys; from leaf_ray.core.backend import precision_of; precision_of('torch-f32'); "
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -6,12 +6,35 @@ import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
+from transformers import (
+    AlbertConfig,
+    AutoModel,
+    BertTokenizerFast,
+    ModernBertConfig,
+    PretrainedConfig,
+)
 
-from leaf_ray.core.leaf import NUM_FEATURE_MODULES, build_leaf, freeze_unused, set_head
+from leaf_ray.core.leaf import (
+    NUM_FEATURE_MODULES,
+    build_leaf,
+    freeze_unused,
+    set_head,
+    word_embeddings,
+)
 from leaf_ray.core.ridge import Head
 from leaf_ray.core.sentence import SentenceVectors
+from leaf_ray.errors import ConfigError
 from tests.spaces import a_space
 
+# Of encoders that are not the tiny BERT.
+SIZES = {
+    "vocab_size": 31,
+    "hidden_size": 16,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": 64,
+}
 TEXTS = ["how do I read a parquet file", "", "naïve café, 100 % déjà vu", "long " * 60]
 
 
@@ -105,6 +128,99 @@ def test_freezing_leaves_no_gradient_behind_and_changes_no_weight(
     freeze_unused(leaf)
     assert all(weight.grad is None for weight in leaf.parameters())
     assert all(torch.equal(before[name], weight) for name, weight in leaf.state_dict().items())
+
+
+def test_a_leaf_of_all_layers_is_the_leaf_of_none_named(
+    leaf: SentenceTransformer, tiny_init: Path
+) -> None:
+    set_head(leaf, a_head())
+    named = build_leaf(tiny_init, a_space(), layers=[1, 2]).eval()
+    set_head(named, a_head())
+    assert np.array_equal(encode(named), encode(leaf))
+
+
+@pytest.mark.parametrize("layers", [(1,), (2,), (2, 1), (2, 2)])
+def test_a_leaf_has_the_named_layers_in_their_order(
+    leaf: SentenceTransformer, tiny_init: Path, layers: tuple[int, ...]
+) -> None:
+    short = build_leaf(tiny_init, a_space(), layers=layers)
+    whole, kept = leaf[0].auto_model, short[0].auto_model
+    assert len(kept.encoder.layer) == kept.config.num_hidden_layers == len(layers)
+    for layer, number in zip(kept.encoder.layer, layers, strict=True):
+        _assert_equal(layer, whole.encoder.layer[number - 1])
+    _assert_equal(kept.embeddings, whole.embeddings)
+
+
+@pytest.mark.parametrize("layers", [(2,), (2, 1), (2, 2)])
+def test_a_leaf_of_some_layers_loads_as_a_plain_model_with_the_same_vectors(
+    tiny_init: Path, tmp_path: Path, layers: tuple[int, ...]
+) -> None:
+    short = build_leaf(tiny_init, a_space(), layers=layers).eval()
+    set_head(short, a_head())
+    _assert_saved_whole(short, tmp_path)
+
+
+def test_layers_that_are_named_twice_are_trained_apart(tiny_init: Path) -> None:
+    layers = build_leaf(tiny_init, a_space(), layers=[2, 2])[0].auto_model.encoder.layer
+    weights = [[id(weight) for weight in layer.parameters()] for layer in layers]
+    assert not set(weights[0]) & set(weights[1])
+
+
+def test_a_layer_that_the_encoder_lacks_is_refused(tiny_init: Path) -> None:
+    with pytest.raises(ConfigError, match=r"names layer 3, but the encoder has layers 1 to 2"):
+        build_leaf(tiny_init, a_space(), layers=[1, 3])
+
+
+def test_an_encoder_whose_layers_are_one_is_refused(tmp_path: Path) -> None:
+    init = _an_init(tmp_path, AlbertConfig(**SIZES, embedding_size=8))
+    with pytest.raises(ConfigError, match="the layers of a AlbertModel cannot be told apart"):
+        build_leaf(init, a_space(), layers=[1, 2])
+
+
+def test_layers_of_several_types_keep_their_types(tmp_path: Path) -> None:
+    init = _an_init(tmp_path / "init", ModernBertConfig(**SIZES, pad_token_id=0, local_attention=4))
+    short = build_leaf(init, a_space(), layers=[1, 3, 4]).eval()
+    config = short[0].auto_model.config
+    assert config.layer_types == ["full_attention", "sliding_attention", "full_attention"]
+    _assert_saved_whole(short, tmp_path / "leaf")
+
+
+@pytest.mark.parametrize("layers", [(2, 3), (1, 1)])
+def test_a_first_layer_that_is_unlike_the_others_is_refused_elsewhere(
+    tmp_path: Path, layers: tuple[int, ...]
+) -> None:
+    init = _an_init(tmp_path, ModernBertConfig(**SIZES, pad_token_id=0))
+    with pytest.raises(ConfigError, match="begin with layer 1 and name it once"):
+        build_leaf(init, a_space(), layers=layers)
+
+
+def test_word_embeddings_are_the_vectors_of_the_tokens(leaf: SentenceTransformer) -> None:
+    table = word_embeddings(leaf)
+    assert table.weight.shape == (len(leaf.tokenizer), 16)
+    assert any(table.weight is weight for weight in leaf.parameters())
+
+
+def _an_init(folder: Path, config: PretrainedConfig) -> Path:
+    """An encoder with random weights that reads letters."""
+    folder.mkdir(exist_ok=True)
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *map(chr, range(97, 123))]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary), "utf-8")
+    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(str(folder))
+    torch.manual_seed(0)
+    AutoModel.from_config(config).save_pretrained(str(folder))
+    return folder
+
+
+def _assert_equal(module: torch.nn.Module, other: torch.nn.Module) -> None:
+    weights, expected = module.state_dict(), other.state_dict()
+    assert weights.keys() == expected.keys()
+    assert all(torch.equal(weights[name], expected[name]) for name in weights)
+
+
+def _assert_saved_whole(leaf: SentenceTransformer, folder: Path) -> None:
+    leaf.save(str(folder), create_model_card=False)
+    loaded = SentenceTransformer(str(folder), device="cpu").eval()
+    np.testing.assert_allclose(encode(loaded), encode(leaf), atol=1e-6)
 
 
 def _without_gradient(leaf: SentenceTransformer) -> list[str]:

@@ -1,15 +1,27 @@
-"""Both losses are distances: known values, zero at equality, and gradients that stay finite."""
+"""Losses are distances: known values, zero at equality, and gradients that stay finite."""
 
 import pytest
 import torch
+from torch.nn.functional import normalize
 
-from leaf_ray.core.loss import LOSSES, AlignmentLoss, l2, squared_l2
+from leaf_ray.core.loss import (
+    LOSSES,
+    AlignmentLoss,
+    l2,
+    objective,
+    similarity_error,
+    squared_l2,
+)
 from tests.spaces import unit_vectors
 
 LEAF_BD = torch.from_numpy(unit_vectors(16, 8, seed=1))
 TEACHER_BD = torch.from_numpy(unit_vectors(16, 8, seed=2))
 
-each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+WITH_ALL = objective("l2", prefix_weights={2: 0.5, 4: 1.0}, similarity_weight=0.5)
+ALL_LOSSES = {**LOSSES, "similarity_error": similarity_error, "with_all": WITH_ALL}
+
+each_loss = pytest.mark.parametrize("loss", ALL_LOSSES.values(), ids=ALL_LOSSES.keys())
+each_name = pytest.mark.parametrize("name", LOSSES)
 
 
 def test_squared_l2_of_unit_vectors_is_two_minus_two_cosines() -> None:
@@ -31,7 +43,8 @@ def test_the_gradient_of_l2_has_equal_weight_for_near_and_far_texts() -> None:
 
 @each_loss
 def test_a_loss_is_symmetric_and_above_zero_for_different_vectors(loss: AlignmentLoss) -> None:
-    assert loss(LEAF_BD, TEACHER_BD) == loss(TEACHER_BD, LEAF_BD) > 0
+    assert loss(LEAF_BD, TEACHER_BD) > 0
+    torch.testing.assert_close(loss(LEAF_BD, TEACHER_BD), loss(TEACHER_BD, LEAF_BD))
 
 
 @each_loss
@@ -59,3 +72,51 @@ def test_a_step_against_the_gradient_brings_vectors_nearer(loss: AlignmentLoss) 
     before.backward()
     assert leaf_BD.grad is not None
     assert loss(leaf_BD.detach() - 0.1 * leaf_BD.grad, TEACHER_BD) < before
+
+
+@each_name
+def test_an_objective_with_nothing_added_is_the_distance_itself(name: str) -> None:
+    plain = objective(name, prefix_weights={}, similarity_weight=0.0)
+    assert plain(LEAF_BD, TEACHER_BD) == LOSSES[name](LEAF_BD, TEACHER_BD)
+
+
+@each_name
+def test_a_prefix_of_all_dimensions_of_unit_vectors_changes_nothing(name: str) -> None:
+    with_prefix = objective(name, prefix_weights={8: 2.5}, similarity_weight=0.0)
+    expected = LOSSES[name](LEAF_BD, TEACHER_BD)
+    torch.testing.assert_close(with_prefix(LEAF_BD, TEACHER_BD), expected)
+
+
+@each_name
+def test_prefixes_are_averaged_with_the_whole_by_their_weights(name: str) -> None:
+    weighted = objective(name, prefix_weights={2: 0.5, 4: 1.5}, similarity_weight=0.0)
+    terms = [
+        weight * LOSSES[name](*(normalize(v_BD[:, :d]) for v_BD in (LEAF_BD, TEACHER_BD)))
+        for d, weight in {8: 1.0, 2: 0.5, 4: 1.5}.items()
+    ]
+    torch.testing.assert_close(weighted(LEAF_BD, TEACHER_BD), sum(terms) / 3)
+
+
+def test_what_lies_behind_a_prefix_does_not_count_for_it() -> None:
+    other_BD = torch.cat([LEAF_BD[:, :4], TEACHER_BD[:, 4:]], dim=1)
+    heavy = objective("l2", prefix_weights={4: 1e6}, similarity_weight=0.0)
+    assert heavy(LEAF_BD, other_BD).item() == pytest.approx(0.0, abs=1e-4)
+
+
+def test_the_error_in_similarities_is_added_by_its_weight() -> None:
+    with_error = objective("l2", prefix_weights={4: 1.0}, similarity_weight=3.0)
+    without = objective("l2", prefix_weights={4: 1.0}, similarity_weight=0.0)
+    added = with_error(LEAF_BD, TEACHER_BD) - without(LEAF_BD, TEACHER_BD)
+    torch.testing.assert_close(added, 3.0 * similarity_error(LEAF_BD, TEACHER_BD))
+
+
+def test_similarities_do_not_change_when_all_vectors_are_turned_or_made_longer() -> None:
+    turn_DD = torch.linalg.qr(torch.from_numpy(unit_vectors(8, 8, seed=3)))[0]
+    turned_BD = 5.0 * LEAF_BD @ turn_DD
+    assert similarity_error(turned_BD, LEAF_BD).item() == pytest.approx(0.0, abs=1e-10)
+
+
+def test_the_error_in_similarities_of_equal_texts_that_should_be_unrelated_is_their_share() -> None:
+    # Of four pairs the two of different texts are off by one.
+    equal_BD = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    assert similarity_error(equal_BD, torch.eye(2)).item() == pytest.approx(0.5)

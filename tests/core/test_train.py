@@ -1,19 +1,19 @@
-"""The training loop: one step per batch, a lower loss, and no harm from a broken batch."""
+"""The training loop: one step per group, a lower loss, and no harm from a broken batch."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import distributed, nn
 
 from leaf_ray.core.loss import squared_l2
-from leaf_ray.core.train import MAX_SKIPPED_IN_A_ROW, Batch, Step, adamw, train
+from leaf_ray.core.optimizer import LeafOptimizer
+from leaf_ray.core.train import MAX_SKIPPED_IN_A_ROW, Batch, Recipe, Step, train
 from leaf_ray.errors import EncodingError
-
-VOCABULARY, WIDTH, D = 50, 12, 6
-B, L = 8, 5
+from tests.core.student import B, Student, batches, same, weights_of
 
 # The losses of `first_losses`; they change only when the arithmetic of a step does.
 # fmt: off
@@ -26,55 +26,49 @@ GOLDEN = (
 # fmt: on
 
 
-class Student(nn.Module):
-    """Mean of token vectors, and a head; its weights do not come from torch's generator."""
-
-    def __init__(self, *, seed: int) -> None:
-        super().__init__()
-        rng = np.random.default_rng(seed)
-        self.tokens = nn.Embedding(VOCABULARY, WIDTH)
-        self.head = nn.Linear(WIDTH, D)
-        with torch.no_grad():
-            for weight in self.parameters():
-                weight.copy_(torch.from_numpy(rng.standard_normal(tuple(weight.shape))))
-
-    def forward(self, ids_BL: Tensor, mask_BL: Tensor) -> Tensor:
-        mask_BL1 = mask_BL.unsqueeze(-1)
-        mean_BF = (self.tokens(ids_BL) * mask_BL1).sum(dim=1) / mask_BL1.sum(dim=1)
-        return nn.functional.normalize(self.head(mean_BF), dim=1)
-
-
-def batches(*, seed: int = 0) -> Iterator[Batch]:
-    """Endless random texts, with the vectors of another student as the teacher's."""
-    teacher = Student(seed=100)
-    rng = np.random.default_rng(seed)
-    while True:
-        ids_BL = torch.from_numpy(rng.integers(0, VOCABULARY, (B, L)))
-        mask_BL = torch.ones_like(ids_BL)
-        yield Batch(ids_BL, mask_BL, teacher(ids_BL, mask_BL).detach())
-
-
-def broken(batch: Batch) -> Batch:
+def broken(batch: Batch, *places: int) -> Batch:
+    """The same batch, with NaN in the vectors at these places, or in the third."""
     teacher_BD = batch.teacher_BD.clone()
-    teacher_BD[2, 1] = torch.nan
-    return Batch(batch.input_ids_BL, batch.attention_mask_BL, teacher_BD)
+    teacher_BD[list(places or (2,)), 1] = torch.nan
+    return Batch(batch.input_ids_BL, batch.attention_mask_BL, teacher_BD, batch.rows_B)
 
 
-def steps_of(student: nn.Module, given: Iterable[Batch], **changes: object) -> Iterator[Step]:
-    settings = {"loss": squared_l2, "learning_rate": lambda step: 0.02, **changes}
-    return train(student, given, adamw(student, weight_decay=0.01), **settings)
+def far_away(batch: Batch) -> Batch:
+    """The same batch, with finite vectors so large that their distance is not."""
+    far_BD = 1e30 * batch.teacher_BD
+    return Batch(batch.input_ids_BL, batch.attention_mask_BL, far_BD, batch.rows_B)
+
+
+def halves(batch: Batch) -> tuple[Batch, Batch]:
+    first, second = (
+        Batch(
+            batch.input_ids_BL[part],
+            batch.attention_mask_BL[part],
+            batch.teacher_BD[part],
+            batch.rows_B[part],
+        )
+        for part in (slice(None, B // 2), slice(B // 2, None))
+    )
+    return first, second
+
+
+def steps_of(
+    student: nn.Module,
+    given: Iterable[Batch | Sequence[Batch]],
+    *,
+    first_step: int = 0,
+    name_of: Callable[[int], str] = str,
+    **changes: object,
+) -> Iterator[Step]:
+    """Steps over groups of batches, or over batches that are a group each."""
+    recipe = Recipe(**{"loss": squared_l2, "learning_rate": lambda step: 0.02, **changes})
+    groups = ([group] if isinstance(group, Batch) else group for group in given)
+    optimizer = LeafOptimizer(student, weight_decay=0.01)
+    return train(student, groups, optimizer, recipe, first_step=first_step, name_of=name_of)
 
 
 def first_losses() -> list[float]:
     return [float(step.loss) for step in steps_of(Student(seed=1), islice(batches(), 20))]
-
-
-def weights_of(student: nn.Module) -> list[Tensor]:
-    return [weight.detach().clone() for weight in student.parameters()]
-
-
-def same(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
 def test_the_loss_falls() -> None:
@@ -83,10 +77,11 @@ def test_the_loss_falls() -> None:
     assert np.mean(losses[-20:]) < 0.4 * np.mean(losses[:20])
 
 
-def test_there_is_one_step_per_batch_and_none_is_skipped() -> None:
-    steps = list(steps_of(Student(seed=1), islice(batches(), 7)))
+def test_there_is_one_step_per_group_and_none_is_skipped() -> None:
+    groups = [[batch] * number for number, batch in enumerate(islice(batches(), 7), start=1)]
+    steps = list(steps_of(Student(seed=1), groups))
     assert [step.index for step in steps] == list(range(7))
-    assert not any(step.skipped for step in steps)
+    assert not any(step.skipped or step.broken_rows for step in steps)
 
 
 def test_a_batch_is_only_read_when_its_step_is_asked_for() -> None:
@@ -130,11 +125,54 @@ def test_a_broken_batch_leaves_no_trace_in_the_batches_after_it() -> None:
     assert same(weights_of(with_broken), weights_of(without))
 
 
-def test_ten_broken_batches_in_a_row_end_the_training() -> None:
-    steps = steps_of(Student(seed=1), map(broken, batches()))
+def test_ten_broken_batches_in_a_row_end_the_training_and_name_their_texts() -> None:
+    steps = steps_of(Student(seed=1), map(broken, batches()), name_of=lambda row: f"text-{row}")
     assert all(step.skipped for step in islice(steps, MAX_SKIPPED_IN_A_ROW - 1))
-    with pytest.raises(EncodingError, match=r"10 batches in a row, up to step 9: lower"):
+    named = "text-2, text-10, text-18, .*, text-66, text-74 have vectors that are not finite: leave"
+    with pytest.raises(
+        EncodingError, match=rf"10 steps in a row, up to step 9\. The texts {named}"
+    ):
         next(steps)
+
+
+def test_of_many_broken_texts_ten_are_named() -> None:
+    steps = steps_of(Student(seed=1), (broken(batch, 0, 7) for batch in batches()))
+    with pytest.raises(EncodingError, match=r"The texts 0, 7, 8, .*, 39 and 10 more have"):
+        list(steps)
+
+
+def test_a_text_that_breaks_many_steps_is_named_once() -> None:
+    always = broken(next(batches()))
+    with pytest.raises(EncodingError, match="The texts 2 have"):
+        list(steps_of(Student(seed=1), [always] * MAX_SKIPPED_IN_A_ROW))
+
+
+def test_a_training_that_overflows_blames_no_text() -> None:
+    steps = steps_of(Student(seed=1), map(far_away, batches()))
+    step = next(steps)
+    assert step.skipped
+    assert step.broken_rows == ()
+    with pytest.raises(
+        EncodingError, match=r"9\. It overflowed: .* or lower distill\.learning_rate"
+    ):
+        list(steps)
+
+
+def test_a_skipped_step_names_exactly_its_broken_texts() -> None:
+    first, second = islice(batches(), 2)
+    group = [broken(first, 1, 6), broken(second, 0)]
+    assert next(steps_of(Student(seed=1), [group])).broken_rows == (1, 6, 8)
+
+
+def test_texts_whose_own_vectors_are_not_finite_are_named_too() -> None:
+    student = Student(seed=1)
+    batch = next(batches())
+    with torch.no_grad():
+        student.tokens.weight[batch.input_ids_BL[3, 0]] = torch.inf
+    reads_it = (batch.input_ids_BL == batch.input_ids_BL[3, 0]).any(dim=1)
+    step = next(steps_of(student, [batch]))
+    assert step.skipped
+    assert step.broken_rows == tuple(torch.nonzero(reads_it).flatten().tolist())
 
 
 def test_one_good_batch_among_broken_ones_starts_the_count_anew() -> None:
@@ -144,23 +182,66 @@ def test_one_good_batch_among_broken_ones_starts_the_count_anew() -> None:
     assert sum(step.skipped for step in steps) == 18
 
 
-def test_an_outlier_moves_the_weights_no_further_than_the_gradient_is_clipped_to() -> None:
+def test_gradients_are_clipped_to_the_norm_of_the_recipe() -> None:
     student = Student(seed=1)
-    plain = torch.optim.SGD(student.parameters(), lr=1.0)
-    far = (Batch(b.input_ids_BL, b.attention_mask_BL, 1e6 * b.teacher_BD) for b in batches())
+    optimizer = LeafOptimizer(student, weight_decay=0.0)
+    # Adam's step has the same length for any gradient, but for one that its epsilon outweighs.
+    recipe = Recipe(loss=squared_l2, learning_rate=lambda step: 1.0, max_norm=1e-12)
     before = weights_of(student)
-    next(train(student, far, plain, loss=squared_l2, learning_rate=lambda step: 1.0, max_norm=0.5))
-    moved = torch.cat([(a - b).flatten() for a, b in zip(before, weights_of(student), strict=True)])
-    assert float(moved.norm()) == pytest.approx(0.5, rel=1e-3)
+    next(train(student, [[next(batches())]], optimizer, recipe))
+    moved = [float((a - b).abs().max()) for a, b in zip(before, weights_of(student), strict=True)]
+    assert 0 < max(moved) < 1e-3
 
 
-def test_matrices_are_decayed_and_biases_and_frozen_weights_are_not() -> None:
+def test_two_halves_of_half_the_weight_are_one_batch() -> None:
+    whole, in_halves = Student(seed=1), Student(seed=1)
+    given = list(islice(batches(), 5))
+    losses = [
+        [float(step.loss) for step in steps_of(whole, given)],
+        [float(step.loss) for step in steps_of(in_halves, map(halves, given), weight=0.5)],
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    for pair in zip(weights_of(whole), weights_of(in_halves), strict=True):
+        torch.testing.assert_close(*pair, rtol=1e-4, atol=1e-4)
+
+
+def test_the_loss_of_a_step_is_the_mean_of_its_batches_whatever_they_weigh() -> None:
+    first, second = islice(batches(), 2)
+    alone = [float(next(steps_of(Student(seed=1), [batch])).loss) for batch in (first, second)]
+    step = next(steps_of(Student(seed=1), [(first, second)], weight=0.25))
+    assert float(step.loss) == pytest.approx(np.mean(alone), rel=1e-5)
+
+
+def test_one_broken_half_spoils_the_step_of_both() -> None:
     student = Student(seed=1)
-    student.tokens.weight.requires_grad_(requires_grad=False)
-    decayed, plain = adamw(student, weight_decay=0.3).param_groups
-    assert (decayed["weight_decay"], plain["weight_decay"]) == (0.3, 0.0)
-    assert [id(weight) for weight in decayed["params"]] == [id(student.head.weight)]
-    assert [id(weight) for weight in plain["params"]] == [id(student.head.bias)]
+    before = weights_of(student)
+    first, second = halves(next(batches()))
+    step = next(steps_of(student, [(first, broken(second))], weight=0.5))
+    assert (step.skipped, step.broken_rows) == (True, (6,))
+    assert same(before, weights_of(student))
+
+
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+def test_a_worker_alone_trains_as_without_others(*, sparse: bool, one_worker: None) -> None:
+    alone, wrapped = (Student(seed=1, sparse=sparse) for _ in range(2))
+    first, second = islice(batches(), 2)
+    given = [halves(first), halves(broken(second, 2)), halves(second)]
+    expected = list(steps_of(alone, given, weight=0.5))
+    steps = list(steps_of(nn.parallel.DistributedDataParallel(wrapped), given, weight=0.5))
+    assert [step.broken_rows for step in steps] == [(), (10,), ()]
+    assert [step.broken_rows for step in expected] == [(), (10,), ()]
+    for pair in zip(weights_of(alone), weights_of(wrapped), strict=True):
+        torch.testing.assert_close(*pair)
+
+
+@pytest.fixture
+def one_worker(tmp_path: Path) -> Iterator[None]:
+    """A process group of this process alone."""
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1
+    )
+    yield
+    distributed.destroy_process_group()
 
 
 def test_a_seeded_training_gives_the_same_twenty_losses_twice() -> None:
@@ -175,3 +256,4 @@ def test_a_batch_moves_to_a_device_whole() -> None:
     moved = next(batches()).to(torch.device("meta"))
     tensors = (moved.input_ids_BL, moved.attention_mask_BL, moved.teacher_BD)
     assert [tensor.device.type for tensor in tensors] == ["meta"] * 3
+    assert moved.rows_B.tolist() == list(range(B))

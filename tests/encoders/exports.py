@@ -25,7 +25,7 @@ def space_of(teacher: Path, **changes: Any) -> Space:
 
 def write_leaf(init: Path, space: Space, folder: Path) -> Path:
     """A leaf whose head is not fitted: its vectors are as good as any to compare."""
-    save_leaf(build_leaf(init, space), space, folder, settings=SETTINGS, curve=CURVE)
+    save_leaf(build_leaf(init, space), space, folder, settings=SETTINGS, curve=CURVE, course={})
     return folder
 
 

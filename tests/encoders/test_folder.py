@@ -26,6 +26,7 @@ def test_a_folder_says_what_its_model_is(tiny_teacher: Path) -> None:
         query_prompt="",
         document_prompt="",
         pad_id=0,
+        pads=True,
         positions=64,
     )
 
@@ -82,6 +83,18 @@ def test_pooling_is_read_as_old_and_new_versions_write_it(
 ) -> None:
     (copy / "1_Pooling" / "config.json").write_text(json.dumps(fields))
     assert ModelFolder.read(copy).pooling == expected
+
+
+@pytest.mark.parametrize(
+    ("pad_token", "pad_id", "expected"),
+    [("[PAD]", 0, True), ("[PAD]", None, True), (None, 0, True), (None, None, False)],
+)
+def test_a_model_pads_if_its_tokenizer_or_its_configuration_has_a_token_to_pad_with(
+    copy: Path, pad_token: str | None, pad_id: int | None, *, expected: bool
+) -> None:
+    edit(copy / "tokenizer_config.json", pad_token=pad_token)
+    edit(copy / "config.json", pad_token_id=pad_id)
+    assert ModelFolder.read(copy).pads == expected
 
 
 def test_the_weights_have_the_sha256_of_their_file(tiny_teacher: Path) -> None:

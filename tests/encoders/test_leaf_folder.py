@@ -25,7 +25,7 @@ CURVE = [{"step": 0, "cosine": 0.5}, {"step": 8, "cosine": 0.75, "loss": 0.1}]
 def folder(tiny_init: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     leaf = build_leaf(tiny_init, SPACE)
     saved = tmp_path_factory.mktemp("leaf") / "model"
-    save_leaf(leaf, SPACE, saved, settings=SETTINGS, curve=CURVE)
+    save_leaf(leaf, SPACE, saved, settings=SETTINGS, curve=CURVE, course={})
     return saved
 
 
@@ -42,6 +42,16 @@ def test_training_json_holds_settings_curve_and_versions(folder: Path) -> None:
     assert set(training["versions"]) == {"torch", "sentence-transformers"}
 
 
+def test_training_json_holds_what_else_is_to_be_known_of_the_training(
+    tiny_init: Path, tmp_path: Path
+) -> None:
+    course = {"best_step": 8, "skipped_steps": 1, "notes": ["went on after a lost worker"]}
+    leaf = build_leaf(tiny_init, SPACE)
+    save_leaf(leaf, SPACE, tmp_path, settings=SETTINGS, curve=CURVE, course=course)
+    training = json.loads((tmp_path / "training.json").read_text())
+    assert {name: training[name] for name in course} == course
+
+
 def test_the_card_says_whose_leaf_it_is_and_how_near(folder: Path) -> None:
     card = (folder / "README.md").read_text()
     assert card.startswith("---\nlibrary_name: sentence-transformers\n")
@@ -53,7 +63,7 @@ def test_the_card_says_whose_leaf_it_is_and_how_near(folder: Path) -> None:
 
 
 def test_the_card_of_a_leaf_that_was_not_trained_says_so(tiny_init: Path, tmp_path: Path) -> None:
-    save_leaf(build_leaf(tiny_init, SPACE), SPACE, tmp_path, settings=SETTINGS, curve=[])
+    save_leaf(build_leaf(tiny_init, SPACE), SPACE, tmp_path, settings=SETTINGS, curve=[], course={})
     assert (
         "not measured before the first step, not trained yet"
         in (tmp_path / "README.md").read_text()
@@ -84,7 +94,7 @@ def test_a_leaf_passes_its_own_probe_and_no_other_does(folder: Path, tiny_teache
 
 def test_a_leaf_that_is_saved_in_training_goes_on_training(tiny_init: Path, tmp_path: Path) -> None:
     leaf = build_leaf(tiny_init, SPACE).train()
-    save_leaf(leaf, SPACE, tmp_path, settings=SETTINGS, curve=CURVE)
+    save_leaf(leaf, SPACE, tmp_path, settings=SETTINGS, curve=CURVE, course={})
     assert all(module.training for module in leaf.modules())
     # Had dropout been at work, the probe would be off.
     saved = EncoderSpec(folder=str(tmp_path), backend="torch-f32", threads=1).load()
@@ -94,7 +104,7 @@ def test_a_leaf_that_is_saved_in_training_goes_on_training(tiny_init: Path, tmp_
 def test_saving_does_not_change_the_leaf(tiny_init: Path, tmp_path: Path) -> None:
     leaf = build_leaf(tiny_init, SPACE).eval()
     before_ND = leaf.encode(list(TEXTS), show_progress_bar=False)
-    save_leaf(leaf, SPACE, tmp_path, settings=SETTINGS, curve=CURVE)
+    save_leaf(leaf, SPACE, tmp_path, settings=SETTINGS, curve=CURVE, course={})
     assert np.array_equal(before_ND, leaf.encode(list(TEXTS), show_progress_bar=False))
 
 

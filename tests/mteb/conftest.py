@@ -28,5 +28,5 @@ def space(tiny_teacher: Path) -> Space:
 def tiny_leaf(tiny_init: Path, space: Space, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained leaf of that space; do not write into it."""
     folder = tmp_path_factory.mktemp("leaf") / "model"
-    save_leaf(build_leaf(tiny_init, space), space, folder, settings=SETTINGS, curve=[])
+    save_leaf(build_leaf(tiny_init, space), space, folder, settings=SETTINGS, curve=[], course={})
     return folder

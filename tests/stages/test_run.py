@@ -136,8 +136,8 @@ def test_other_settings_are_refused_and_nothing_is_touched(small_run: RunConfig)
 def test_settings_that_cannot_change_the_result_are_no_reason_to_refuse(
     small_run: RunConfig,
 ) -> None:
-    before = Run.open(small_run.root).leaf.manifest()
-    assert verbs.distill(changed(small_run, distill={"checkpoint_steps": 7})) == before
+    before = Run.open(small_run.root).vectors.manifest()
+    assert verbs.embed(changed(small_run, embed={"max_rejected": 7})) == before
 
 
 def test_a_run_folder_of_another_space_is_refused(small_run: RunConfig) -> None:

@@ -164,6 +164,21 @@ def test_of_repeats_the_first_keeps_its_metadata(
     assert next(row["year"] for row in texts if row["text"] == "one") == 0
 
 
+def test_queries_that_are_rows_keep_their_metadata_and_others_have_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: list[dict[str, Any]] = [
+        {"text": f"what is {i}?", "kind": "query", "year": i} for i in range(9)
+    ]
+    rows += [{"text": f"it is {i}", "query": f"why {i}?", "year": -i} for i in range(9)]
+    in_pieces(monkeypatch, rows=4)
+    texts = split_of(source_of(rows, tmp_path), num_held_out=0).texts.to_pylist()
+    years = {row["text"]: row["year"] for row in texts if row["kind"] == "query"}
+    given = {text: year for text, year in years.items() if text.startswith("what")}
+    assert given == {f"what is {i}?": i for i in range(9)}
+    assert {year for text, year in years.items() if text.startswith("why")} <= {None}
+
+
 @pytest.mark.parametrize("name", ["answer", "place", "query_id", "high"])
 def test_metadata_may_have_any_name_of_ours_inside(tmp_path: Path, name: str) -> None:
     rows = [{"text": f"text {i}", "query": f"ask {i}", name: i} for i in range(3)]

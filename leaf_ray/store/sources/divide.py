@@ -102,7 +102,7 @@ class Divided:
         }
 
     def tables(self, tell: Callable[[int, int], None] = lambda *_: None) -> Iterator[pa.Table]:
-        """Yield the texts: id, text, kind, split, metadata (null for queries).
+        """Yield the texts: id, text, kind, split, metadata (null for queries cut from documents).
 
         They are sorted by a hash of kind and text, so that equal ones follow each other in one
         table, and every stretch is a random sample.
@@ -111,20 +111,27 @@ class Divided:
         schema, begin = _schema(self.gathered.spill.schema), 0
         for done, stretch in enumerate(stretches):
             tell(done, len(stretches))
-            documents = documents_of(distinct(self.gathered.spill, stretch))
+            rows = distinct(self.gathered.spill, stretch)
+            documents = documents_of(rows)
             end = begin + documents.num_rows
             documents = documents.filter(pa.array(self.is_document_N[begin:end]))
             begin = end
-            tables = [_with_split(documents, TRAIN), *self._queries(stretch)]
+            tables = [_with_split(documents, TRAIN), *self._queries(stretch, rows)]
             yield _sorted(pa.concat_tables(tables, promote_options="default"), schema)
 
-    def _queries(self, stretch: range) -> Iterator[pa.Table]:
+    def _queries(self, stretch: range, rows: pa.Table) -> Iterator[pa.Table]:
+        """The chosen queries of a stretch, with the metadata of those that are among its rows."""
         if not len(self.survey.queries):
             return
+        rows = rows.filter(pc.equal(rows["kind"], QUERY))
+        metadata = _schema(rows.schema).names[len(_FIELDS) :]
         queries = self.survey.spill.read(stretch)
         for part, mask in ((TEST, self.is_test_Q), (TRAIN, self.is_train_Q)):
             chosen = _chosen(queries, mask).select(["id", "text", *CONTENT])
             kinds = pa.array([QUERY] * chosen.num_rows, pa.string())
+            places = pc.index_in(chosen["id"], rows["id"])
+            for name in metadata:
+                chosen = chosen.append_column(name, rows[name].take(places))
             yield _with_split(chosen.append_column(KIND_FIELD, kinds), part)
 
 

@@ -1,0 +1,283 @@
+"""What each choice of a distillation is worth: one changed at a time, equal texts seen.
+
+Trains fourteen leaves without Ray, each from the same vectors, and asks their queries of five
+collections that the teacher embedded. Two hours on two cores; what is trained is kept in the
+cache, so that a killed run goes on (delete `benchmarks/ablation` in the cache to begin anew).
+"""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.ablation_plot import plot_ablation
+from benchmarks.searched import TEACHER, searched
+from benchmarks.targets import RESULTS, Target, finish
+from benchmarks.training_vectors import training_run
+from leaf_ray.core.backend import multiplies_in_bf16
+from leaf_ray.core.bootstrap import Sampling, mean_interval, paired_difference
+from leaf_ray.core.leaf import build_leaf, freeze_unused, set_head, word_embeddings
+from leaf_ray.core.loss import objective
+from leaf_ray.core.optimizer import LeafOptimizer, touch_rows_only
+from leaf_ray.core.order import Order
+from leaf_ray.core.ridge import fit_head
+from leaf_ray.core.schedule import linear_cycles
+from leaf_ray.core.sentence import SentenceVectors
+from leaf_ray.core.train import Recipe, train
+from leaf_ray.core.training_texts import TrainingTexts
+from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.resolve import cache_folder, resolve_model
+from leaf_ray.encoders.tokenizer import Tokenizer
+from leaf_ray.run import Run
+from leaf_ray.run.parts import read_space
+from leaf_ray.stages.distill_sources import own_source
+from leaf_ray.stages.distill_texts import TRAIN_FILES, Tokenise
+from leaf_ray.stages.distill_watch import forward
+from leaf_ray.stages.distill_worker import autocast
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+COLLECTIONS = ("scifact", "vaswani", "cranfield", "cisi", "med")
+TEXTS_SEEN = 32_000
+SAMPLING = Sampling(10_000)
+WORK = cache_folder() / "benchmarks" / "ablation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What is chosen; the defaults are those that everything is compared with."""
+
+    loss: str = "l2"
+    head: Literal["ridge", "random"] = "ridge"
+    layers: tuple[int, ...] = (6,)
+    batch: int = 32
+    texts: Literal["queries", "documents", "both"] = "both"
+    rate: float = 2e-4
+    floor: float = 0.0
+    init: str = MINILM
+    init_layers: tuple[int, ...] = ()
+    similarity: float = 0.0
+    prefixes: tuple[tuple[int, float], ...] = ()
+    sparse: bool = True
+
+
+BASE = Choices()
+VARIANTS: Mapping[str, Choices] = {
+    "as it is": BASE,
+    "squared l2": replace(BASE, loss="squared_l2"),
+    "similarity matrix": replace(BASE, similarity=5.0),
+    "MRL prefixes": replace(BASE, prefixes=((64, 0.3), (128, 0.3), (256, 0.3))),
+    "random head": replace(BASE, head="random"),
+    "layers 6, 4, 2": replace(BASE, layers=(6, 4, 2)),
+    "batch 16": replace(BASE, batch=16),
+    "batch 256": replace(BASE, batch=256, rate=6e-4),
+    "queries only": replace(BASE, texts="queries"),
+    "documents only": replace(BASE, texts="documents"),
+    "rate 1e-4": replace(BASE, rate=1e-4),
+    "rate 5e-4": replace(BASE, rate=5e-4),
+    "floor 1e-5": replace(BASE, floor=1e-5),
+    "teacher's layers 1, 4, 8, 12": replace(BASE, init=TEACHER, init_layers=(1, 4, 8, 12)),
+    "dense embeddings": replace(BASE, sparse=False),
+}
+
+
+class SeveralLayers(nn.Module):
+    """Mean-pooled states of several layers side by side, then a head: no plain folder has it."""
+
+    def __init__(self, leaf: Any, layers: tuple[int, ...], head: nn.Linear) -> None:
+        super().__init__()
+        self.encoder, self.layers, self.head = leaf[0].auto_model, layers, head
+
+    def pooled(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        states = self.encoder(
+            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
+        ).hidden_states
+        mask_BL1 = attention_mask.unsqueeze(-1)
+        means = [(states[n] * mask_BL1).sum(1) / mask_BL1.sum(1) for n in self.layers]
+        return torch.cat(means, dim=1)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        return nn.functional.normalize(self.head(self.pooled(input_ids, attention_mask)))
+
+
+def training_texts(init: Path) -> TrainingTexts:
+    """The kept vectors with the token ids of an encoder's own tokenizer."""
+    config = training_run()
+    run = Run.open(config.root)
+    space, folder = read_space(run.vectors), ModelFolder.read(init)
+    into = Run.open(str(WORK)).work(f"texts-{init.name}")
+    source = own_source(run.vectors, source_column="source")
+    tokenise = Tokenise(folder, space, into, held_out_share=config.distill.held_out_share)
+    for number, piece in enumerate(source.pieces):
+        if not into.exists(TRAIN_FILES + f"{number:05}.arrow"):
+            tokenise({"number": number, "piece": piece})
+    files = sorted(Path(into.path).glob(f"{TRAIN_FILES}*"))
+    return TrainingTexts(files, pad_id=folder.pad_id)
+
+
+def student_of(choices: Choices, texts: TrainingTexts) -> tuple[Any, nn.Module]:
+    """The leaf before its first step, and the module that is trained."""
+    torch.manual_seed(0)
+    space = read_space(Run.open(training_run().root).vectors)
+    leaf = build_leaf(resolve_model(choices.init), space, layers=choices.init_layers)
+    if choices.sparse:
+        touch_rows_only(word_embeddings(leaf))
+    freeze_unused(leaf)
+    rows = texts.sample(4096)
+    if len(choices.layers) > 1:
+        width = len(choices.layers) * leaf[0].get_embedding_dimension()
+        student = SeveralLayers(leaf, choices.layers, nn.Linear(width, space.dimension))
+        feature_NF = np.concatenate(
+            [
+                student.pooled(b.input_ids_BL, b.attention_mask_BL).detach()
+                for b in in_order(texts, rows)
+            ]
+        )
+        head = fit_head(feature_NF, texts.vectors(rows))
+        with torch.no_grad():
+            student.head.weight.copy_(torch.from_numpy(head.weight_FD.T))
+            student.head.bias.copy_(torch.from_numpy(head.bias_D))
+        return leaf, student
+    if choices.head == "ridge":
+        feature_NF = forward(leaf, texts, rows, modules=2)
+        set_head(leaf, fit_head(feature_NF, texts.vectors(rows)))
+    return leaf, SentenceVectors(leaf)
+
+
+def in_order(texts: TrainingTexts, rows: np.ndarray) -> Any:
+    return (texts.take(rows[start : start + 64]) for start in range(0, len(rows), 64))
+
+
+class Asked:
+    """A trained student as what a collection's queries are asked of."""
+
+    def __init__(self, student: nn.Module, tokenizer: Tokenizer) -> None:
+        self._student, self._tokenizer = student.eval(), tokenizer
+
+    def encode(self, texts: list[str], *, kind: str) -> np.ndarray:
+        vectors: list[np.ndarray] = []
+        with torch.inference_mode():
+            for text in texts:
+                ids = torch.tensor(self._tokenizer([text]))
+                vectors.append(self._student(ids, torch.ones_like(ids)).numpy()[0])
+        return np.stack(vectors)
+
+
+def trained(choices: Choices) -> dict[str, Any]:
+    """Train one leaf, and ask its queries."""
+    init = resolve_model(choices.init)
+    texts = training_texts(init)
+    leaf, student = student_of(choices, texts)
+    queries = texts.is_query_N
+    taken = {"queries": queries, "documents": ~queries, "both": np.ones(len(texts), dtype=bool)}
+    order = Order(
+        texts.lengths_N,
+        taken[choices.texts].astype(np.float64),
+        batch_size=choices.batch,
+        micro_batches=1,
+        seed=0,
+    )
+    num_steps = TEXTS_SEEN // choices.batch
+    batches = ([texts.take(rows) for rows in step_GB] for step_GB in order.steps(0))
+    recipe = Recipe(
+        loss=objective(
+            choices.loss,
+            prefix_weights=dict(choices.prefixes),
+            similarity_weight=choices.similarity,
+        ),
+        learning_rate=lambda step: linear_cycles(
+            step,
+            num_steps=num_steps,
+            cycles=1,
+            peak=choices.rate,
+            floor=choices.floor,
+            warmup_steps=min(50, num_steps // 10),
+        ),
+    )
+    optimizer = LeafOptimizer(student, weight_decay=0.01)
+    began = time.monotonic()
+    with autocast(torch.device("cpu"), enabled=multiplies_in_bf16()):
+        for step in train(student, batches, optimizer, recipe):
+            if step.index + 1 == num_steps:
+                break
+    seconds = time.monotonic() - began
+    asked = Asked(student, Tokenizer(ModelFolder.read(init), max_length=leaf.max_seq_length))
+    return {
+        "choices": asdict(choices),
+        "seconds": seconds,
+        "kept": {name: searched(name).kept(asked) for name in COLLECTIONS},
+    }
+
+
+def piece(name: str, choices: Choices) -> dict[str, Any]:
+    """What `trained` gives, made once and kept."""
+    file = WORK / f"{name.replace(' ', '-').replace(chr(39), '')}.json"
+    if not file.exists():
+        made = trained(choices)
+        WORK.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(made))
+    made = json.loads(file.read_text())
+    print(f"{name}: {made['seconds']:.0f} s, {shown(made)}", flush=True)
+    return made
+
+
+def shown(made: Mapping[str, Any]) -> str:
+    return (
+        f"overlap@10 {of(made, 'overlap@10').mean():.4f}, nDCG@10 {of(made, 'ndcg@10').mean():.4f}"
+    )
+
+
+def of(made: Mapping[str, Any], metric: str) -> np.ndarray:
+    """Each query's figure, weighted so that every collection counts alike in the mean."""
+    values = [np.array(made["kept"][name][metric]) for name in COLLECTIONS]
+    total = sum(map(len, values))
+    return np.concatenate([v * total / (len(values) * len(v)) for v in values])
+
+
+def main() -> None:
+    made = {name: piece(name, choices) for name, choices in VARIANTS.items()}
+    base = made["as it is"]
+    rows: dict[str, Any] = {}
+    for name, one in made.items():
+        rows[name] = {"seconds": round(one["seconds"], 1), "choices": one["choices"]}
+        for metric in ("overlap@10", "ndcg@10"):
+            mean = mean_interval(of(one, metric), SAMPLING)
+            gain = paired_difference(of(one, metric), of(base, metric), SAMPLING)
+            rows[name][metric] = {
+                "mean": mean.mean,
+                "low": mean.low,
+                "high": mean.high,
+                "gain": {"mean": gain.mean, "low": gain.low, "high": gain.high},
+            }
+    print_table(rows)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "ablation.png").write_bytes(plot_ablation(rows))
+    best = max(rows, key=lambda name: rows[name]["overlap@10"]["mean"])
+    behind = rows[best]["overlap@10"]["gain"]["low"]
+    targets = [Target("overlap@10 that another choice surely gains", "<=", 0.0, max(0.0, behind))]
+    figures = {"texts seen": TEXTS_SEEN, "best": best, "rows": rows}
+    finish("ablation", targets, figures)
+
+
+def print_table(rows: Mapping[str, Any]) -> None:
+    print("\n| choice | overlap@10 | gain [95 %] | nDCG@10 | gain [95 %] | s |")
+    print("|---|---|---|---|---|---|")
+    for name, row in rows.items():
+        cells = []
+        for metric in ("overlap@10", "ndcg@10"):
+            gain = row[metric]["gain"]
+            cells.append(f"{row[metric]['mean']:.4f}")
+            cells.append(f"{gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]")
+        print(f"| {name} | {' | '.join(cells)} | {row['seconds']:.0f} |")
+
+
+if __name__ == "__main__":
+    main()

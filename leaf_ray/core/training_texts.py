@@ -1,0 +1,131 @@
+"""Training texts as token ids with the teacher's vectors, in files that are mapped into memory.
+
+Workers of one machine share the pages, and what is not in use need not fit.
+Shapes: N = texts, B = batch, L = tokens, D = dimensions.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import torch
+
+from leaf_ray.core.padding import pad
+from leaf_ray.core.texts import QUERY
+from leaf_ray.core.train import Batch
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _File:
+    """The columns of one file as views of it."""
+
+    ids: npt.NDArray[np.int32]
+    ends: npt.NDArray[np.int64]
+    vectors_ND: npt.NDArray[np.floating]
+    batch: pa.RecordBatch
+
+    @classmethod
+    def open(cls, path: Path) -> "_File":
+        batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+        ids, vectors = batch.column("ids"), batch.column("vector")
+        flat = vectors.flatten().to_numpy(zero_copy_only=True)
+        return cls(
+            ids.values.to_numpy(zero_copy_only=True),
+            ids.offsets.to_numpy(zero_copy_only=True).astype(np.int64),
+            flat.reshape(len(batch), vectors.type.list_size),
+            batch,
+        )
+
+    def strings(self, column: str) -> Sequence[str]:
+        values: list[str] = self.batch.column(column).to_pylist()
+        return values
+
+
+def write_training_texts(table: pa.Table, sink: str | pa.NativeFile) -> None:
+    """Write one file, or stream, of `ids`, `vector`, `id`, `kind` and `source`, to be mapped."""
+    (batch,) = table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], table.schema)]
+    with pa.ipc.new_file(sink, table.schema) as file:
+        file.write_batch(batch)
+
+
+class TrainingTexts:
+    """The texts of some files, numbered through."""
+
+    def __init__(self, paths: Iterable[Path], *, pad_id: int) -> None:
+        files = [_File.open(path) for path in paths]
+        self._files = [file for file in files if len(file.batch)]
+        self._starts = np.cumsum([0, *(len(file.batch) for file in self._files)])
+        self.pad_id = pad_id
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    @property
+    def lengths_N(self) -> npt.NDArray[np.int64]:
+        """Tokens of each text."""
+        lengths = [np.diff(file.ends) for file in self._files]
+        return np.concatenate([np.zeros(0, dtype=np.int64), *lengths])
+
+    @property
+    def is_query_N(self) -> npt.NDArray[np.bool_]:
+        """Whether each text is a query."""
+        kinds = (kind for file in self._files for kind in file.strings("kind"))
+        return np.fromiter((kind == QUERY for kind in kinds), dtype=np.bool_, count=len(self))
+
+    def expected_N(
+        self, *, of_kind: Mapping[str, float], of_source: Mapping[str, float]
+    ) -> npt.NDArray[np.float64]:
+        """How often each text comes in an epoch: its kind's weight times its source's, or 1."""
+        weights: list[float] = []
+        for file in self._files:
+            kinds, sources = file.strings("kind"), file.strings("source")
+            weights.extend(
+                of_kind.get(kind, 1.0) * of_source.get(source, 1.0)
+                for kind, source in zip(kinds, sources, strict=True)
+            )
+        return np.array(weights, dtype=np.float64)
+
+    def name(self, row: int) -> str:
+        """The id of a text."""
+        file, place = self._at(row)
+        name: str = file.batch.column("id")[place].as_py()
+        return name
+
+    def _at(self, row: int) -> tuple[_File, int]:
+        number = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return self._files[number], row - int(self._starts[number])
+
+    def vectors(self, rows: Rows) -> npt.NDArray[np.float32]:
+        """The teacher's vectors [B, D] of some rows."""
+        places = [self._at(int(row)) for row in rows]
+        return np.stack([file.vectors_ND[place] for file, place in places]).astype(np.float32)
+
+    def take(self, rows: Rows) -> Batch:
+        """The batch of these rows, padded to its longest text."""
+        ids: list[npt.NDArray[np.int32]] = []
+        for row in rows:
+            file, place = self._at(int(row))
+            ids.append(file.ids[file.ends[place] : file.ends[place + 1]])
+        ids_BL, mask_BL = pad(ids, pad_id=self.pad_id)
+        return Batch(
+            torch.from_numpy(ids_BL),
+            torch.from_numpy(mask_BL),
+            torch.from_numpy(self.vectors(rows)),
+            rows,
+        )
+
+    def by_length(self, rows: Rows, *, batch_size: int) -> Iterator[Batch]:
+        """Batches of these rows, like lengths together."""
+        ordered = rows[np.argsort(self.lengths_N[rows], kind="stable")]
+        for start in range(0, len(ordered), batch_size):
+            yield self.take(ordered[start : start + batch_size])
+
+    def sample(self, number: int, *, among: npt.NDArray[np.bool_] | None = None) -> Rows:
+        """Rows that are chosen at random, always the same: `number` or as many as there are."""
+        rows = np.arange(len(self)) if among is None else np.flatnonzero(among)
+        return np.random.default_rng(0).permutation(rows)[:number]

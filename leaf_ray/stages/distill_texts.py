@@ -1,0 +1,177 @@
+"""Training texts, made once by Ray Data: tokenised, split, and laid out to be mapped into memory.
+
+Each piece of a source becomes one file of texts to train on and one of texts to watch the
+training by. A training reads no text and asks no teacher.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import ray.data
+
+from leaf_ray.core.ids import hash_shares
+from leaf_ray.core.schema import VECTOR, vectors_of
+from leaf_ray.core.space import Space
+from leaf_ray.core.texts import DOCUMENT, KINDS, QUERY
+from leaf_ray.core.training_texts import write_training_texts
+from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.tokenizer import Tokenizer
+from leaf_ray.errors import InputError
+from leaf_ray.run import Part
+from leaf_ray.stages.distill_sources import Piece
+
+TRAIN_FILE, WATCH_FILE, COUNTS_FILE = "train-{:05}.arrow", "watch-{:05}.arrow", "counts.json"
+TRAIN_FILES, WATCH_FILES = "train-", "watch-"
+# Broken rows are named up to this many.
+NAMED_ROWS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Texts to train on, by kind and by source within it; and texts to watch the training by."""
+
+    of: dict[str, dict[str, int]] = field(default_factory=dict)
+    watched: int = 0
+
+    @property
+    def trained(self) -> int:
+        """All texts to train on."""
+        return sum(number for sources in self.of.values() for number in sources.values())
+
+    @property
+    def sources(self) -> set[str]:
+        """The names of all sources."""
+        return {name for sources in self.of.values() for name in sources}
+
+    def expected(self, kind: str, weights: Mapping[str, float]) -> float:
+        """Texts of a kind in an epoch, by the weights of their sources."""
+        return sum(
+            number * weights.get(name, 1.0) for name, number in self.of.get(kind, {}).items()
+        )
+
+    @classmethod
+    def total(cls, parts: Iterable["Counts"]) -> "Counts":
+        """The sum."""
+        of: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
+        watched = 0
+        for part in parts:
+            watched += part.watched
+            for kind, sources in part.of.items():
+                of[kind].update(sources)
+        return cls({kind: dict(sources) for kind, sources in of.items()}, watched)
+
+
+def make_training_texts(pieces: Sequence[Piece], into: Part, work: "Tokenise") -> Counts:
+    """Write the files that are not there yet, and count them all.
+
+    Raises:
+        InputError: a vector is not finite, or not of the space's dimension.
+    """
+    made = into.read(COUNTS_FILE)
+    if made is not None:
+        return Counts(**json.loads(made))
+    planned = ray.data.from_items(
+        [{"number": number, "piece": piece} for number, piece in enumerate(pieces)],
+        override_num_blocks=max(1, len(pieces)),
+    )
+    # So that an error of ours is found among its causes.
+    planned.context.raise_original_map_exception = True
+    rows = planned.map(work).take_all()
+    counts = Counts.total(Counts(**json.loads(row["counts"])) for row in rows)
+    into.write(COUNTS_FILE, json.dumps(asdict(counts)).encode())
+    return counts
+
+
+class Tokenise:
+    """A piece in; its two files are written, and its counts come out. Ray maps it.
+
+    held_out_share: of the texts, by hash of id, that the training is watched by.
+    """
+
+    def __init__(
+        self, folder: ModelFolder, space: Space, into: Part, *, held_out_share: float
+    ) -> None:
+        self.folder = folder
+        self.space = space
+        self.into = into
+        self.held_out_share = held_out_share
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, str]:
+        """Write the files of one piece.
+
+        Raises:
+            InputError: a vector is not finite, or not of the space's dimension.
+        """
+        rows = row["piece"].read()
+        self._check(rows)
+        shares = hash_shares(rows["id"].to_pylist(), purpose="watch the training")
+        watched = pa.array(shares < self.held_out_share)
+        train, watch = (self._laid_out(rows.filter(m)) for m in (pc.invert(watched), watched))
+        for name, table in ((TRAIN_FILE, train), (WATCH_FILE, watch)):
+            with (
+                self.into.whole(name.format(row["number"])) as path,
+                self.into.filesystem.open_output_stream(path) as sink,
+            ):
+                write_training_texts(table, sink)
+        of = {kind: _numbers(train.filter(pc.field("kind") == kind)["source"]) for kind in KINDS}
+        counts = Counts(of, len(watch))
+        return {"counts": json.dumps(asdict(counts))}
+
+    def _check(self, rows: pa.Table) -> None:
+        dimension = rows.schema.field(VECTOR).type.list_size
+        if dimension != self.space.dimension:
+            raise InputError(
+                f"vectors to train on have {dimension} dimensions, but their space {self.space} "
+                f"has {self.space.dimension}: make them again"
+            )
+        is_broken = ~np.isfinite(vectors_of(rows)).all(axis=1)
+        if is_broken.any() or rows[VECTOR].null_count:
+            named = rows["id"].filter(pa.array(is_broken))[:NAMED_ROWS].to_pylist()
+            raise InputError(
+                f"{int(is_broken.sum())} vectors to train on are not finite, such as those of "
+                f"{', '.join(map(repr, named))}: make them again, or leave the texts out"
+            )
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return Tokenizer(self.folder, max_length=self.space.max_length)
+
+    def _laid_out(self, rows: pa.Table) -> pa.Table:
+        prompts = {QUERY: self.space.query_prompt, DOCUMENT: self.space.document_prompt}
+        kinds = np.array(rows["kind"].to_pylist(), dtype=object)
+        texts = rows["text"].to_pylist()
+        ids: list[Any] = [None] * len(texts)
+        for kind, prompt in prompts.items():
+            places = np.flatnonzero(kinds == kind)
+            tokens = self._tokenizer([texts[place] for place in places], prompt=prompt)
+            for place, tokens_L in zip(places, tokens, strict=True):
+                ids[place] = tokens_L
+        return pa.table(
+            {
+                "ids": pa.array(ids, pa.list_(pa.int32())),
+                VECTOR: rows[VECTOR],
+                **{name: rows[name].cast(pa.string()) for name in ("id", "kind", "source")},
+            }
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A tokenizer is built where it is used.
+        return {k: v for k, v in self.__dict__.items() if k != "_tokenizer"}
+
+
+def _numbers(column: pa.ChunkedArray) -> dict[str, int]:
+    return {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
+
+
+def texts_key(space: Space, folder: ModelFolder, versions: Sequence[str], share: float) -> str:
+    """Names training texts: equal exactly when all that made them is."""
+    made_of = [space.fingerprint, folder.sha256(), list(versions), share]
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]

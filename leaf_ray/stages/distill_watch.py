@@ -1,0 +1,73 @@
+"""Looks at the held-out texts while a leaf is trained: the curve, the best leaf, when to stop.
+
+Shapes: N = held-out texts, M = documents, D = dimensions.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sentence_transformers import SentenceTransformer
+
+from leaf_ray.core.sentence import SentenceVectors
+from leaf_ray.core.training_texts import Rows, TrainingTexts
+from leaf_ray.core.watch import Nearness
+
+# Texts that a look encodes, and the teacher's documents that they are searched in.
+WATCHED_TEXTS, WATCHED_DOCUMENTS = 512, 10_000
+# Fewer queries than this, and documents are looked at too.
+FEWEST_QUERIES = 20
+# Texts of a forward pass without gradients.
+FORWARD_TEXTS = 64
+
+
+class Watch:
+    """The held-out texts, and the teacher's vectors of documents to find."""
+
+    def __init__(self, held_out: TrainingTexts, trained_on: TrainingTexts) -> None:
+        queries = held_out.is_query_N
+        enough = queries.sum() >= FEWEST_QUERIES
+        self._texts = held_out
+        self._rows = held_out.sample(WATCHED_TEXTS, among=queries if enough else None)
+        documents = ~trained_on.is_query_N
+        found = trained_on.sample(WATCHED_DOCUMENTS, among=documents if documents.any() else None)
+        self._document_MD = trained_on.vectors(found)
+        self._teacher_ND = held_out.vectors(self._rows)
+
+    def look(self, leaf: SentenceTransformer) -> dict[str, float]:
+        """How near the leaf is now."""
+        leaf_ND = forward(leaf, self._texts, self._rows, modules=None)
+        if not np.isfinite(leaf_ND).all():
+            return dict.fromkeys(Nearness.__slots__, 0.0)
+        return Nearness.of(leaf_ND, self._teacher_ND, self._document_MD).to_json()
+
+
+def is_better(curve: list[dict[str, Any]], best: int) -> bool:
+    """Whether the last look is better than that of step `best`; later ones win ties."""
+    overlaps = {look["step"]: look["overlap"] for look in curve}
+    return bool(curve[-1]["overlap"] >= overlaps.get(best, -1.0))
+
+
+def is_stale(curve: list[dict[str, Any]], best: int, *, patience: int | None) -> bool:
+    """Whether none of the last `patience` looks was the best."""
+    if patience is None:
+        return False
+    return sum(look["step"] > best for look in curve) >= patience
+
+
+def forward(
+    leaf: SentenceTransformer, texts: TrainingTexts, rows: Rows, *, modules: int | None
+) -> npt.NDArray[np.float32]:
+    """Vectors of some rows after the first `modules` of the leaf's modules, without gradients."""
+    model = SentenceVectors(leaf, modules=modules)
+    was_training = leaf.training
+    model.eval()
+    outputs: dict[int, npt.NDArray[np.float32]] = {}
+    with torch.inference_mode():
+        for batch in texts.by_length(rows, batch_size=FORWARD_TEXTS):
+            moved = batch.to(leaf.device)
+            output_BD = model(moved.input_ids_BL, moved.attention_mask_BL).float().cpu().numpy()
+            outputs.update(zip(batch.rows_B.tolist(), output_BD, strict=True))
+    model.train(was_training)
+    return np.stack([outputs[row] for row in rows.tolist()])

@@ -1,0 +1,263 @@
+"""distill on real Ray: what it trains on, who shares the work, and what goes wrong early."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from sentence_transformers import SentenceTransformer
+
+from leaf_ray.config import RunConfig
+from leaf_ray.core.schema import vectors_of
+from leaf_ray.errors import ConfigError, InputError, MissingStage, SpaceMismatch
+from leaf_ray.run import Run
+from leaf_ray.stages import verbs
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+
+def distilling(config: RunConfig, root: Path, **distill: Any) -> RunConfig:
+    """A run with the texts and vectors of another, to be distilled with other settings."""
+    for name in ("texts", "vectors"):
+        if not (root / name).exists():
+            shutil.copytree(Path(config.root) / name, root / name)
+    fields = config.model_dump()
+    fields["root"] = str(root)
+    fields["distill"] |= distill
+    return RunConfig.model_validate(fields)
+
+
+def training_of(config: RunConfig) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(
+        (Path(config.root) / "leaf/model/training.json").read_text("utf-8")
+    )
+    return fields
+
+
+def vectors_by(config: RunConfig) -> np.ndarray:
+    leaf = SentenceTransformer(str(Path(config.root) / "leaf/model"), device="cpu")
+    vectors_ND: np.ndarray = leaf.encode_query(["a loud noise", "weather maps", "what is a leaf?"])
+    return vectors_ND
+
+
+def test_two_workers_train_the_leaf_that_one_with_twice_the_passes_trains(
+    small_run: RunConfig, tmp_path: Path
+) -> None:
+    shared = distilling(small_run, tmp_path / "shared", workers=2, epochs=2)
+    alone = distilling(small_run, tmp_path / "alone", accumulate=2, epochs=2)
+    for config in (shared, alone):
+        verbs.distill(config)
+    theirs, its = training_of(shared), training_of(alone)
+    assert theirs["curve"][-1]["texts"] == its["curve"][-1]["texts"] > 0
+    assert vectors_by(shared) == pytest.approx(vectors_by(alone), abs=1e-3)
+    assert (Path(shared.root) / "leaf/training.png").read_bytes()[1:4] == b"PNG"
+    assert not any((Path(shared.root) / "training").iterdir()), "finished work leaves nothing"
+
+
+def test_a_range_of_workers_trains_with_those_there_is_room_for(
+    small_run: RunConfig, tmp_path: Path
+) -> None:
+    config = distilling(small_run, tmp_path / "run", workers=(1, 3), epochs=1, patience=50)
+    verbs.distill(config)
+    curve = training_of(config)["curve"]
+    assert curve[-1]["texts"] == curve[-1]["step"] * 3 * config.distill.batch_size
+
+
+def test_a_table_and_another_runs_vectors_are_trained_on_by_the_weights_of_their_sources(
+    small_run: RunConfig, tmp_path: Path
+) -> None:
+    table = f"{small_run.root}/index/documents.lance"
+    config = distilling(
+        small_run,
+        tmp_path / "run",
+        vectors=(small_run.root, table),
+        weights={"documents": 2.0},
+        documents_per_query=10.0,
+        epochs=1,
+        init_layers=(2,),
+        head="random",
+        prefix_weights={8: 0.5},
+        similarity_weight=1.0,
+        loss="squared_l2",
+    )
+    shutil.rmtree(Path(config.root) / "vectors")
+    manifest = verbs.distill(config)
+    assert set(manifest.inputs) == {small_run.root, table}
+    vectors = Run.open(small_run.root).vectors.require(command="")
+    documents = Run.open(small_run.root).index.require(command="").counts["rows"]
+    assert manifest.counts["texts"] + manifest.counts["held_out"] > documents
+    assert manifest.inputs[small_run.root] == vectors.id
+    leaf = Path(config.root) / "leaf/model"
+    assert json.loads((leaf / "config.json").read_text())["num_hidden_layers"] == 1
+    assert verbs.distill(config) == manifest, "finished, and nothing outside has changed"
+
+
+def test_training_stops_when_its_looks_get_no_better_and_keeps_the_best_leaf(
+    small_run: RunConfig, tmp_path: Path
+) -> None:
+    # A rate at which nothing is learned.
+    config = distilling(
+        small_run, tmp_path / "run", learning_rate=1.0, epochs=50, checkpoint_steps=2, patience=2
+    )
+    manifest = verbs.distill(config)
+    training = training_of(config)
+    overlaps = {look["step"]: look["overlap"] for look in training["curve"]}
+    assert overlaps[training["best_step"]] == max(overlaps.values())
+    assert manifest.counts["steps"] == training["curve"][-1]["step"] < 100
+    assert manifest.counts["overlap_after"] == max(overlaps.values())
+
+
+def test_a_killed_training_goes_on_from_the_checkpoint_before_one_that_is_corrupt(
+    small_run: RunConfig, tmp_path: Path
+) -> None:
+    config = distilling(
+        small_run, tmp_path / "run", epochs=400, batch_size=4, checkpoint_steps=10, patience=None
+    )
+    file = tmp_path / "run.yaml"
+    file.write_text(yaml.safe_dump(json.loads(config.model_dump_json())), "utf-8")
+    command = [sys.executable, "-m", "leaf_ray", "distill", str(file)]
+    driver = subprocess.Popen(command)
+    snapshot = _wait_for_checkpoints(Path(config.root), driver)
+    family = psutil.Process(driver.pid).children(recursive=True)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+    psutil.wait_procs(family, timeout=60)
+    newest = _checkpoints(snapshot)[-1]
+    state = snapshot.parent / newest / "state.pt"
+    state.write_bytes(state.read_bytes()[:-100])
+    subprocess.run([*command, "distill.epochs=400"], check=True, timeout=400)
+    training = training_of(config)
+    assert [note for note in training["notes"] if newest in note and "cannot be read" in note]
+    steps = [look["step"] for look in training["curve"]]
+    assert steps == sorted(set(steps)), "each look once, whatever was done again"
+    manifest = Run.open(config.root).leaf.require(command="")
+    assert manifest.counts["steps"] == steps[-1]
+
+
+def _checkpoints(snapshot: Path) -> list[str]:
+    fields = json.loads(snapshot.read_text())
+    fields = json.loads(fields) if isinstance(fields, str) else fields
+    return [result["checkpoint_dir_name"] for result in fields["checkpoint_results"]]
+
+
+def _wait_for_checkpoints(root: Path, driver: "subprocess.Popen[bytes]") -> Path:
+    """The snapshot of a training that has two checkpoints."""
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline:
+        assert driver.poll() is None, "it ended before it could be killed"
+        for snapshot in root.glob("training/*/checkpoint_manager_snapshot.json"):
+            if len(_checkpoints(snapshot)) >= 2:
+                return snapshot
+        time.sleep(0.1)
+    raise AssertionError("no two checkpoints in time")
+
+
+def test_vectors_of_two_spaces_are_refused_before_anything_is_touched(
+    small_run: RunConfig, rotated_run: RunConfig, tmp_path: Path
+) -> None:
+    config = distilling(small_run, tmp_path / "run", vectors=(small_run.root, rotated_run.root))
+    with pytest.raises(SpaceMismatch, match=r"distill.vectors .*rotation"):
+        verbs.distill(config)
+    assert not (Path(config.root) / "leaf").exists()
+
+
+def rewritten(config: RunConfig, vectors_ND: np.ndarray) -> None:
+    """Put other vectors in the place of a run's."""
+    run = Run.open(config.root)
+    (file,) = Path(run.vectors.path).glob("*.parquet")
+    rows = pq.read_table(file)
+    flat = pa.array(vectors_ND.reshape(-1).astype(np.float32))
+    column = pa.FixedSizeListArray.from_arrays(flat, vectors_ND.shape[1])
+    pq.write_table(rows.drop_columns(["vector"]).append_column("vector", column), file)
+
+
+def stored(config: RunConfig) -> np.ndarray:
+    (file,) = Path(Run.open(config.root).vectors.path).glob("*.parquet")
+    return vectors_of(pq.read_table(file))
+
+
+def test_a_vector_that_is_not_finite_is_refused_by_the_name_of_its_text(
+    small_run: RunConfig, tmp_path: Path
+) -> None:
+    config = distilling(small_run, tmp_path / "run")
+    vectors_ND = stored(config)
+    vectors_ND[:, 3] = np.nan
+    rewritten(config, vectors_ND)
+    with pytest.raises(InputError, match=r"vectors to train on are not finite, such as those of '"):
+        verbs.distill(config)
+
+
+def test_vectors_of_another_dimension_than_their_spaces_are_refused(
+    small_run: RunConfig, tmp_path: Path
+) -> None:
+    config = distilling(small_run, tmp_path / "run")
+    rewritten(config, stored(config)[:, :8])
+    with pytest.raises(InputError, match=r"have 8 dimensions, but their space .* has 32"):
+        verbs.distill(config)
+
+
+def test_fewer_texts_than_a_step_takes_are_refused(small_run: RunConfig, tmp_path: Path) -> None:
+    config = distilling(small_run, tmp_path / "run", batch_size=32, workers=4, accumulate=8)
+    with pytest.raises(InputError, match=r"training texts are too few: 32 batches of 32"):
+        verbs.distill(config)
+
+
+def test_weights_of_a_source_that_is_not_there_are_refused_with_those_that_are(
+    small_run: RunConfig, tmp_path: Path
+) -> None:
+    config = distilling(small_run, tmp_path / "run", weights={"msmarco": 2.0})
+    with pytest.raises(ConfigError, match=r"no text is from 'msmarco'; there are texts from run"):
+        verbs.distill(config)
+
+
+def test_an_init_without_a_padding_token_is_refused(
+    small_run: RunConfig, tiny_init: Path, tmp_path: Path
+) -> None:
+    init = tmp_path / "init"
+    shutil.copytree(tiny_init, init)
+    for name, key in (("tokenizer_config.json", "pad_token"), ("config.json", "pad_token_id")):
+        fields = json.loads((init / name).read_text())
+        fields.pop(key, None)
+        (init / name).write_text(json.dumps(fields))
+    config = distilling(small_run, tmp_path / "run", init=str(init))
+    with pytest.raises(ConfigError, match=r"no padding token.*pad_token in its tokenizer_config"):
+        verbs.distill(config)
+
+
+def test_a_layer_that_the_init_has_not_is_refused_at_once_and_in_one_line(
+    small_run: RunConfig, tmp_path: Path
+) -> None:
+    config = distilling(small_run, tmp_path / "run", init_layers=(7,))
+    with pytest.raises(ConfigError, match=r"names layer 7, but the encoder has layers 1 to 2"):
+        verbs.distill(config)
+
+
+def test_a_prefix_that_is_longer_than_the_vectors_is_refused(
+    small_run: RunConfig, tmp_path: Path
+) -> None:
+    config = distilling(small_run, tmp_path / "run", prefix_weights={64: 1.0})
+    with pytest.raises(ConfigError, match=r"prefix_weights: 64 is more than the 32 dimensions"):
+        verbs.distill(config)
+
+
+def test_what_is_no_table_and_no_finished_run_is_named(
+    small_run: RunConfig, tmp_path: Path
+) -> None:
+    for place, error in (
+        (f"{small_run.root}/index/other.lance", InputError),
+        (str(tmp_path / "nothing"), MissingStage),
+    ):
+        config = distilling(small_run, tmp_path / "run", vectors=(place,))
+        with pytest.raises(error, match=place.rsplit("/", 1)[-1]):
+            verbs.distill(config)
