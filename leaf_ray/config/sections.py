@@ -179,8 +179,8 @@ class DistillConfig(Section):
     seed: int = 0
     """Of shuffling."""
     checkpoint_steps: Positive = 500
-    """Steps between checkpoints, at each of which the held-out texts are looked at: what a lost
-    worker costs at most."""
+    """Steps between looks at the held-out texts, and between checkpoints, but these at least 5 s
+    apart: what a lost worker costs at most."""
 
     @property
     def most_workers(self) -> int:

@@ -46,6 +46,8 @@ HEAD_TEXTS = 4096
 BEST_FILE = "best.pt"
 # Losses at the beginning that are kept, for comparison with another version's.
 FIRST_LOSSES = 50
+# Ray takes note of one checkpoint a second or so: with more the training would run ahead of them.
+CHECKPOINT_SECONDS = 5.0
 # Steps between two words on progress.
 TICK_STEPS = 5
 
@@ -93,6 +95,12 @@ class _Worker:
     leaf: SentenceTransformer
     texts: TrainingTexts
     state: State
+    saves_from: float = 0.0
+
+    @property
+    def texts_per_step(self) -> int:
+        """Of all workers together."""
+        return self.job.settings.batch_size * self.job.settings.micro_batches
 
     @property
     def is_first(self) -> bool:
@@ -119,7 +127,7 @@ class _Worker:
         if state.rng is not None:
             torch.set_rng_state(state.rng)
         if watch is not None and not state.curve:
-            self._keep_look(watch, {"step": 0, "texts": 0, "seconds": 0.0})
+            self._keep_look(watch, {})
         workers = ray.train.get_context().get_world_size()
         steps = train(
             model,
@@ -135,38 +143,26 @@ class _Worker:
         self, steps: Iterator[Step], watch: Watch | None, optimizer: LeafOptimizer, num_steps: int
     ) -> None:
         settings, state = self.job.settings, self.state
-        texts_per_step = settings.batch_size * settings.micro_batches
         began = time.monotonic() - state.seconds
         losses: list[torch.Tensor] = []
         for step in steps:
             losses.append(step.loss)
             state.step = step.index + 1
             state.skipped += step.skipped
-            if watch is not None and len(state.losses) < FIRST_LOSSES:
-                state.losses.append(float(step.loss))
-            if watch is not None and state.step % TICK_STEPS == 0:
-                self._tell(step, num_steps, texts_per_step)
+            if watch is not None:
+                self._tell(step, num_steps)
             is_last = state.step == num_steps
             if not is_last and state.step % settings.checkpoint_steps:
                 continue
             state.seconds = time.monotonic() - began
             if watch is not None:
-                self._keep_look(
-                    watch,
-                    {
-                        "step": state.step,
-                        "texts": state.step * texts_per_step,
-                        "seconds": round(state.seconds, 1),
-                        "loss": float(torch.stack(losses).nanmean()),
-                        "learning_rate": step.learning_rate,
-                    },
-                )
+                loss = float(torch.stack(losses).nanmean())
+                self._keep_look(watch, {"loss": loss, "learning_rate": step.learning_rate})
             losses.clear()
-            if is_last or self._stops():
+            if is_last or self._stops_or_saves(optimizer):
                 return
-            # Looks do not count as training.
+            # Neither looks nor checkpoints count as training.
             began = time.monotonic() - state.seconds
-            self._checkpoint(optimizer)
 
     def _recipe(self, num_steps: int, workers: int) -> Recipe:
         settings = self.job.settings
@@ -203,34 +199,45 @@ class _Worker:
             mine = share_of(step_GB, rank=rank, workers=workers)
             yield [self.texts.take(rows_B).to(self.leaf.device) for rows_B in mine]
 
-    def _keep_look(self, watch: Watch, look: dict[str, float]) -> None:
+    def _keep_look(self, watch: Watch, averages: dict[str, float]) -> None:
         state = self.state
-        state.curve.append({**look, **watch.look(self.leaf)})
+        place = {
+            "step": state.step,
+            "texts": state.step * self.texts_per_step,
+            "seconds": round(state.seconds, 2),
+        }
+        state.curve.append({**place, **averages, **watch.look(self.leaf)})
         if is_better(state.curve, state.best):
-            state.best = int(state.curve[-1]["step"])
+            state.best = state.step
             weights = io.BytesIO()
             torch.save(self.leaf.state_dict(), weights)
             self.job.training.write(BEST_FILE, weights.getvalue())
 
-    def _stops(self) -> bool:
+    def _stops_or_saves(self, optimizer: LeafOptimizer) -> bool:
+        """Make a checkpoint if it is time; whether to stop. The first worker decides for all."""
         patience = self.job.settings.patience
         stops = is_stale(self.state.curve, self.state.best, patience=patience)
-        # The first worker alone looks; all stop at the same step.
-        return bool(ray.train.collective.broadcast_from_rank_zero(stops))
+        saves = time.monotonic() >= self.saves_from
+        stops, saves = ray.train.collective.broadcast_from_rank_zero((stops, saves))
+        if saves and not stops:
+            self.saves_from = time.monotonic() + CHECKPOINT_SECONDS
+            if self.is_first:
+                self.state.leaf = self.leaf.state_dict()
+                self.state.optimizer = optimizer.state_dict()
+                self.state.rng = torch.get_rng_state()
+            save_state(self.state if self.is_first else None)
+        return stops
 
-    def _checkpoint(self, optimizer: LeafOptimizer) -> None:
-        if self.is_first:
-            self.state.leaf = self.leaf.state_dict()
-            self.state.optimizer = optimizer.state_dict()
-            self.state.rng = torch.get_rng_state()
-        save_state(self.state if self.is_first else None)
-
-    def _tell(self, step: Step, num_steps: int, texts_per_step: int) -> None:
-        last = self.state.curve[-1]
-        shown = {name: last[name] for name in ("cosine", "overlap")}
-        told = {"step": self.state.step, "steps": num_steps, "loss": float(step.loss), **shown}
-        told["texts"] = self.state.step * texts_per_step
-        self.job.ticker.put.remote(told)
+    def _tell(self, step: Step, num_steps: int) -> None:
+        state = self.state
+        if len(state.losses) < FIRST_LOSSES:
+            state.losses.append(float(step.loss))
+        if state.step % TICK_STEPS:
+            return
+        counts = {"step": state.step, "steps": num_steps}
+        last = {name: state.curve[-1][name] for name in ("cosine", "overlap")}
+        texts = state.step * self.texts_per_step
+        self.job.ticker.put.remote({**counts, **last, "texts": texts, "loss": float(step.loss)})
 
     def finish(self) -> None:
         """Save the leaf of the best look."""
