@@ -1,6 +1,6 @@
 """What each choice of a distillation is worth: one changed at a time, equal texts seen.
 
-Trains fourteen leaves without Ray, each from the same vectors, and asks their queries of five
+Trains fifteen leaves without Ray, each from the same vectors, and asks their queries of five
 collections that the teacher embedded. Two hours on two cores; what is trained is kept in the
 cache, so that a killed run goes on (delete `benchmarks/ablation` in the cache to begin anew).
 """
@@ -23,7 +23,7 @@ from benchmarks.ablation_plot import plot_ablation
 from benchmarks.searched import TEACHER, searched
 from benchmarks.targets import RESULTS, Target, finish
 from benchmarks.training_vectors import training_run
-from leaf_ray.core.backend import multiplies_in_bf16
+from leaf_ray.core.autocast import autocast
 from leaf_ray.core.bootstrap import Sampling, mean_interval, paired_difference
 from leaf_ray.core.leaf import build_leaf, freeze_unused, set_head, word_embeddings
 from leaf_ray.core.loss import objective
@@ -42,7 +42,6 @@ from leaf_ray.run.parts import read_space
 from leaf_ray.stages.distill_sources import own_source
 from leaf_ray.stages.distill_texts import TRAIN_FILES, Tokenise
 from leaf_ray.stages.distill_watch import forward
-from leaf_ray.stages.distill_worker import autocast
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 COLLECTIONS = ("scifact", "vaswani", "cranfield", "cisi", "med")
@@ -204,7 +203,7 @@ def trained(choices: Choices) -> dict[str, Any]:
     )
     optimizer = LeafOptimizer(student, weight_decay=0.01)
     began = time.monotonic()
-    with autocast(torch.device("cpu"), enabled=multiplies_in_bf16()):
+    with autocast(torch.device("cpu"), "auto"):
         for step in train(student, batches, optimizer, recipe):
             if step.index + 1 == num_steps:
                 break

@@ -1,5 +1,6 @@
 """Fixtures that all tests share."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ from leaf_ray.testing import write_tiny_model
 
 if TYPE_CHECKING:
     from tests.small_table import SmallTable
+
+SECRET = "a-secret-that-no-file-may-hold"
+BUCKET = "leaf-runs"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -62,3 +66,25 @@ def index_uri(small: "SmallTable", tmp_path: Path) -> str:
     uri = str(tmp_path / "index")
     publish(uri, small.rows(TEXTS, year=1990, shelf="a"))
     return uri
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """The URI of a bucket on a real S3 server, with what opens it in the environment."""
+    # Imported here, so that only tests of object storage wait for it.
+    import httpx
+
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ACCESS_KEY_ID", "leaf")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        environment.setenv("AWS_REGION", "us-east-1")
+        environment.setenv("AWS_ENDPOINT_URL", endpoint)
+        environment.setenv("NO_PROXY", host)
+        httpx.put(f"{endpoint}/{BUCKET}", trust_env=False).raise_for_status()
+        yield f"s3://{BUCKET}"
+    server.stop()

@@ -20,4 +20,10 @@ class Section(BaseModel):
     def made_with(self) -> dict[str, Any]:
         """The settings that decide what is made, JSON-ready, for the manifest; no keys in URIs."""
         fields = self.model_dump(mode="json", exclude=set(self.execution))
-        return {k: shown(v) if isinstance(v, str) else v for k, v in fields.items()}
+        return {name: _shown(value) for name, value in fields.items()}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return shown(value)
+    return [_shown(item) for item in value] if isinstance(value, list) else value

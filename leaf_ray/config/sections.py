@@ -1,6 +1,6 @@
 """The sections of a run file, one per stage, and their defaults."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -131,7 +131,7 @@ class DistillConfig(Section):
     """The encoder to start from: a sentence-transformers folder, or a model id; the teacher's own
     for a leaf made of some of its layers."""
     init_layers: tuple[Positive, ...] = ()
-    """Layers of `init` that the leaf is made of, counted from 1. None: all."""
+    """Layers of `init` that the leaf is made of, counted from 1. []: all."""
     vectors: tuple[str, ...] = ()
     """Where the vectors to train on are, instead of this run's: folders of other runs in the same
     space, or tables of documents (runs/mine/index/documents.lance)."""
@@ -139,7 +139,7 @@ class DistillConfig(Section):
     """The column that says where a text is from, for `weights`; without it that is the run."""
     weights: dict[str, Weight] = Field(default_factory=dict)
     """How often an epoch takes the texts of a source, by its name: 0.5 takes half of them, others
-    each time, 2 takes each twice, 0 none. None: each once."""
+    each time, 2 takes each twice, 0 none. {}: each once."""
     documents_per_query: Weight = 1.0
     """Documents of an epoch for each of its queries, at most; 0 trains on queries only."""
     loss: Literal["l2", "squared_l2"] = "l2"
@@ -181,6 +181,13 @@ class DistillConfig(Section):
     checkpoint_steps: Positive = 500
     """Steps between looks at the held-out texts, and between checkpoints, but these at least 5 s
     apart: what a lost worker costs at most."""
+
+    # What decides is their product.
+    execution: ClassVar[frozenset[str]] = frozenset({"workers", "accumulate"})
+
+    def made_with(self) -> dict[str, Any]:
+        """The settings that decide what is made, and the forward passes of a step."""
+        return {**super().made_with(), "micro_batches": self.micro_batches}
 
     @property
     def most_workers(self) -> int:

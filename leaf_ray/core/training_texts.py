@@ -13,11 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
+from leaf_ray.core.order import Rows
 from leaf_ray.core.padding import pad
 from leaf_ray.core.texts import QUERY
 from leaf_ray.core.train import Batch
-
-Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,6 +1,6 @@
 """Whether a stage has to run: a pure decision on its part's manifest."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
 
@@ -78,10 +78,16 @@ def unfinish_from(run: Run, part: Part) -> None:
     """
     stale = [part.name]
     for name in PARTS:
-        if any(read in stale for read in READS[name]):
+        if any(read in stale for read in READS[name]) and _is_made_from(run.part(name), stale):
             stale.append(name)
     for name in reversed(stale):
         run.part(name).unfinish()
+
+
+def _is_made_from(part: Part, stale: Sequence[str]) -> bool:
+    manifest = part.manifest()
+    # A leaf may be made from what is outside of its run.
+    return manifest is None or any(name in manifest.inputs for name in stale)
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

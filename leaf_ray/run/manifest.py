@@ -31,7 +31,8 @@ class Manifest:
     """What made a part.
 
     made_with: the run file's sections that decided it.
-    inputs: the parts it was made from, each with the id of its manifest.
+    inputs: the parts it was made from, each with the id of its manifest; or places outside of the
+        run, each with what changes when they do.
     counts: rows and the like, by name. seconds: wall time of the stage.
     space: fingerprint of the space its vectors belong to; "" for parts without vectors.
     """

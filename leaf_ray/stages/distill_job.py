@@ -1,7 +1,10 @@
 """What the driver of a distillation sends to its workers; quick to import."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +17,10 @@ from leaf_ray.run import Part
 class WorkerJob:
     """What the driver sends to every worker.
 
+    init: the encoder's folder, at the same path on every machine. pad_id: of its tokenizer.
     of_kind: how often an epoch takes a text, by its kind.
     texts: where training texts are. training: where models are put until the driver takes them
-    over. is_remote: their folder is on no file system that workers share.
+        over. ticker: what progress is told to.
     """
 
     settings: DistillConfig
@@ -27,3 +31,21 @@ class WorkerJob:
     texts: Part
     training: Part
     ticker: Any
+
+
+@contextmanager
+def local_texts(job: WorkerJob, *, clean: bool) -> Iterator[Path]:
+    """The training texts' folder on this machine, copied once for all of its workers.
+
+    clean: take the copy away in the end; of one worker of a machine, after all have finished.
+    """
+    if job.texts.is_local:
+        yield Path(job.texts.path)
+        return
+    folder, _, name = job.texts.path.rpartition("/")
+    # Of this training alone, so that no other is left without.
+    training = job.training.path.rpartition("/")[2]
+    cache = Path(tempfile.gettempdir()) / f"leaf_ray-{training}"
+    yield replace(job.texts, path=folder).fetch(name, cache)
+    if clean:
+        shutil.rmtree(cache, ignore_errors=True)

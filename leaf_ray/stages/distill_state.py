@@ -3,18 +3,23 @@
 import hashlib
 import io
 import logging
+import shutil
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import ray.train
+import ray.train.collective
 import torch
 from ray.train import Checkpoint, CheckpointUploadMode
 
+from leaf_ray.run import Part
+
 log = logging.getLogger(__name__)
 
+# Changes with the fields of a state, or with what they mean.
+STATE_VERSION = 1
 STATE_FILE, DIGEST_FILE = "state.pt", "state.sha256"
 # The last, and the one before it in case that cannot be read.
 CHECKPOINTS_KEPT = 2
@@ -42,7 +47,7 @@ class State:
     rng: torch.Tensor | None = None
 
 
-def save_state(state: State | None) -> None:
+def save_state(state: State | None, *, training: Part) -> None:
     """Report a checkpoint, or None on workers that have none; a barrier of all workers.
 
     It is uploaded while the training goes on.
@@ -50,7 +55,7 @@ def save_state(state: State | None) -> None:
     if state is None:
         ray.train.report({})
         return
-    folder = Path(tempfile.mkdtemp(prefix="leaf_ray-checkpoint-"))
+    folder = Path(tempfile.mkdtemp(prefix=_prefix(training)))
     fields = {name: getattr(state, name) for name in State.__slots__}
     # By way of memory: torch's own writer tells of a full disk in other words.
     file = io.BytesIO()
@@ -64,31 +69,54 @@ def save_state(state: State | None) -> None:
     )
 
 
+def _prefix(training: Part) -> str:
+    return f"leaf_ray-checkpoint-{training.path.rpartition('/')[2]}-"
+
+
+def forget_unsent(training: Part) -> None:
+    """Take away what a killed worker of this machine had written and not uploaded."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_prefix(training)}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def load_state() -> State | None:
-    """The state to go on from: the last that can be read. None begins anew."""
+    """The state to go on from: the last that can be read. None begins anew.
+
+    The first worker chooses, so that all go on from one: replicas that differ would drift apart.
+    """
+    is_first = ray.train.get_context().get_world_rank() == 0
+    chosen, state = _last_readable() if is_first else ("", None)
+    chosen = ray.train.collective.broadcast_from_rank_zero(chosen)
+    if is_first or not chosen:
+        return state
+    with _reported()[chosen].as_directory() as folder:
+        return _read(Path(folder))
+
+
+def _reported() -> dict[str, Checkpoint]:
+    """Checkpoints by the name of their folder, the oldest first."""
+    if ray.train.get_checkpoint() is None:
+        return {}
+    reported = [one.checkpoint for one in ray.train.get_all_reported_checkpoints()]
+    return {checkpoint.path.rsplit("/", 1)[-1]: checkpoint for checkpoint in reported}
+
+
+def _last_readable() -> tuple[str, State | None]:
     notes: list[str] = []
-    for checkpoint in _newest_first():
+    for name, checkpoint in reversed(_reported().items()):
         try:
             with checkpoint.as_directory() as folder:
                 state = _read(Path(folder))
-        except (OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
+        except (OSError, RuntimeError, ValueError, TypeError, EOFError, KeyError) as error:
             notes.append(
-                f"the checkpoint {checkpoint.path.rsplit('/', 1)[-1]} cannot be read ({error}): "
-                "went on from the one before it"
+                f"the checkpoint {name} cannot be read ({error}): went on from the one before it"
             )
             log.warning(notes[-1])
             continue
         state.notes.extend(notes)
         state.resumed.append(state.step)
-        return state
-    return State(notes=[*notes, "no checkpoint can be read: began anew"]) if notes else None
-
-
-def _newest_first() -> Iterator[Checkpoint]:
-    if ray.train.get_checkpoint() is None:
-        return
-    for reported in reversed(ray.train.get_all_reported_checkpoints()):
-        yield reported.checkpoint
+        return name, state
+    return "", State(notes=[*notes, "no checkpoint can be read: began anew"]) if notes else None
 
 
 def _read(folder: Path) -> State:

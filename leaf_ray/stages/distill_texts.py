@@ -4,7 +4,6 @@ Each piece of a source becomes one file of texts to train on and one of texts to
 training by. A training reads no text and asks no teacher.
 """
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import ray.data
@@ -26,10 +26,12 @@ from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.tokenizer import Tokenizer
 from leaf_ray.errors import InputError
 from leaf_ray.run import Part
-from leaf_ray.stages.distill_sources import Piece
+from leaf_ray.stages.distill_sources import Source
 
 TRAIN_FILE, WATCH_FILE, COUNTS_FILE = "train-{:05}.arrow", "watch-{:05}.arrow", "counts.json"
-TRAIN_FILES, WATCH_FILES = "train-", "watch-"
+TRAIN_FILES, WATCH_FILES = "train-*.arrow", "watch-*.arrow"
+# Changes with the form of the files.
+LAYOUT = 1
 # Broken rows are named up to this many.
 NAMED_ROWS = 5
 
@@ -69,52 +71,39 @@ class Counts:
         return cls({kind: dict(sources) for kind, sources in of.items()}, watched)
 
 
-def make_training_texts(pieces: Sequence[Piece], into: Part, work: "Tokenise") -> Counts:
+def make_training_texts(sources: Sequence[Source], into: Part, tokenise: "Tokenise") -> Counts:
     """Write the files that are not there yet, and count them all.
 
     Raises:
-        InputError: a vector is not finite, or not of the space's dimension.
+        InputError: a text or a vector is missing, or a vector is not finite, or not of the space's
+            dimension.
     """
     made = into.read(COUNTS_FILE)
     if made is not None:
         return Counts(**json.loads(made))
+    pieces = [piece for source in sources for piece in source.pieces]
     planned = ray.data.from_items(
         [{"number": number, "piece": piece} for number, piece in enumerate(pieces)],
         override_num_blocks=max(1, len(pieces)),
     )
     # So that an error of ours is found among its causes.
     planned.context.raise_original_map_exception = True
-    rows = planned.map(work).take_all()
+    rows = planned.map(WritePiece(into, tokenise)).take_all()
     counts = Counts.total(Counts(**json.loads(row["counts"])) for row in rows)
     into.write(COUNTS_FILE, json.dumps(asdict(counts)).encode())
     return counts
 
 
-class Tokenise:
-    """A piece in; its two files are written, and its counts come out. Ray maps it.
+class WritePiece:
+    """A piece in; its two files are written, and its counts come out. Ray maps it."""
 
-    held_out_share: of the texts, by hash of id, that the training is watched by.
-    """
-
-    def __init__(
-        self, folder: ModelFolder, space: Space, into: Part, *, held_out_share: float
-    ) -> None:
-        self.folder = folder
-        self.space = space
+    def __init__(self, into: Part, tokenise: "Tokenise") -> None:
         self.into = into
-        self.held_out_share = held_out_share
+        self.tokenise = tokenise
 
     def __call__(self, row: dict[str, Any]) -> dict[str, str]:
-        """Write the files of one piece.
-
-        Raises:
-            InputError: a vector is not finite, or not of the space's dimension.
-        """
-        rows = row["piece"].read()
-        self._check(rows)
-        shares = hash_shares(rows["id"].to_pylist(), purpose="watch the training")
-        watched = pa.array(shares < self.held_out_share)
-        train, watch = (self._laid_out(rows.filter(m)) for m in (pc.invert(watched), watched))
+        """Write the files of one piece."""
+        train, watch = self.tokenise(row["piece"].read())
         for name, table in ((TRAIN_FILE, train), (WATCH_FILE, watch)):
             with (
                 self.into.whole(name.format(row["number"])) as path,
@@ -122,8 +111,36 @@ class Tokenise:
             ):
                 write_training_texts(table, sink)
         of = {kind: _numbers(train.filter(pc.field("kind") == kind)["source"]) for kind in KINDS}
-        counts = Counts(of, len(watch))
-        return {"counts": json.dumps(asdict(counts))}
+        return {"counts": json.dumps(asdict(Counts(of, len(watch))))}
+
+
+class Tokenise:
+    """Rows with texts and vectors in; token ids to train on and to watch by come out.
+
+    held_out_share: of the texts, by hash of id, that the training is watched by.
+    """
+
+    def __init__(self, folder: ModelFolder, space: Space, *, held_out_share: float) -> None:
+        self.folder = folder
+        self.space = space
+        self.held_out_share = held_out_share
+
+    def made_with(self) -> list[Any]:
+        """All that decides what is made of given rows."""
+        return [LAYOUT, self.space.fingerprint, self.folder.sha256(), self.held_out_share]
+
+    def __call__(self, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """Lay out one piece.
+
+        Raises:
+            InputError: a text or a vector is missing, or a vector is not finite, or not of the
+                space's dimension.
+        """
+        self._check(rows)
+        shares = hash_shares(rows["id"].to_pylist(), purpose="watch the training")
+        watched = pa.array(shares < self.held_out_share)
+        train, watch = (self._laid_out(rows.filter(m)) for m in (pc.invert(watched), watched))
+        return train, watch
 
     def _check(self, rows: pa.Table) -> None:
         dimension = rows.schema.field(VECTOR).type.list_size
@@ -132,13 +149,10 @@ class Tokenise:
                 f"vectors to train on have {dimension} dimensions, but their space {self.space} "
                 f"has {self.space.dimension}: make them again"
             )
-        is_broken = ~np.isfinite(vectors_of(rows)).all(axis=1)
-        if is_broken.any() or rows[VECTOR].null_count:
-            named = rows["id"].filter(pa.array(is_broken))[:NAMED_ROWS].to_pylist()
-            raise InputError(
-                f"{int(is_broken.sum())} vectors to train on are not finite, such as those of "
-                f"{', '.join(map(repr, named))}: make them again, or leave the texts out"
-            )
+        for name in ("text", VECTOR):
+            _refuse(rows, pc.is_null(rows[name]).to_numpy(), f"have no {name}")
+        is_finite = np.isfinite(vectors_of(rows)).all(axis=1)
+        _refuse(rows, ~is_finite, "have a vector that is not finite")
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
@@ -167,11 +181,14 @@ class Tokenise:
         return {k: v for k, v in self.__dict__.items() if k != "_tokenizer"}
 
 
+def _refuse(rows: pa.Table, is_broken: npt.NDArray[np.bool_], fault: str) -> None:
+    if is_broken.any():
+        named = rows["id"].filter(pa.array(is_broken))[:NAMED_ROWS].to_pylist()
+        raise InputError(
+            f"{int(is_broken.sum())} texts to train on {fault}, such as "
+            f"{', '.join(map(repr, named))}: make their vectors again, or leave them out"
+        )
+
+
 def _numbers(column: pa.ChunkedArray) -> dict[str, int]:
     return {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
-
-
-def texts_key(space: Space, folder: ModelFolder, versions: Sequence[str], share: float) -> str:
-    """Names training texts: equal exactly when all that made them is."""
-    made_of = [space.fingerprint, folder.sha256(), list(versions), share]
-    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]

@@ -23,15 +23,27 @@ FORWARD_TEXTS = 64
 
 
 class Watch:
-    """The held-out texts, and the teacher's vectors of documents to find."""
+    """The held-out texts, and the teacher's vectors of documents to find.
 
-    def __init__(self, held_out: TrainingTexts, trained_on: TrainingTexts) -> None:
-        queries = held_out.is_query_N
+    is_watched_N: which held-out texts count, as those that are trained on do.
+    is_found_M: which texts that are trained on may be found.
+    """
+
+    def __init__(
+        self,
+        held_out: TrainingTexts,
+        is_watched_N: npt.NDArray[np.bool_],
+        trained_on: TrainingTexts,
+        is_found_M: npt.NDArray[np.bool_],
+    ) -> None:
+        queries = held_out.is_query_N & is_watched_N
         enough = queries.sum() >= FEWEST_QUERIES
         self._texts = held_out
-        self._rows = held_out.sample(WATCHED_TEXTS, among=queries if enough else None)
-        documents = ~trained_on.is_query_N
-        found = trained_on.sample(WATCHED_DOCUMENTS, among=documents if documents.any() else None)
+        self._rows = held_out.sample(WATCHED_TEXTS, among=queries if enough else is_watched_N)
+        documents = ~trained_on.is_query_N & is_found_M
+        found = trained_on.sample(
+            WATCHED_DOCUMENTS, among=documents if documents.any() else is_found_M
+        )
         self._document_MD = trained_on.vectors(found)
         self._teacher_ND = held_out.vectors(self._rows)
 
@@ -49,11 +61,12 @@ def is_better(curve: list[dict[str, Any]], best: int) -> bool:
     return bool(curve[-1]["overlap"] >= overlaps.get(best, -1.0))
 
 
-def is_stale(curve: list[dict[str, Any]], best: int, *, patience: int | None) -> bool:
-    """Whether none of the last `patience` looks was the best."""
-    if patience is None:
+def is_stale(curve: list[dict[str, Any]], *, patience: int | None) -> bool:
+    """Whether the last `patience` looks were no better than the best before them."""
+    if patience is None or len(curve) <= patience:
         return False
-    return sum(look["step"] > best for look in curve) >= patience
+    overlaps = [look["overlap"] for look in curve]
+    return bool(max(overlaps[-patience:]) <= max(overlaps[:-patience]))
 
 
 def forward(

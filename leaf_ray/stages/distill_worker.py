@@ -1,21 +1,18 @@
 """What each Ray Train worker does: build the leaf, fit its head, train, save, report."""
 
-import io
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import ray.train
 import ray.train.collective
 import ray.train.torch
 import torch
 from sentence_transformers import SentenceTransformer
 
-from leaf_ray.core.backend import multiplies_in_bf16
+from leaf_ray.core.autocast import autocast
 from leaf_ray.core.leaf import (
     NUM_FEATURE_MODULES,
     build_leaf,
@@ -31,19 +28,16 @@ from leaf_ray.core.schedule import linear_cycles
 from leaf_ray.core.sentence import SentenceVectors
 from leaf_ray.core.train import Batch, Recipe, Step, train
 from leaf_ray.core.training_texts import TrainingTexts
-from leaf_ray.encoders.leaf_folder import save_leaf
-from leaf_ray.run import Part
 from leaf_ray.run.folder import MODEL_FOLDER, UNTRAINED_FOLDER
 from leaf_ray.stages.cluster import cores_per_node
-from leaf_ray.stages.distill_job import WorkerJob
-from leaf_ray.stages.distill_state import State, load_state, save_state
+from leaf_ray.stages.distill_job import WorkerJob, local_texts
+from leaf_ray.stages.distill_keep import Keeper
+from leaf_ray.stages.distill_state import State, forget_unsent, load_state, save_state
 from leaf_ray.stages.distill_texts import TRAIN_FILES, WATCH_FILES
 from leaf_ray.stages.distill_watch import Watch, forward, is_better, is_stale
 
 # More texts make the closed-form head hardly better, and each costs a forward pass.
 HEAD_TEXTS = 4096
-# The best leaf so far.
-BEST_FILE = "best.pt"
 # Losses at the beginning that are kept, for comparison with another version's.
 FIRST_LOSSES = 50
 # Ray takes note of one checkpoint a second or so: with more the training would run ahead of them.
@@ -56,20 +50,22 @@ def train_worker(job: WorkerJob) -> None:
     """Train one leaf together with the other workers; rank 0 saves it."""
     context = ray.train.get_context()
     torch.set_num_threads(max(1, cores_per_node() // context.get_local_world_size()))
-    with _local(job.texts, clean=context.get_local_rank() == 0) as folder:
+    with local_texts(job, clean=context.get_local_rank() == 0) as folder:
         texts, held_out = (
-            TrainingTexts(sorted(folder.glob(f"{prefix}*")), pad_id=job.pad_id)
-            for prefix in (TRAIN_FILES, WATCH_FILES)
+            TrainingTexts(sorted(folder.glob(files)), pad_id=job.pad_id)
+            for files in (TRAIN_FILES, WATCH_FILES)
         )
         leaf = _built(job)
         state = load_state() or State()
-        worker = _Worker(job, leaf, texts, state)
+        worker = _Worker(job, leaf, texts, state, Keeper(job, state))
         if state.leaf:
             leaf.load_state_dict(state.leaf)
         elif worker.is_first:
             worker.begin()
-        watch = Watch(held_out, texts) if worker.is_first else None
-        with autocast(leaf.device, enabled=_uses_bf16(job, leaf.device)):
+        if worker.is_first:
+            forget_unsent(job.training)
+        watch = worker.watch(held_out) if worker.is_first else None
+        with autocast(leaf.device, job.settings.precision):
             worker.run(watch)
         if worker.is_first:
             worker.finish()
@@ -89,12 +85,17 @@ def _built(job: WorkerJob) -> SentenceTransformer:
 
 @dataclass(slots=True)
 class _Worker:
-    """One worker's side of a training; `state` is what a checkpoint holds of it."""
+    """One worker's side of a training.
+
+    state: what a checkpoint holds; its looks and what follows from them are the first worker's
+        alone, and so is the loss, of its own share of the texts.
+    """
 
     job: WorkerJob
     leaf: SentenceTransformer
     texts: TrainingTexts
     state: State
+    keeper: Keeper
     saves_from: float = 0.0
 
     @property
@@ -107,13 +108,26 @@ class _Worker:
         """Whether this one reports and saves."""
         return ray.train.get_context().get_world_rank() == 0
 
+    def expected_N(self, texts: TrainingTexts, *, by_kind: bool) -> npt.NDArray[np.float64]:
+        """How often each of some texts would come in an epoch."""
+        of_kind = self.job.of_kind if by_kind else {}
+        return texts.expected_N(of_kind=of_kind, of_source=self.job.settings.weights)
+
     def begin(self) -> None:
         """Fit the head, and keep the leaf as it is before its first step."""
         if self.job.settings.head == "ridge":
-            rows = self.texts.sample(HEAD_TEXTS)
+            is_taken = self.expected_N(self.texts, by_kind=True) > 0
+            rows = self.texts.sample(HEAD_TEXTS, among=is_taken)
             feature_NF = forward(self.leaf, self.texts, rows, modules=NUM_FEATURE_MODULES)
             set_head(self.leaf, fit_head(feature_NF, self.texts.vectors(rows)))
-        self.save(UNTRAINED_FOLDER)
+        self.keeper.save(self.leaf, UNTRAINED_FOLDER)
+
+    def watch(self, held_out: TrainingTexts) -> Watch:
+        """The looks at held-out texts, of which those count that are like what is trained on."""
+        is_watched = self.expected_N(held_out, by_kind=True) > 0
+        # Documents are searched whether they are trained on or not.
+        is_found = self.expected_N(self.texts, by_kind=False) > 0
+        return Watch(held_out, is_watched, self.texts, is_found)
 
     def run(self, watch: Watch | None) -> None:
         """Take the steps that are left; stops early where the looks say so."""
@@ -187,7 +201,7 @@ class _Worker:
         settings = self.job.settings
         return Order(
             self.texts.lengths_N,
-            self.texts.expected_N(of_kind=self.job.of_kind, of_source=settings.weights),
+            self.expected_N(self.texts, by_kind=True),
             batch_size=settings.batch_size,
             micro_batches=settings.micro_batches,
             seed=settings.seed,
@@ -209,14 +223,12 @@ class _Worker:
         state.curve.append({**place, **averages, **watch.look(self.leaf)})
         if is_better(state.curve, state.best):
             state.best = state.step
-            weights = io.BytesIO()
-            torch.save(self.leaf.state_dict(), weights)
-            self.job.training.write(BEST_FILE, weights.getvalue())
+            self.keeper.keep_best(self.leaf)
 
     def _stops_or_saves(self, optimizer: LeafOptimizer) -> bool:
         """Make a checkpoint if it is time; whether to stop. The first worker decides for all."""
         patience = self.job.settings.patience
-        stops = is_stale(self.state.curve, self.state.best, patience=patience)
+        stops = is_stale(self.state.curve, patience=patience)
         saves = time.monotonic() >= self.saves_from
         stops, saves = ray.train.collective.broadcast_from_rank_zero((stops, saves))
         if saves and not stops:
@@ -225,7 +237,8 @@ class _Worker:
                 self.state.leaf = self.leaf.state_dict()
                 self.state.optimizer = optimizer.state_dict()
                 self.state.rng = torch.get_rng_state()
-            save_state(self.state if self.is_first else None)
+                self.keeper.checkpointed()
+            save_state(self.state if self.is_first else None, training=self.job.training)
         return stops
 
     def _tell(self, step: Step, num_steps: int) -> None:
@@ -241,53 +254,6 @@ class _Worker:
 
     def finish(self) -> None:
         """Save the leaf of the best look."""
-        state, training = self.state, self.job.training
-        if state.best != state.step:
-            best = io.BytesIO(training.read(BEST_FILE) or b"")
-            self.leaf.load_state_dict(torch.load(best, weights_only=True))
-        self.save(MODEL_FOLDER)
-
-    def save(self, name: str) -> None:
-        """Put the leaf as it is now where the driver will take it from."""
-        state = self.state
-        with tempfile.TemporaryDirectory() as folder:
-            save_leaf(
-                self.leaf,
-                self.job.space,
-                Path(folder),
-                settings=self.job.settings.made_with(),
-                curve=state.curve,
-                course={
-                    "best_step": state.best,
-                    "skipped_steps": state.skipped,
-                    "first_losses": state.losses,
-                    "resumed_steps": state.resumed,
-                    "notes": state.notes,
-                },
-            )
-            self.job.training.publish(Path(folder), into=name)
-
-
-@contextmanager
-def _local(texts: Part, *, clean: bool) -> Iterator[Path]:
-    """The training texts' folder on this machine, copied once for all of its workers."""
-    if texts.is_local:
-        yield Path(texts.path)
-        return
-    cache = Path(tempfile.gettempdir()) / f"leaf_ray-texts-{texts.path.rsplit('/', 1)[-1]}"
-    yield texts.fetch("", cache)
-    if clean:
-        shutil.rmtree(cache, ignore_errors=True)
-
-
-def autocast(device: torch.device, *, enabled: bool) -> torch.autocast:
-    """bfloat16 matrix products over float32 weights."""
-    # Without its cache: that keeps bfloat16 copies of the weights for as long as the context is
-    # open, so that every step after the first would compute with the first one's weights.
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled, cache_enabled=False)
-
-
-def _uses_bf16(job: WorkerJob, device: torch.device) -> bool:
-    if job.settings.precision == "auto":
-        return device.type == "cuda" or multiplies_in_bf16()
-    return job.settings.precision == "bfloat16"
+        if self.state.best != self.state.step:
+            self.leaf.load_state_dict(self.keeper.best())
+        self.keeper.save(self.leaf, MODEL_FOLDER)

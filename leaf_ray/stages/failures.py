@@ -1,14 +1,9 @@
 """Our own errors out of Ray's: what failed in a worker is told as if it had failed here."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
-from leaf_ray import errors
 from leaf_ray.errors import LeafRayError
-
-E = TypeVar("E", bound=BaseException)
 
 
 @contextmanager
@@ -20,23 +15,10 @@ def own_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        ours = caused_by(error, LeafRayError)
+        ours = _find(error)
         if ours is None or ours is error:
             raise
         raise _without_advice(ours) from error
-
-
-def error_to_json(error: LeafRayError) -> str:
-    """An error of ours as text, to be raised again by another process."""
-    return json.dumps({"kind": type(error).__name__, "message": str(error)})
-
-
-def error_from_json(text: str) -> LeafRayError:
-    """What `error_to_json` was given."""
-    fields = json.loads(text)
-    kind = getattr(errors, fields["kind"], LeafRayError)
-    error: LeafRayError = kind(fields["message"])
-    return error
 
 
 def _without_advice(error: LeafRayError) -> LeafRayError:
@@ -45,16 +27,15 @@ def _without_advice(error: LeafRayError) -> LeafRayError:
     return type(error)(message) if added else error
 
 
-def caused_by(error: BaseException, kind: type[E]) -> E | None:
-    """The first among an error and its causes that is of a kind."""
-    found = next((cause for cause in _all_causes(error) if isinstance(cause, kind)), None)
-    # Ray raises a class made of its own and of what failed; only the latter says it in one line,
-    # and has its errno.
+def _find(error: BaseException) -> LeafRayError | None:
+    found = next((cause for cause in all_causes(error) if isinstance(cause, LeafRayError)), None)
+    # Ray raises a class made of its own and ours; only ours says it in one line.
     cause = getattr(found, "cause", None)
-    return cause if isinstance(cause, kind) else found
+    return cause if isinstance(cause, LeafRayError) else found
 
 
-def _all_causes(error: BaseException) -> Iterator[BaseException]:
+def all_causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and all that it was caused by, the nearest first, Ray's wrappings among them."""
     queue: list[BaseException] = [error]
     seen: set[int] = set()
     while queue:
@@ -71,6 +52,7 @@ def _causes(error: BaseException) -> list[BaseException]:
     named = [error.__cause__, error.__context__]
     # A task of Ray keeps what it failed with in the one, a worker of Ray Train in the other.
     named += [getattr(error, "cause", None), getattr(error, "_base_exc", None)]
+    named += [getattr(error, "controller_failure", None)]
     if isinstance(failures, dict):
         named.extend(failures.values())
     return [cause for cause in named if isinstance(cause, BaseException)]

@@ -222,9 +222,28 @@ def test_a_step_has_the_batches_of_the_most_workers_there_may_be(
     assert load_config(run_file, overrides).distill.micro_batches == expected
 
 
+@pytest.mark.parametrize(
+    ("workers", "accumulate"), [("2", 3), ("3", 2), ("6", 1), ("[1, 6]", 1), ("[1, 2]", 3)]
+)
+def test_a_leaf_is_made_with_the_same_whoever_computes_its_steps(
+    run_file: Path, workers: str, accumulate: int
+) -> None:
+    alone = load_config(run_file, ["distill.accumulate=6"]).distill
+    overrides = [f"distill.workers={workers}", f"distill.accumulate={accumulate}"]
+    shared = load_config(run_file, overrides).distill
+    assert shared.made_with() == alone.made_with()
+    assert alone.made_with() != load_config(run_file).distill.made_with()
+
+
 def test_manifests_hold_no_keys_that_a_uri_brings(run_file: Path) -> None:
     config = load_config(run_file, ["space.endpoint=https://host/v1?api-key=SECRET"])
     assert config.space.made_with()["endpoint"] == "https://host/v1"
+
+
+def test_manifests_hold_no_keys_of_uris_in_lists_either(run_file: Path) -> None:
+    given = "['s3://KEY:SECRET@bucket/run', 's3://bucket/docs.lance?secret_key=SECRET', runs/a]"
+    made_with = load_config(run_file, [f"distill.vectors={given}"]).distill.made_with()
+    assert made_with["vectors"] == ["s3://bucket/run", "s3://bucket/docs.lance", "runs/a"]
 
 
 def test_a_refused_section_does_not_show_its_other_values(run_file: Path) -> None:

@@ -140,9 +140,29 @@ def test_a_step_needs_far_less_padding_than_in_random_order() -> None:
 
 def test_a_large_step_is_of_like_lengths_too() -> None:
     order = an_order(16_000, micro_batches=100)
-    longest_SG = order.lengths_N[order.epoch(0)].max(axis=2)
-    # Sorted as one window, its batches rise in length.
-    assert (np.diff(longest_SG, axis=1) >= 0).all()
+    lengths_SGB = order.lengths_N[order.epoch(0)]
+    shortest_SG, longest_SG = (np.sort(f(lengths_SGB, axis=2), axis=1) for f in (np.min, np.max))
+    # Sorted as one window: each batch begins where the next shorter one ends.
+    assert (longest_SG[:, :-1] <= shortest_SG[:, 1:]).all()
+
+
+def test_no_place_in_a_step_always_gets_the_longest_texts_or_the_shortest() -> None:
+    order = an_order(16_000, micro_batches=4)
+    tokens_SG = order.lengths_N[order.epoch(0)].sum(axis=2)
+    assert len(tokens_SG) == 500
+    for places_S in (tokens_SG.argmax(axis=1), tokens_SG.argmin(axis=1)):
+        times_G = np.bincount(places_S, minlength=4)
+        assert (times_G > 90).all(), "of 500 steps, each place in about 125"
+
+
+def test_workers_get_texts_of_like_lengths_over_an_epoch() -> None:
+    order = an_order(16_000, micro_batches=3)
+    shares = [
+        np.concatenate([share_of(step, rank=rank, workers=3) for step in order.epoch(0)])
+        for rank in range(3)
+    ]
+    tokens = np.array([order.lengths_N[share].sum() for share in shares])
+    np.testing.assert_allclose(tokens / tokens.mean(), 1, atol=0.03)
 
 
 def test_steps_are_not_in_order_of_length() -> None:

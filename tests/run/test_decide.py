@@ -1,5 +1,6 @@
 """Whether a stage runs is a decision on its manifest alone."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,14 @@ import pytest
 from leaf_ray.errors import MissingStage, SpaceMismatch, StaleStage
 from leaf_ray.run import PARTS, Manifest, Run
 from leaf_ray.run.decide import Decision, decide, inputs_of, unfinish_from
+from leaf_ray.run.folder import READS
 
 MADE_WITH = {"space": {"teacher": "big", "max_length": 64}, "embed": {"dtype": "float32"}}
 INPUTS = {"texts": "0123456789abcdef"}
 
 
-def a_manifest(stage: str = "embed") -> Manifest:
-    return Manifest(stage=stage, made_with=MADE_WITH, inputs=INPUTS, counts={}, seconds=1.0)
+def a_manifest(stage: str = "embed", inputs: Mapping[str, str] = INPUTS) -> Manifest:
+    return Manifest(stage=stage, made_with=MADE_WITH, inputs=inputs, counts={}, seconds=1.0)
 
 
 def decided(wanted: Any = MADE_WITH, inputs: Any = INPUTS) -> Decision:
@@ -28,8 +30,12 @@ def with_key(section: str, key: str, value: Any) -> dict[str, Any]:
 def finished_run(folder: Path) -> Run:
     run = Run.open(str(folder))
     for name, stage in PARTS.items():
-        run.part(name).finish(a_manifest(stage))
+        run.part(name).finish(a_manifest(stage, inputs_of(run, *READS[name])))
     return run
+
+
+def finished_parts(run: Run) -> list[str]:
+    return [name for name in PARTS if run.part(name).manifest() is not None]
 
 
 def test_a_part_that_is_not_finished_is_made() -> None:
@@ -119,7 +125,29 @@ def test_unfinishing_takes_a_part_and_what_is_made_from_it_and_no_other(
 ) -> None:
     run = finished_run(tmp_path)
     unfinish_from(run, run.part(name))
-    assert [n for n in PARTS if run.part(n).manifest() is not None] == left
+    assert finished_parts(run) == left
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [("texts", ["leaf"]), ("vectors", ["texts", "leaf"]), ("leaf", ["texts", "vectors", "index"])],
+)
+def test_a_leaf_that_was_made_from_elsewhere_outlives_its_runs_own_vectors(
+    tmp_path: Path, name: str, left: list[str]
+) -> None:
+    run = finished_run(tmp_path)
+    run.leaf.finish(a_manifest("distill", {"s3://bucket/docs.lance": "3-0123456789abcdef"}))
+    unfinish_from(run, run.part(name))
+    assert finished_parts(run) == left
+
+
+def test_what_is_made_from_a_part_goes_even_when_a_part_between_was_gone_before(
+    tmp_path: Path,
+) -> None:
+    run = finished_run(tmp_path)
+    run.report.unfinish()
+    unfinish_from(run, run.vectors)
+    assert finished_parts(run) == ["texts"]
 
 
 def test_unfinishing_keeps_files_so_that_an_index_goes_on_serving(tmp_path: Path) -> None:

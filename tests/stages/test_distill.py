@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pyarrow as pa
+import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -118,6 +119,30 @@ def test_training_stops_when_its_looks_get_no_better_and_keeps_the_best_leaf(
     assert manifest.counts["overlap_after"] == max(overlaps.values())
 
 
+def test_a_run_on_object_storage_is_distilled_by_two_workers(
+    small_run: RunConfig, bucket: str, tmp_path: Path
+) -> None:
+    run = Run.open(f"{bucket}/runs/mine")
+    for part in (run.texts, run.vectors):
+        pafs.copy_files(
+            f"{small_run.root}/{part.name}", part.path, destination_filesystem=run.filesystem
+        )
+    fields = json.loads(small_run.model_dump_json())
+    fields["root"] = run.root
+    fields["distill"] |= {"workers": 2, "epochs": 1}
+    file = tmp_path / "run.yaml"
+    file.write_text(yaml.safe_dump(fields), "utf-8")
+    # A Ray of its own, whose processes know where the bucket is.
+    command = [sys.executable, "-m", "leaf_ray", "distill", str(file)]
+    subprocess.run(command, check=True, timeout=400)
+    manifest = run.leaf.require(command="")
+    leaf = SentenceTransformer(str(run.leaf.fetch("model", tmp_path / "leaf")), device="cpu")
+    assert leaf.encode_query(["a leaf"]).shape == (1, 32)
+    assert manifest.counts["overlap_after"] >= manifest.counts["overlap_before"]
+    left = pafs.FileSelector(run.work("training").path, recursive=True, allow_not_found=True)
+    assert not [info for info in run.filesystem.get_file_info(left) if info.is_file]
+
+
 def test_a_killed_training_goes_on_from_the_checkpoint_before_one_that_is_corrupt(
     small_run: RunConfig, tmp_path: Path
 ) -> None:
@@ -192,7 +217,7 @@ def test_a_vector_that_is_not_finite_is_refused_by_the_name_of_its_text(
     vectors_ND = stored(config)
     vectors_ND[:, 3] = np.nan
     rewritten(config, vectors_ND)
-    with pytest.raises(InputError, match=r"vectors to train on are not finite, such as those of '"):
+    with pytest.raises(InputError, match=r"texts .* a vector that is not finite, such as '"):
         verbs.distill(config)
 
 
@@ -207,7 +232,7 @@ def test_vectors_of_another_dimension_than_their_spaces_are_refused(
 
 def test_fewer_texts_than_a_step_takes_are_refused(small_run: RunConfig, tmp_path: Path) -> None:
     config = distilling(small_run, tmp_path / "run", batch_size=32, workers=4, accumulate=8)
-    with pytest.raises(InputError, match=r"training texts are too few: 32 batches of 32"):
+    with pytest.raises(InputError, match=r"training texts are too few: a step of 32 batches"):
         verbs.distill(config)
 
 

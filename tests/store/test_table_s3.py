@@ -13,8 +13,8 @@ from leaf_ray.run import Manifest, Run
 from leaf_ray.run.parts import read_space, read_table, write_space, write_table
 from leaf_ray.store import table as table_module
 from leaf_ray.store.table import DocumentTable
+from tests.conftest import SECRET
 from tests.small_table import NAME, RARE_ID, RARE_WORD, TEXTS, SmallTable, publish
-from tests.store.conftest import SECRET
 
 
 @pytest.fixture

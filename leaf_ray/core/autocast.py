@@ -1,0 +1,19 @@
+"""bfloat16 matrix products over float32 weights."""
+
+import torch
+
+from leaf_ray.core.backend import multiplies_in_bf16
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """A context in which matrices are multiplied in `precision`.
+
+    precision: "bfloat16", "float32", or "auto" for bfloat16 where the device is made for it.
+    """
+    if precision == "auto":
+        enabled = device.type == "cuda" or multiplies_in_bf16()
+    else:
+        enabled = precision == "bfloat16"
+    # Without its cache: that keeps bfloat16 copies of the weights for as long as the context is
+    # open, so that every step after the first would compute with the first one's weights.
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled, cache_enabled=False)

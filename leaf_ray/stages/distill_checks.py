@@ -1,0 +1,87 @@
+"""What a distillation refuses before it begins, and how it mixes what it is given."""
+
+from collections.abc import Mapping
+
+from leaf_ray.config.sections import DistillConfig
+from leaf_ray.core.space import Space
+from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.errors import ConfigError, InputError
+from leaf_ray.stages.distill_texts import Counts
+
+# The fewest that a head can be fitted on.
+FEWEST_TEXTS = 10
+
+
+def check_init(folder: ModelFolder, space: Space) -> None:
+    """Refuse an encoder that cannot read what the teacher read.
+
+    Raises:
+        ConfigError: it reads too few tokens, or cannot pad.
+    """
+    if folder.positions < space.max_length:
+        raise ConfigError(
+            f"distill.init {folder.path.name} reads at most {folder.positions} tokens, but the "
+            f"space {space} has texts of {space.max_length}: start from another encoder, or make "
+            f"the vectors again with space.max_length={folder.positions}"
+        )
+    if not folder.pads:
+        raise ConfigError(
+            f"the tokenizer of distill.init {folder.path.name} has no padding token, so that texts "
+            "of several lengths cannot be one batch: set pad_token in its tokenizer_config.json, "
+            "or start from another encoder"
+        )
+
+
+def check_prefixes(settings: DistillConfig, space: Space) -> None:
+    """Refuse weights of more leading dimensions than there are.
+
+    Raises:
+        ConfigError: as said.
+    """
+    too_long = [length for length in settings.prefix_weights if length > space.dimension]
+    if too_long:
+        raise ConfigError(
+            f"distill.prefix_weights: {too_long[0]} is more than the {space.dimension} dimensions "
+            f"of the space {space}"
+        )
+
+
+def check_texts(settings: DistillConfig, counts: Counts, of_kind: Mapping[str, float]) -> None:
+    """Refuse weights of sources that are not there, and too few texts.
+
+    Raises:
+        ConfigError, InputError: as said.
+    """
+    unknown = [name for name in settings.weights if name not in counts.sources]
+    if unknown:
+        known = ", ".join(sorted(counts.sources))
+        raise ConfigError(
+            f"distill.weights: no text is from {unknown[0]!r}; there are texts from {known}"
+        )
+    if counts.trained < FEWEST_TEXTS:
+        raise InputError(
+            f"{counts.trained} training texts are too few to fit a head on, which needs "
+            f"{FEWEST_TEXTS}: bring more texts"
+        )
+    taken = sum(of_kind[kind] * counts.expected(kind, settings.weights) for kind in of_kind)
+    needed = settings.batch_size * settings.micro_batches
+    if taken < needed:
+        raise InputError(
+            f"{taken:.0f} training texts are too few: a step of {settings.micro_batches} batches "
+            f"of {settings.batch_size} takes {needed}. Bring more texts, or lower "
+            "distill.batch_size, distill.workers or distill.accumulate, or raise distill.weights"
+        )
+    if not counts.watched:
+        raise InputError(
+            f"none of {counts.trained} texts is held out to watch the training by: raise "
+            "distill.held_out_share"
+        )
+
+
+def weights_of_kinds(settings: DistillConfig, counts: Counts) -> dict[str, float]:
+    """How often an epoch takes a text, by its kind; its source's weight comes on top."""
+    queries, documents = (counts.expected(kind, settings.weights) for kind in (QUERY, DOCUMENT))
+    # With no queries there is nothing to balance: train on all documents.
+    wanted = settings.documents_per_query * queries if queries else documents
+    return {QUERY: 1.0, DOCUMENT: min(1.0, wanted / max(1.0, documents))}

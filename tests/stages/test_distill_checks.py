@@ -1,0 +1,118 @@
+"""A distillation mixes its texts as it is told, and refuses what it cannot train on."""
+
+from pathlib import Path
+
+import pytest
+
+from leaf_ray.config.sections import DistillConfig
+from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.errors import ConfigError, InputError
+from leaf_ray.stages.distill_checks import (
+    check_init,
+    check_prefixes,
+    check_texts,
+    weights_of_kinds,
+)
+from leaf_ray.stages.distill_texts import Counts
+from tests.spaces import a_space
+
+# Ten queries and forty documents, of two sources.
+COUNTS = Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 30, "wiki": 10}}, watched=5)
+ONLY_DOCUMENTS = Counts({QUERY: {}, DOCUMENT: {"mine": 40}}, watched=5)
+
+
+def settings(**distill: object) -> DistillConfig:
+    return DistillConfig.model_validate({"batch_size": 5, **distill})
+
+
+def check(counts: Counts, **distill: object) -> None:
+    config = settings(**distill)
+    check_texts(config, counts, weights_of_kinds(config, counts))
+
+
+@pytest.mark.parametrize(
+    ("documents_per_query", "expected"), [(0.0, 0.0), (1.0, 0.25), (2.0, 0.5), (4.0, 1.0)]
+)
+def test_an_epoch_has_so_many_documents_for_each_query(
+    documents_per_query: float, expected: float
+) -> None:
+    config = settings(documents_per_query=documents_per_query)
+    assert weights_of_kinds(config, COUNTS) == pytest.approx({QUERY: 1.0, DOCUMENT: expected})
+
+
+def test_no_document_comes_twice_for_lack_of_others() -> None:
+    assert weights_of_kinds(settings(documents_per_query=100.0), COUNTS)[DOCUMENT] == 1.0
+
+
+@pytest.mark.parametrize("documents_per_query", [0.0, 1.0, 5.0])
+def test_without_queries_all_documents_are_trained_on(documents_per_query: float) -> None:
+    config = settings(documents_per_query=documents_per_query)
+    assert weights_of_kinds(config, ONLY_DOCUMENTS) == {QUERY: 1.0, DOCUMENT: 1.0}
+
+
+def test_queries_of_a_source_that_is_left_out_are_none() -> None:
+    assert weights_of_kinds(settings(weights={"mine": 0.0}), COUNTS)[DOCUMENT] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("weights", "queries", "documents"),
+    [({"wiki": 2.0}, 10, 50), ({"mine": 2.0}, 20, 70), ({"wiki": 0.0, "mine": 0.5}, 5, 15)],
+)
+def test_texts_are_balanced_as_often_as_their_sources_let_them_come(
+    weights: dict[str, float], queries: float, documents: float
+) -> None:
+    of_kind = weights_of_kinds(settings(weights=weights), COUNTS)
+    assert of_kind[QUERY] == 1.0
+    assert of_kind[DOCUMENT] * documents == pytest.approx(queries)
+
+
+def test_counts_of_several_pieces_add_up() -> None:
+    total = Counts.total([COUNTS, ONLY_DOCUMENTS, Counts()])
+    assert total == Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 70, "wiki": 10}}, watched=10)
+    assert (total.trained, total.sources) == (90, {"mine", "wiki"})
+
+
+def test_texts_that_fill_a_step_exactly_are_enough() -> None:
+    check(COUNTS, workers=2, accumulate=2)
+
+
+def test_one_text_less_than_a_step_takes_is_refused_with_what_could_be_lowered() -> None:
+    counts = Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 9}}, watched=5)
+    with pytest.raises(InputError, match=r"^19 training texts are too few: a step of 4 batches"):
+        check(counts, workers=2, accumulate=2)
+
+
+def test_texts_that_their_weights_leave_out_do_not_fill_a_step() -> None:
+    with pytest.raises(InputError, match=r"of 5 takes 20\. .* or raise distill\.weights"):
+        check(COUNTS, workers=4, weights={"mine": 0.5})
+
+
+def test_fewer_texts_than_a_head_can_be_fitted_on_are_refused() -> None:
+    counts = Counts({QUERY: {}, DOCUMENT: {"mine": 9}}, watched=5)
+    with pytest.raises(InputError, match=r"9 training texts are too few to fit a head on.* 10"):
+        check(counts)
+
+
+def test_a_weight_of_a_source_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(ConfigError, match=r"no text is from 'msmarco'; .* from mine, wiki$"):
+        check(COUNTS, weights={"wiki": 1.0, "msmarco": 2.0})
+
+
+def test_a_training_that_nothing_is_held_out_from_is_refused() -> None:
+    counts = Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 30}}, watched=0)
+    with pytest.raises(InputError, match=r"none of 40 texts .* raise distill\.held_out_share"):
+        check(counts)
+
+
+def test_an_encoder_that_reads_less_than_the_teacher_is_refused(tiny_init: Path) -> None:
+    folder = ModelFolder.read(tiny_init)
+    check_init(folder, a_space(max_length=64))
+    with pytest.raises(ConfigError, match=r"reads at most 64 tokens, .* texts of 65"):
+        check_init(folder, a_space(max_length=65))
+
+
+def test_prefixes_as_long_as_the_vectors_are_the_longest() -> None:
+    check_prefixes(settings(prefix_weights={8: 0.5, 32: 0.5}), a_space())
+    with pytest.raises(ConfigError, match="33 is more than the 32 dimensions"):
+        check_prefixes(settings(prefix_weights={8: 0.5, 33: 0.5}), a_space())
