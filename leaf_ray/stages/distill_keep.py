@@ -27,7 +27,9 @@ class Keeper:
     def __init__(self, job: WorkerJob, state: State) -> None:
         self._job = job
         self._state = state
-        self._checkpointed = deque([state.best], maxlen=BESTS_KEPT)
+        # It may yet be gone on with from a checkpoint before the one that it was gone on with from.
+        before = [step for step in self._steps() if step < state.best]
+        self._checkpointed = deque([*before, state.best], maxlen=BESTS_KEPT)
 
     def keep_best(self, leaf: SentenceTransformer) -> None:
         """Keep the leaf as it is now, which is after step `state.best`.
@@ -45,15 +47,22 @@ class Keeper:
         self._checkpointed.append(self._state.best)
 
     def _forget_others(self) -> None:
-        if len(self._checkpointed) < BESTS_KEPT:
-            # A training that was gone on with may be gone on with from before that, too.
-            return
         training = self._job.training
-        wanted = {BEST_FILE.format(step) for step in (*self._checkpointed, self._state.best)}
-        prefix = BEST_FILE.partition("{")[0]
-        for info in training.filesystem.get_file_info(pafs.FileSelector(training.path)):
-            if info.base_name.startswith(prefix) and info.base_name not in wanted:
-                training.filesystem.delete_file(info.path)
+        for step in self._steps():
+            if step not in (*self._checkpointed, self._state.best):
+                training.filesystem.delete_file(training.file(BEST_FILE.format(step)))
+
+    def _steps(self) -> list[int]:
+        """The steps of all bests that are kept."""
+        training = self._job.training
+        selector = pafs.FileSelector(training.path, allow_not_found=True)
+        before, _, after = BEST_FILE.partition("{}")
+        names = [info.base_name for info in training.filesystem.get_file_info(selector)]
+        return sorted(
+            int(name.removeprefix(before).removesuffix(after))
+            for name in names
+            if name.startswith(before) and name.endswith(after)
+        )
 
     def best(self) -> dict[str, Any]:
         """The weights of the best leaf.
