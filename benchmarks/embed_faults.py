@@ -5,10 +5,7 @@ once each, and vectors those of a run that nobody disturbed. A quarter of an hou
 """
 
 import json
-import os
 import random
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,19 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.kills import Case, kill_drivers, kill_nodes, kill_processes
 from benchmarks.shared import shared
 from benchmarks.targets import Target, finish
 from leaf_ray.core.schema import vectors_of
 from leaf_ray.run import Run
 from leaf_ray.run.parts import texts_dataset, vectors_dataset
 
-LEAF = str(Path(sys.executable).parent / "leaf")
-Command = subprocess.Popen[bytes]
 KILLS, NUM_TEXTS, SEED = 20, 20_000, 0
 RUN = """
 root: {root}
@@ -39,32 +34,18 @@ embed: {{actors: {actors}, backend: openvino-f32}}
 """
 
 
-class Case:
+class Embedding(Case):
     """One run folder, that is embedded as often as it takes."""
 
     def __init__(self, folder: Path, name: str, *, actors: int = 1) -> None:
-        self.file = folder / f"{name}.yaml"
-        self.root = folder / name
         texts = folder / "texts.parquet"
-        self.file.write_text(RUN.format(root=self.root, texts=texts, actors=actors))
-        subprocess.run([LEAF, "texts", str(self.file)], check=True, stdout=subprocess.DEVNULL)
-
-    def embed(self, **environment: str) -> Command:
-        log = self.file.with_suffix(".log").open("ab")
-        return subprocess.Popen(
-            [LEAF, "embed", str(self.file)],
-            stdout=log,
-            stderr=log,
-            env={**os.environ, **environment},
-            start_new_session=True,
-        )
+        text = RUN.format(root=folder / name, texts=texts, actors=actors)
+        super().__init__(folder, name, text, stage="embed")
+        self.run("texts")
 
     @property
     def is_finished(self) -> bool:
         return Run.open(str(self.root)).vectors.manifest() is not None
-
-    def log(self) -> str:
-        return self.file.with_suffix(".log").read_text()[-12000:]
 
     def lost_or_doubled(self) -> int:
         run = Run.open(str(self.root))
@@ -83,92 +64,6 @@ def _keys(dataset: Any) -> set[tuple[str, str]]:
     return set(zip(rows["kind"].to_pylist(), rows["id"].to_pylist(), strict=True))
 
 
-def kill_drivers(folder: Path, chance: random.Random) -> list[Case]:
-    """Kill the command itself; its rerun goes on. As many runs as KILLS kills take."""
-    cases: list[Case] = []
-    kills = 0
-    while kills < KILLS or not cases[-1].is_finished:
-        if not cases or cases[-1].is_finished:
-            cases.append(Case(folder, f"driver-{len(cases)}"))
-        command = cases[-1].embed()
-        try:
-            command.wait(timeout=chance.uniform(3, 40) if kills < KILLS else 600)
-        except subprocess.TimeoutExpired:
-            os.kill(command.pid, signal.SIGKILL)
-            command.wait()
-            kills += 1
-        else:
-            _require(command, cases[-1])
-    return cases
-
-
-def kill_actors(folder: Path, chance: random.Random) -> list[Case]:
-    """Kill an encoder actor every few seconds, in runs that go on by themselves."""
-
-    def kill(command: Command) -> bool:
-        ours = psutil.Process(command.pid).children(recursive=True)
-        actors = [p for p in ours if "EncodeChunk" in " ".join(_cmdline(p))]
-        if actors:
-            chance.choice(actors).send_signal(signal.SIGKILL)
-        return bool(actors)
-
-    return _disturbed(folder, "actor", chance, kill)
-
-
-def kill_nodes(folder: Path, chance: random.Random) -> list[Case]:
-    """Kill all of a worker node of three, and bring up another one in its place."""
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 4})
-    workers = [cluster.add_node(num_cpus=4) for _ in range(2)]
-
-    def kill(command: Command) -> bool:
-        victim = workers.pop(chance.randrange(2))
-        cluster.remove_node(victim, allow_graceful=False)
-        time.sleep(chance.uniform(0, 3))
-        workers.append(cluster.add_node(num_cpus=4))
-        return True
-
-    try:
-        return _disturbed(folder, "node", chance, kill, RAY_ADDRESS=cluster.address)
-    finally:
-        cluster.shutdown()
-
-
-def _disturbed(
-    folder: Path,
-    name: str,
-    chance: random.Random,
-    kill: Callable[[Command], bool],
-    **environment: str,
-) -> list[Case]:
-    cases: list[Case] = []
-    kills = 0
-    while kills < KILLS:
-        cases.append(Case(folder, f"{name}-{len(cases)}", actors=3))
-        command = cases[-1].embed(**environment)
-        while command.poll() is None:
-            try:
-                command.wait(timeout=chance.uniform(2, 12))
-            except subprocess.TimeoutExpired:
-                if kills < KILLS and kill(command):
-                    kills += 1
-        _require(command, cases[-1])
-    return cases
-
-
-def _cmdline(process: psutil.Process) -> list[str]:
-    try:
-        return list(process.cmdline())
-    except psutil.Error:
-        return []
-
-
-def _require(command: Command, case: Case) -> None:
-    if command.returncode:
-        sys.exit(f"{case.file} ended with {command.returncode}:\n{case.log()}")
-
-
 def main() -> None:
     chance = random.Random(SEED)
     targets: list[Target] = []
@@ -177,18 +72,22 @@ def main() -> None:
         folder = Path(temporary)
         texts = pq.read_table(shared("texts/documents.parquet"), columns=["text"])
         pq.write_table(texts.slice(0, NUM_TEXTS), folder / "texts.parquet")
-        calm = Case(folder, "calm")
-        command = calm.embed()
-        command.wait()
-        _require(command, calm)
+        calm = Embedding(folder, "calm")
+        calm.run()
         calm_ND = calm.vectors()
-        for name, fault in (
-            ("driver", kill_drivers),
-            ("actor", kill_actors),
-            ("node", kill_nodes),
-        ):
+
+        def make(name: str) -> Embedding:
+            return Embedding(folder, name, actors=1 if name.startswith("driver") else 3)
+
+        shared_by = {"kills": KILLS, "within": (2.0, 12.0)}
+        faults: dict[str, Callable[[], list[Embedding]]] = {
+            "driver": lambda: kill_drivers(make, chance, kills=KILLS, within=(3.0, 40.0)),
+            "actor": lambda: kill_processes(make, chance, title="EncodeChunk", **shared_by),
+            "node": lambda: kill_nodes(make, chance, cpus=(4, 4), **shared_by),
+        }
+        for name, fault in faults.items():
             began = time.monotonic()
-            cases = fault(folder, chance)
+            cases = fault()
             lost = sum(case.lost_or_doubled() for case in cases)
             lowest = min(
                 float(np.einsum("nd,nd->n", calm_ND, case.vectors()).min()) for case in cases
