@@ -66,7 +66,7 @@ def full_disk(folder: Path) -> bool:
     """Whether a full disk ends in one clear line, and the training goes on once there is room."""
     scratch = folder / "scratch"
     scratch.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(scratch)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=60k", "tmpfs", str(scratch)]
     if subprocess.run(mount, check=False).returncode:
         print("full disk: not tried, since this user may not mount a small one")
         return False
