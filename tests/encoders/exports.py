@@ -24,10 +24,10 @@ def space_of(teacher: Path, **changes: Any) -> Space:
     return describe_space(teacher, name=str(teacher), **wanted)
 
 
-def write_leaf(init: Path, space: Space, folder: Path) -> Path:
+def write_leaf(init: Path, space: Space, folder: Path, *, seed: int = 0) -> Path:
     """A leaf whose head is not fitted: its vectors are as good as any to compare."""
     # Its head is random, and a test that passes by chance shows nothing.
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     save_leaf(build_leaf(init, space), space, folder, settings=SETTINGS, curve=CURVE, course={})
     return folder
 

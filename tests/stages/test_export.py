@@ -144,7 +144,7 @@ def test_a_leaf_that_was_damaged_is_not_exported(
     leaf: Path, tiny_init: Path, space: Space, tmp_path: Path
 ) -> None:
     # Another head under the same probe.
-    other = write_leaf(tiny_init, space, tmp_path / "other")
+    other = write_leaf(tiny_init, space, tmp_path / "other", seed=1)
     damaged = a_copy(leaf, tmp_path / "damaged")
     shutil.copytree(other / "2_Dense", damaged / "2_Dense", dirs_exist_ok=True)
     with pytest.raises(SpaceMismatch, match="does not encode as recorded: lowest cosine"):
@@ -157,7 +157,7 @@ def test_an_export_that_is_off_is_not_put_in_place(
     leaf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(LOWEST_COSINE, "int8", 1.1)
-    with pytest.raises(SpaceMismatch, match=r"openvino in int8 does not .* lowest cosine 0\.9"):
+    with pytest.raises(SpaceMismatch, match=r"openvino in int8 does not .* lowest cosine [01]\."):
         verbs.export(leaf, tmp_path / "out", format="openvino", precision="int8")
     assert list(tmp_path.iterdir()) == []
 
