@@ -146,7 +146,7 @@ def test_a_run_on_object_storage_is_distilled_by_two_workers(
 def test_a_killed_training_goes_on_from_the_checkpoint_before_one_that_is_corrupt(
     small_run: RunConfig, tmp_path: Path
 ) -> None:
-    config = distilling(small_run, tmp_path / "run", epochs=140, batch_size=4, checkpoint_steps=100)
+    config = distilling(small_run, tmp_path / "run", epochs=90, batch_size=4, checkpoint_steps=100)
     file = tmp_path / "run.yaml"
     file.write_text(yaml.safe_dump(json.loads(config.model_dump_json())), "utf-8")
     command = [sys.executable, "-m", "leaf_ray", "distill", str(file)]
