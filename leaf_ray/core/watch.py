@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
+from leaf_ray.core.metrics import overlap
 from leaf_ray.core.ranking import top_k
 
 NEIGHBOURS = 10
@@ -65,9 +66,7 @@ def _overlaps(
     found, wanted = (
         top_k(v_ND, document_MD, k=NEIGHBOURS).index_QK for v_ND in (leaf_ND, teacher_ND)
     )
-    shared_N = (found[:, :, None] == wanted[:, None, :]).any(axis=2).sum(axis=1)
-    overlap_N: npt.NDArray[np.float64] = shared_N / wanted.shape[1]
-    return overlap_N
+    return overlap(found, wanted, k=NEIGHBOURS)
 
 
 def _worst(values_N: npt.NDArray[np.float64]) -> float:

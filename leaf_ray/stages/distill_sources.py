@@ -91,10 +91,11 @@ def require_one_space(sources: Sequence[Source], own_vectors: Part) -> Space:
         SpaceMismatch: two differ.
     """
     first = sources[0]
-    spaces = {source.name: source.space for source in sources[1:]}
+    # Pairs: two sources may have one name, as all tables have that are called `documents`.
+    spaces = [(source.name, source.space) for source in sources[1:]]
     if own_vectors.manifest() is not None:
-        spaces[own_vectors.uri] = read_space(own_vectors)
-    for name, space in spaces.items():
+        spaces.append((own_vectors.uri, read_space(own_vectors)))
+    for name, space in spaces:
         require_same_space(
             first.space, space, our_name=f"distill.vectors {first.name}", their_name=name
         )

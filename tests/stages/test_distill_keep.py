@@ -79,14 +79,20 @@ def test_bests_that_no_checkpoint_knows_are_forgotten(
     assert best_files(job) == ["best-0.pt", "best-300.pt"]
 
 
-def test_bests_of_the_last_checkpoints_are_kept_and_those_before_are_forgotten(
-    job: WorkerJob, leaf: SentenceTransformer
-) -> None:
+def after_ten_checkpoints(job: WorkerJob, leaf: SentenceTransformer) -> tuple[Keeper, State]:
+    """A training whose leaf was the best yet at each of its checkpoints, the last at 900."""
     state = State()
     keeper = Keeper(job, state)
     for step in range(0, 1000, 100):
         keep(keeper, state, leaf, step=step)
         keeper.checkpointed()
+    return keeper, state
+
+
+def test_bests_of_the_last_checkpoints_are_kept_and_those_before_are_forgotten(
+    job: WorkerJob, leaf: SentenceTransformer
+) -> None:
+    keeper, state = after_ten_checkpoints(job, leaf)
     keep(keeper, state, leaf, step=1000)
     last = range(1000 - 100 * BESTS_KEPT, 1100, 100)
     assert best_files(job) == [f"best-{step}.pt" for step in last]
@@ -107,11 +113,7 @@ def test_one_best_for_many_checkpoints_stays(job: WorkerJob, leaf: SentenceTrans
 def test_a_training_that_goes_on_from_an_earlier_checkpoint_finds_the_best_of_that(
     job: WorkerJob, leaf: SentenceTransformer, back: int
 ) -> None:
-    state = State()
-    keeper = Keeper(job, state)
-    for step in range(0, 1000, 100):
-        keep(keeper, state, leaf, step=step)
-        keeper.checkpointed()
+    keeper, state = after_ten_checkpoints(job, leaf)
     # It took more looks after its last checkpoint, and was killed.
     for step in (1010, 1020, 1030):
         keep(keeper, state, leaf, step=step)

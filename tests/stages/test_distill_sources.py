@@ -226,6 +226,14 @@ def test_sources_of_two_spaces_are_refused_by_name(tmp_path: Path) -> None:
         require_one_space(sources, Run.open(str(tmp_path / "mine")).vectors)
 
 
+def test_sources_of_one_name_are_each_looked_at(tmp_path: Path) -> None:
+    spaces = [a_space(), a_space(max_length=100), a_space()]
+    runs = [a_run(tmp_path / str(n) / "documents", space=s) for n, s in enumerate(spaces)]
+    sources = [other_source(run.root, source_column="source") for run in runs]
+    with pytest.raises(SpaceMismatch, match="max_length"):
+        require_one_space(sources, Run.open(str(tmp_path / "mine")).vectors)
+
+
 def test_a_source_of_another_space_than_the_runs_own_vectors_is_refused(tmp_path: Path) -> None:
     other = a_run(tmp_path / "other", space=a_space(max_length=100))
     source = other_source(other.root, source_column="source")
