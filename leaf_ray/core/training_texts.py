@@ -4,7 +4,7 @@ Workers of one machine share the pages, and what is not in use need not fit.
 Shapes: N = texts, B = batch, L = tokens, D = dimensions.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import torch
 
 from leaf_ray.core.order import Rows
 from leaf_ray.core.padding import pad
-from leaf_ray.core.texts import QUERY
+from leaf_ray.core.texts import DOCUMENT
 from leaf_ray.core.train import Batch
 
 
@@ -40,9 +40,13 @@ class _File:
             batch,
         )
 
-    def strings(self, column: str) -> Sequence[str]:
-        values: list[str] = self.batch.column(column).to_pylist()
-        return values
+    def looked_up(self, column: str, values: Mapping[str, float]) -> npt.NDArray[np.float64]:
+        """Of each text the value of what its column says, or 1."""
+        # By the few different strings, since there may be millions of texts.
+        encoded = self.batch.column(column).dictionary_encode()
+        of_string = np.array([values.get(name, 1.0) for name in encoded.dictionary.to_pylist()])
+        looked_up: npt.NDArray[np.float64] = of_string[encoded.indices.to_numpy()]
+        return looked_up
 
 
 def write_training_texts(table: pa.Table, sink: str | pa.NativeFile) -> None:
@@ -73,21 +77,18 @@ class TrainingTexts:
     @property
     def is_query_N(self) -> npt.NDArray[np.bool_]:
         """Whether each text is a query."""
-        kinds = (kind for file in self._files for kind in file.strings("kind"))
-        return np.fromiter((kind == QUERY for kind in kinds), dtype=np.bool_, count=len(self))
+        is_query = [file.looked_up("kind", {DOCUMENT: 0.0}) > 0 for file in self._files]
+        return np.concatenate([np.zeros(0, dtype=np.bool_), *is_query])
 
     def expected_N(
         self, *, of_kind: Mapping[str, float], of_source: Mapping[str, float]
     ) -> npt.NDArray[np.float64]:
         """How often each text comes in an epoch: its kind's weight times its source's, or 1."""
-        weights: list[float] = []
-        for file in self._files:
-            kinds, sources = file.strings("kind"), file.strings("source")
-            weights.extend(
-                of_kind.get(kind, 1.0) * of_source.get(source, 1.0)
-                for kind, source in zip(kinds, sources, strict=True)
-            )
-        return np.array(weights, dtype=np.float64)
+        weights = [
+            file.looked_up("kind", of_kind) * file.looked_up("source", of_source)
+            for file in self._files
+        ]
+        return np.concatenate([np.zeros(0), *weights])
 
     def name(self, row: int) -> str:
         """The id of a text."""
