@@ -168,6 +168,12 @@ def rate(leaf: Path) -> float:
     return float(last["texts"] / last["seconds"])
 
 
+def steady_rate(leaf: Path) -> float:
+    """The same from its first look on: what comes before is as long however many train."""
+    _, first, *_, last = json.loads((leaf / "training.json").read_text())["curve"]
+    return float((last["texts"] - first["texts"]) / (last["seconds"] - first["seconds"]))
+
+
 def speed(precision: str) -> dict[str, float]:
     """Texts a second and the held-out loss of both, after as many texts."""
     folder, theirs = FEW.peer(SPEED_STEPS, precision, f"speed-{precision}-peer")
@@ -245,10 +251,10 @@ def compared(ours: dict[str, Any], peer: dict[str, Any]) -> dict[str, Any]:
 
 def scaling() -> dict[str, float]:
     """Texts a second of one worker on one core, and of two on two."""
-    steps = SPEED_STEPS // 2
-    alone = FEW.ours(steps, "one-worker", cores="0", precision="float32")
-    together = FEW.ours(steps, "two-workers", workers=2, precision="float32")
-    return {"one": rate(alone), "two": rate(together)}
+    given = {"precision": "float32", "checkpoint_steps": SPEED_STEPS // 10}
+    alone = FEW.ours(SPEED_STEPS, "one-worker", cores="0", **given)
+    together = FEW.ours(SPEED_STEPS, "two-workers", workers=2, **given)
+    return {"one": steady_rate(alone), "two": steady_rate(together)}
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Texts with the teacher's vectors to train on, made once by the product itself and kept.
 
-Half an hour on two cores for the default numbers; killed, it goes on where it was.
+Ten minutes on two cores for the default numbers; killed, it goes on where it was.
 """
 
 import sys
@@ -48,7 +48,8 @@ def training_run(
             "root": str(root),
             "space": {"teacher": TEACHER, "rotation": rotation},
             "texts": {"path": str(file), "num_held_out": 0},
-            "embed": {"dtype": "float16"},
+            # int8 takes a quarter of float32's time, and is nearer to it than any leaf will be.
+            "embed": {"dtype": "float16", "backend": "openvino-int8"},
         }
     )
     read_texts(config)

@@ -1,5 +1,6 @@
 """Where an export is written: beside its place first, and in it only when all went well."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -40,6 +41,28 @@ def new_folder(target: Path) -> Iterator[Path]:
 def copy_leaf(leaf: Path, into: Path) -> None:
     """Copy the leaf's folder, a plain sentence-transformers model already, as it is."""
     shutil.copytree(leaf, into, dirs_exist_ok=True)
+
+
+def store_in_float16(folder: Path) -> None:
+    """Halve the files of a sentence-transformers model's weights, in place.
+
+    Whoever loads it computes in float32 as before.
+    """
+    # Imported here: the other exports can do without torch's import.
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    for file in folder.rglob("*.safetensors"):
+        weights = load_file(file)
+        halved = {
+            name: weight.half() if weight.dtype == torch.float32 else weight
+            for name, weight in weights.items()
+        }
+        save_file(halved, file, metadata={"format": "pt"})
+    # Without it transformers would compute in the type of the file.
+    config_file = folder / "config.json"
+    config = json.loads(config_file.read_text("utf-8"))
+    config_file.write_text(json.dumps(config | {"dtype": "float32"}, indent=2) + "\n", "utf-8")
 
 
 def _refuse_taken(target: Path) -> None:

@@ -21,6 +21,7 @@ _FORMS: dict[Form, str] = {
 }
 _PRECISIONS: dict[Precision, str] = {
     "f32": "float32",
+    "f16": "float32 products, weights stored in float16",
     "bf16": "bfloat16 products where the chip has them, weights stored in float16",
     "int8": "int8 products, other weights in float32",
 }
@@ -168,7 +169,7 @@ def _limits(space: Space, release: Release) -> list[str]:
         f"It stands in for {space.teacher} on queries. What the teacher gets wrong, it gets wrong.",
         "The licences of the teacher, of the starting encoder and of the texts apply.",
     ]
-    if release.precision != "f32":
+    if release.precision in ("bf16", "int8"):
         limits.append(
             "Vectors of reduced precision differ a little between chips and versions of the "
             "runtime; embed what is kept in float32."

@@ -14,7 +14,7 @@ from leaf_ray.core.probe import Encodes
 from leaf_ray.core.space import Space
 from leaf_ray.core.texts import DOCUMENT, QUERY, TEST
 from leaf_ray.encoders.export_check import AsUsersEncode, ByKind, Checked, require_same
-from leaf_ray.encoders.export_folder import copy_leaf, new_folder
+from leaf_ray.encoders.export_folder import copy_leaf, new_folder, store_in_float16
 from leaf_ray.encoders.export_onnx import onnx_graph, require_onnx, write_onnx
 from leaf_ray.encoders.export_openvino import openvino_graph, write_openvino
 from leaf_ray.encoders.export_router import (
@@ -39,7 +39,12 @@ from leaf_ray.stages.served import leaf_folder
 from leaf_ray.stages.teacher import portable_name
 
 Format = Literal["sentence-transformers", "router", "onnx", "openvino"]
-ExportPrecision = Literal["f32", "bf16", "int8"]
+ExportPrecision = Literal["f32", "f16", "bf16", "int8"]
+# float32 comes in every format.
+_PRECISIONS: Mapping[str, tuple[ExportPrecision, ...]] = {
+    "sentence-transformers": ("f16",),
+    "openvino": ("bf16", "int8"),
+}
 # Real texts that an export is checked on, besides the probe's. A teacher takes a second for four
 # documents on a small machine.
 CHECKED_QUERIES, CHECKED_DOCUMENTS = 200, 40
@@ -64,10 +69,12 @@ class Wanted:
                     f"{name} {getattr(self, name)!r} is unknown: choose of "
                     f"{', '.join(get_args(choices))}"
                 )
-        if self.precision != "f32" and self.format != "openvino":
+        possible = ("f32", *_PRECISIONS.get(self.format, ()))
+        if self.precision not in possible:
+            elsewhere = next(f for f, known in _PRECISIONS.items() if self.precision in known)
             raise ConfigError(
-                f"{self.format} is exported in f32 only: leave the precision out, or export to "
-                f"openvino in {self.precision}"
+                f"{self.format} is exported in {' or '.join(possible)}: leave the precision out, "
+                f"or export to {elsewhere} in {self.precision}"
             )
         if self.copy_teacher and self.format != "router":
             raise ConfigError(
@@ -188,6 +195,8 @@ def _write(source: _Source, into: Path, wanted: Wanted) -> tuple[Encodes, Encode
         write_openvino(leaf, space, into, precision=wanted.precision)
         return ExportedLeaf(into, openvino_graph(into)), original
     copy_leaf(leaf, into)
+    if wanted.precision == "f16":
+        store_in_float16(into)
     return AsUsersEncode(load_reference(into)), original
 
 

@@ -135,7 +135,8 @@ def export(
     source: a run whose leaf is finished, or a leaf's folder. The leaf of a run is checked on its
         held-out queries and documents too, and its card says what the run knows.
     folder: a local one that is not there yet, or is empty.
-    precision: of OpenVINO's products; all else is float32.
+    precision: of OpenVINO's products, bf16 or int8; f16 stores the weights of a plain
+        sentence-transformers model in half the space. All else is float32.
     copy_teacher: put the teacher into a Router's folder; otherwise its name is written there.
 
     Returns: the folder, the number of texts compared and the lowest cosine of any.

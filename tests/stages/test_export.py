@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sentence_transformers import SentenceTransformer
 
 from leaf_ray.config import RunConfig, load_config
@@ -14,6 +15,7 @@ from leaf_ray.core.backend import LOWEST_COSINE
 from leaf_ray.core.evaluation import Evaluation, evaluation_to_json
 from leaf_ray.core.space import Space
 from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.encoders.leaf_folder import leaf_probe
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.errors import ConfigError, MissingStage, SpaceMismatch
 from leaf_ray.run import Manifest, Run
@@ -28,6 +30,7 @@ from tests.stages.texts_table import texts_table
 
 ALL = [
     ("sentence-transformers", "f32", False),
+    ("sentence-transformers", "f16", False),
     ("router", "f32", False),
     ("router", "f32", True),
     ("onnx", "f32", False),
@@ -102,7 +105,7 @@ def test_the_snippets_of_every_card_give_the_vectors_of_the_original(
         run, tmp_path / "out", format=format, precision=precision, copy_teacher=copy_teacher
     )
     assert exported.folder == tmp_path / "out"
-    wanted = {"f32": 0.99999, "bf16": 0.999, "int8": 0.99}[precision]
+    wanted = {"f32": 0.99999, "f16": 0.9999, "bf16": 0.999, "int8": 0.99}[precision]
     assert exported.checked.lowest_cosine >= wanted
     assert exported.checked.num_texts == 16 + 6 + 2
     assert lowest(exported.folder, leaf, tiny_teacher, space) >= wanted
@@ -131,6 +134,20 @@ def test_a_leafs_folder_can_be_exported_too(leaf: Path, tmp_path: Path) -> None:
     assert np.allclose(model.encode_query(list(TEXTS)), original_ND, atol=1e-6)
     again = verbs.export(exported.folder, tmp_path / "again", format="openvino")
     assert again.checked.lowest_cosine >= 0.99999, "an export is a leaf again"
+
+
+def test_float16_halves_the_files_and_not_the_products(leaf: Path, tmp_path: Path) -> None:
+    exported = verbs.export(leaf, tmp_path / "out", precision="f16")
+    sizes = [
+        sum(file.stat().st_size for file in folder.rglob("*.safetensors"))
+        for folder in (leaf, exported.folder)
+    ]
+    assert sizes[1] < 0.6 * sizes[0]
+    model = SentenceTransformer(str(exported.folder), device="cpu")
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+    leaf_probe(exported.folder).check(
+        EncoderSpec(folder=str(exported.folder), backend="openvino-f32").load(), name="the export"
+    )
 
 
 def test_what_is_there_already_is_refused_and_kept(leaf: Path, tmp_path: Path) -> None:
@@ -165,11 +182,12 @@ def test_an_export_that_is_off_is_not_put_in_place(
 @pytest.mark.parametrize(
     ("choices", "said"),
     [
-        ({"precision": "int8"}, "sentence-transformers is exported in f32 only"),
-        ({"format": "onnx", "precision": "bf16"}, "onnx is exported in f32 only"),
+        ({"precision": "int8"}, "sentence-transformers is exported in f32 or f16: .* openvino"),
+        ({"format": "onnx", "precision": "bf16"}, "onnx is exported in f32: "),
+        ({"format": "openvino", "precision": "f16"}, "export to sentence-transformers in f16"),
         ({"format": "onnx", "copy_teacher": True}, "onnx holds no teacher"),
         ({"format": "gguf"}, "format 'gguf' is unknown: choose of sentence-transformers, router"),
-        ({"precision": "f16"}, "precision 'f16' is unknown"),
+        ({"precision": "f8"}, "precision 'f8' is unknown"),
     ],
 )
 def test_choices_that_do_not_go_together_are_refused(
