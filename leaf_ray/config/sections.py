@@ -147,6 +147,9 @@ class DistillConfig(Section):
     prefix_weights: dict[Positive, Weight] = Field(default_factory=dict)
     """What the same distance between leading dimensions weighs beside that between all, which
     weighs 1: {64: 0.5, 256: 0.5}."""
+    score_weight: Weight = 1.0
+    """Of the same distance as the scores of documents notice it: what documents differ in counts
+    more."""
     similarity_weight: Weight = 0.0
     """Of the error in the similarities between the texts of a batch."""
     head: Literal["ridge", "random"] = "ridge"

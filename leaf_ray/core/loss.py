@@ -7,6 +7,7 @@ Shapes: B = batch, D = dimensions.
 
 from collections.abc import Callable, Mapping
 
+import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss, normalize
 
@@ -33,20 +34,33 @@ def similarity_error(leaf_BD: Tensor, teacher_BD: Tensor) -> Tensor:
 
 
 def objective(
-    name: str, *, prefix_weights: Mapping[int, float], similarity_weight: float
+    name: str,
+    *,
+    prefix_weights: Mapping[int, float] | None = None,
+    score_weight: float = 0.0,
+    score_root_DD: Tensor | None = None,
+    similarity_weight: float = 0.0,
 ) -> AlignmentLoss:
     """The distance `name`, with what is added to it.
 
     prefix_weights: of the same distance between the leading dimensions alone, made unit length
-        (MRL, arXiv 2205.13147); the distance over all dimensions weighs 1, and the sum is divided
-        by all weights. In a rotated space these are the principal dimensions.
+        (MRL, arXiv 2205.13147). In a rotated space these are the principal dimensions.
+    score_weight: of the same distance as documents' scores notice it, after `score_root_DD`
+        (core/score_root.py). The distance over all dimensions weighs 1, and the sum of these
+        three is divided by all weights.
     similarity_weight: of `similarity_error`.
     """
     distance = LOSSES[name]
-    total = 1.0 + sum(prefix_weights.values())
+    prefix_weights = prefix_weights or {}
+    total = 1.0 + sum(prefix_weights.values()) + score_weight
 
     def loss(leaf_BD: Tensor, teacher_BD: Tensor) -> Tensor:
         value = distance(leaf_BD, teacher_BD)
+        if score_root_DD is not None:
+            # The difference first: where products are in bfloat16, those of vectors would round
+            # by more than a good leaf is off.
+            error_BD = (leaf_BD - teacher_BD) @ score_root_DD
+            value = value + score_weight * distance(error_BD, torch.zeros_like(error_BD))
         for length, weight in prefix_weights.items():
             prefixes = (normalize(v_BD[:, :length]) for v_BD in (leaf_BD, teacher_BD))
             value = value + weight * distance(*prefixes)

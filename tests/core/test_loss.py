@@ -12,12 +12,20 @@ from leaf_ray.core.loss import (
     similarity_error,
     squared_l2,
 )
+from leaf_ray.core.score_root import score_root
 from tests.spaces import unit_vectors
 
 LEAF_BD = torch.from_numpy(unit_vectors(16, 8, seed=1))
 TEACHER_BD = torch.from_numpy(unit_vectors(16, 8, seed=2))
 
-WITH_ALL = objective("l2", prefix_weights={2: 0.5, 4: 1.0}, similarity_weight=0.5)
+ROOT_DD = torch.from_numpy(score_root(unit_vectors(30, 8, seed=3)))
+WITH_ALL = objective(
+    "l2",
+    prefix_weights={2: 0.5, 4: 1.0},
+    score_weight=2.0,
+    score_root_DD=ROOT_DD,
+    similarity_weight=0.5,
+)
 ALL_LOSSES = {**LOSSES, "similarity_error": similarity_error, "with_all": WITH_ALL}
 
 each_loss = pytest.mark.parametrize("loss", ALL_LOSSES.values(), ids=ALL_LOSSES.keys())
@@ -76,20 +84,20 @@ def test_a_step_against_the_gradient_brings_vectors_nearer(loss: AlignmentLoss) 
 
 @each_name
 def test_an_objective_with_nothing_added_is_the_distance_itself(name: str) -> None:
-    plain = objective(name, prefix_weights={}, similarity_weight=0.0)
+    plain = objective(name)
     assert plain(LEAF_BD, TEACHER_BD) == LOSSES[name](LEAF_BD, TEACHER_BD)
 
 
 @each_name
 def test_a_prefix_of_all_dimensions_of_unit_vectors_changes_nothing(name: str) -> None:
-    with_prefix = objective(name, prefix_weights={8: 2.5}, similarity_weight=0.0)
+    with_prefix = objective(name, prefix_weights={8: 2.5})
     expected = LOSSES[name](LEAF_BD, TEACHER_BD)
     torch.testing.assert_close(with_prefix(LEAF_BD, TEACHER_BD), expected)
 
 
 @each_name
 def test_prefixes_are_averaged_with_the_whole_by_their_weights(name: str) -> None:
-    weighted = objective(name, prefix_weights={2: 0.5, 4: 1.5}, similarity_weight=0.0)
+    weighted = objective(name, prefix_weights={2: 0.5, 4: 1.5})
     terms = [
         weight * LOSSES[name](*(normalize(v_BD[:, :d]) for v_BD in (LEAF_BD, TEACHER_BD)))
         for d, weight in {8: 1.0, 2: 0.5, 4: 1.5}.items()
@@ -99,13 +107,29 @@ def test_prefixes_are_averaged_with_the_whole_by_their_weights(name: str) -> Non
 
 def test_what_lies_behind_a_prefix_does_not_count_for_it() -> None:
     other_BD = torch.cat([LEAF_BD[:, :4], TEACHER_BD[:, 4:]], dim=1)
-    heavy = objective("l2", prefix_weights={4: 1e6}, similarity_weight=0.0)
+    heavy = objective("l2", prefix_weights={4: 1e6})
     assert heavy(LEAF_BD, other_BD).item() == pytest.approx(0.0, abs=1e-4)
+
+
+@each_name
+def test_the_distance_in_scores_is_averaged_with_the_plain_one_by_its_weight(name: str) -> None:
+    both = objective(name, score_weight=3.0, score_root_DD=ROOT_DD)
+    plain = LOSSES[name](LEAF_BD, TEACHER_BD)
+    in_scores = LOSSES[name](LEAF_BD @ ROOT_DD, TEACHER_BD @ ROOT_DD)
+    torch.testing.assert_close(both(LEAF_BD, TEACHER_BD), (plain + 3 * in_scores) / 4)
+
+
+def test_an_error_along_which_documents_do_not_differ_does_not_count_in_scores() -> None:
+    spread_DD = torch.diag(torch.tensor([2.0, 0.0]))
+    heavy = objective("l2", score_weight=1e6, score_root_DD=spread_DD)
+    here_BD = torch.tensor([[1.0, 0.0]])
+    assert heavy(here_BD, here_BD + torch.tensor([0.0, 1.0])).item() == pytest.approx(0, abs=1e-5)
+    assert heavy(here_BD, here_BD + torch.tensor([1.0, 0.0])).item() == pytest.approx(2, abs=1e-5)
 
 
 def test_the_error_in_similarities_is_added_by_its_weight() -> None:
     with_error = objective("l2", prefix_weights={4: 1.0}, similarity_weight=3.0)
-    without = objective("l2", prefix_weights={4: 1.0}, similarity_weight=0.0)
+    without = objective("l2", prefix_weights={4: 1.0})
     added = with_error(LEAF_BD, TEACHER_BD) - without(LEAF_BD, TEACHER_BD)
     torch.testing.assert_close(added, 3.0 * similarity_error(LEAF_BD, TEACHER_BD))
 
