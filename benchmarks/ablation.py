@@ -39,8 +39,8 @@ from leaf_ray.core.training_texts import TrainingTexts
 from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.resolve import cache_folder, resolve_model
 from leaf_ray.encoders.tokenizer import Tokenizer
-from leaf_ray.run import Run
-from leaf_ray.run.parts import read_space
+from leaf_ray.runs import Run
+from leaf_ray.runs.parts import read_space
 from leaf_ray.stages.distill_sources import own_source
 from leaf_ray.stages.distill_texts import TRAIN_FILE, TRAIN_FILES, Tokenise, WritePiece
 from leaf_ray.stages.distill_worker import HEAD_TEXTS, SPREAD_TEXTS

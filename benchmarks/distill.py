@@ -32,8 +32,8 @@ from leaf_ray.core.ids import hash_shares
 from leaf_ray.core.schema import vectors_of
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.resolve import cache_folder, resolve_model
-from leaf_ray.run import Run
-from leaf_ray.run.parts import read_space, vectors_dataset
+from leaf_ray.runs import Run
+from leaf_ray.runs.parts import read_space, vectors_dataset
 
 PEER = (
     "torch==2.13.0",

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.kills import Case, kill_drivers, kill_nodes, kill_processes
 from benchmarks.shared import shared
 from benchmarks.targets import Target, finish
-from leaf_ray.run import Run
+from leaf_ray.runs import Run
 from leaf_ray.testing import write_tiny_model
 
 KILLS, NUM_TEXTS, SEED = 10, 4_000, 0

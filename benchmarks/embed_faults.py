@@ -22,8 +22,8 @@ from benchmarks.kills import Case, kill_drivers, kill_nodes, kill_processes
 from benchmarks.shared import shared
 from benchmarks.targets import Target, finish
 from leaf_ray.core.schema import vectors_of
-from leaf_ray.run import Run
-from leaf_ray.run.parts import texts_dataset, vectors_dataset
+from leaf_ray.runs import Run
+from leaf_ray.runs.parts import texts_dataset, vectors_dataset
 
 KILLS, NUM_TEXTS, SEED = 20, 20_000, 0
 RUN = """

@@ -30,9 +30,9 @@ from leaf_ray.core.schema import vectors_of
 from leaf_ray.core.texts import DOCUMENT, QUERY, TEST, TRAIN
 from leaf_ray.encoders.load import EncoderSpec, automatic_backend
 from leaf_ray.encoders.resolve import cache_folder, resolve_model
-from leaf_ray.run import Run
-from leaf_ray.run.folder import JUDGMENTS_FILE, MODEL_FOLDER
-from leaf_ray.run.parts import read_space, read_table, vectors_dataset
+from leaf_ray.runs import Run
+from leaf_ray.runs.folder import JUDGMENTS_FILE, MODEL_FOLDER
+from leaf_ray.runs.parts import read_space, read_table, vectors_dataset
 
 # 128 tokens and not the teacher's 384, for time: SciFact's long documents lose their ends.
 TEACHER, MAX_LENGTH = "sentence-transformers/all-mpnet-base-v2", 128

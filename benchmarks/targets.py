@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import psutil
 
-from leaf_ray.run.manifest import installed_versions
+from leaf_ray.runs.manifest import installed_versions
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -21,11 +21,11 @@ ALLOWED: dict[str, set[str]] = {
     "store": {"core", "errors"},
     "api": {"encoders", "store", "core", "errors"},
     "mteb": {"encoders", "store", "core", "errors"},
-    "run": {"config", "store", "core", "errors"},
+    "runs": {"config", "store", "core", "errors"},
     "testing": {"encoders", "core", "errors"},
-    "stages": {"encoders", "store", "api", "mteb", "run", "config", "testing", "core", "errors"},
+    "stages": {"encoders", "store", "api", "mteb", "runs", "config", "testing", "core", "errors"},
     "__main__": {"cli"},
-    "cli": {"", "stages", "encoders", "store", "api", "mteb", "run", "config", "core", "errors"},
+    "cli": {"", "stages", "encoders", "store", "api", "mteb", "runs", "config", "core", "errors"},
 }
 HOMES = {"ray": "stages", "lance_ray": "stages", "lancedb": "store/table.py", "mteb": "mteb"}
 NOT_IN_CORE = ("ray", "lance_ray", "lancedb", "fastapi", "pydantic", "mteb")

@@ -8,7 +8,7 @@ import sys
 import time
 
 from leaf_ray.config import load_config
-from leaf_ray.run import Run
+from leaf_ray.runs import Run
 from leaf_ray.stages import verbs
 
 

@@ -17,8 +17,8 @@ from leaf_ray.cli.show import print_hits, print_report
 from leaf_ray.config import RunConfig, load_config
 from leaf_ray.core.texts import QUERY, TEST
 from leaf_ray.errors import ServiceError
-from leaf_ray.run import Run
-from leaf_ray.run.parts import texts_dataset
+from leaf_ray.runs import Run
+from leaf_ray.runs.parts import texts_dataset
 from leaf_ray.stages import verbs
 from leaf_ray.store.table import Hit
 

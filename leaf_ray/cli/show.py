@@ -10,9 +10,9 @@ from leaf_ray.config import RunConfig
 from leaf_ray.core.bootstrap import Interval
 from leaf_ray.core.evaluation import evaluation_from_json, evaluation_verdict
 from leaf_ray.core.report import Report
-from leaf_ray.run import PARTS, Run
-from leaf_ray.run.folder import COST_PAGE, GRID_PLOT, REPORT_JSON, REPORT_MARKDOWN, REPORT_PLOT
-from leaf_ray.run.parts import read_json
+from leaf_ray.runs import PARTS, Run
+from leaf_ray.runs.folder import COST_PAGE, GRID_PLOT, REPORT_JSON, REPORT_MARKDOWN, REPORT_PLOT
+from leaf_ray.runs.parts import read_json
 from leaf_ray.store.table import Hit
 
 SHOWN_CHARACTERS = 160

@@ -11,8 +11,8 @@ from leaf_ray.core.schema import VECTOR, vectors_of
 from leaf_ray.core.space import Space
 from leaf_ray.core.uri import shown
 from leaf_ray.errors import InputError
-from leaf_ray.run import Part, Run
-from leaf_ray.run.parts import vectors_dataset
+from leaf_ray.runs import Part, Run
+from leaf_ray.runs.parts import vectors_dataset
 
 # Rows whose norms are looked at.
 SAMPLE_ROWS = 10_000

@@ -15,10 +15,10 @@ from leaf_ray.config.sections import TextsConfig
 from leaf_ray.core.space import Space, require_same_space
 from leaf_ray.errors import ConfigError, InputError
 from leaf_ray.mteb.tasks import task_folder
-from leaf_ray.run import Run
-from leaf_ray.run.decide import unfinish_from
-from leaf_ray.run.folder import SPACE_FILE
-from leaf_ray.run.parts import read_rotation, read_space, write_rotation, write_space
+from leaf_ray.runs import Run
+from leaf_ray.runs.decide import unfinish_from
+from leaf_ray.runs.folder import SPACE_FILE
+from leaf_ray.runs.parts import read_rotation, read_space, write_rotation, write_space
 from leaf_ray.stages.embed import EMBED, working_folder
 from leaf_ray.stages.stage import Job, Stage, perform
 from leaf_ray.stages.texts import TEXTS

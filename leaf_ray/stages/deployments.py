@@ -23,7 +23,7 @@ from leaf_ray.encoders.leaf_folder import leaf_probe, leaf_space
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.rotated import RotatedEncoder
 from leaf_ray.encoders.sentence import SentenceEncoder
-from leaf_ray.run import Run
+from leaf_ray.runs import Run
 from leaf_ray.stages.cluster import cores_per_node
 from leaf_ray.stages.served import open_served
 from leaf_ray.stages.teacher import Loads, teacher_spec

@@ -24,8 +24,8 @@ from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.leaf_folder import TRAINING_FILE, leaf_probe, leaf_space
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.resolve import resolve_model
-from leaf_ray.run import Part, Run
-from leaf_ray.run.folder import MODEL_FOLDER, TRAINING_PLOT, UNTRAINED_FOLDER
+from leaf_ray.runs import Part, Run
+from leaf_ray.runs.folder import MODEL_FOLDER, TRAINING_PLOT, UNTRAINED_FOLDER
 from leaf_ray.stages.distill_checks import (
     check_init,
     check_prefixes,

@@ -14,7 +14,7 @@ import pyarrow.fs as pafs
 
 from leaf_ray import errors
 from leaf_ray.errors import LeafRayError, StorageError
-from leaf_ray.run import Part
+from leaf_ray.runs import Part
 from leaf_ray.stages.failures import all_causes, own_errors
 
 FOLDER = "errors"

@@ -10,7 +10,7 @@ from typing import Any
 
 from leaf_ray.config.sections import DistillConfig
 from leaf_ray.core.space import Space
-from leaf_ray.run import Part
+from leaf_ray.runs import Part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

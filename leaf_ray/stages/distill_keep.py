@@ -12,7 +12,7 @@ from sentence_transformers import SentenceTransformer
 
 from leaf_ray.encoders.leaf_folder import save_leaf
 from leaf_ray.errors import MissingStage
-from leaf_ray.run.folder import BEST_FILE
+from leaf_ray.runs.folder import BEST_FILE
 from leaf_ray.stages.distill_job import WorkerJob
 from leaf_ray.stages.distill_state import CHECKPOINTS_KEPT, State
 

@@ -15,8 +15,8 @@ from leaf_ray.core.space import Space, require_same_space
 from leaf_ray.core.texts import DOCUMENT, TRAIN
 from leaf_ray.core.uri import shown
 from leaf_ray.errors import InputError, MissingStage
-from leaf_ray.run import Part, Run
-from leaf_ray.run.parts import read_space, vectors_dataset
+from leaf_ray.runs import Part, Run
+from leaf_ray.runs.parts import read_space, vectors_dataset
 from leaf_ray.store.sources.lance_folder import open_lance
 from leaf_ray.store.table import SERVED
 

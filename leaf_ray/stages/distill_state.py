@@ -14,7 +14,7 @@ import ray.train.collective
 import torch
 from ray.train import Checkpoint, CheckpointUploadMode
 
-from leaf_ray.run import Part
+from leaf_ray.runs import Part
 
 log = logging.getLogger(__name__)
 

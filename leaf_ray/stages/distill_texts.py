@@ -25,7 +25,7 @@ from leaf_ray.core.training_texts import write_training_texts
 from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.tokenizer import Tokenizer
 from leaf_ray.errors import InputError
-from leaf_ray.run import Part
+from leaf_ray.runs import Part
 from leaf_ray.stages.distill_sources import Source
 
 TRAIN_FILE, WATCH_FILE, COUNTS_FILE = "train-{:05}.arrow", "watch-{:05}.arrow", "counts.json"

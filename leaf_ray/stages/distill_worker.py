@@ -29,7 +29,7 @@ from leaf_ray.core.score_root import score_root
 from leaf_ray.core.sentence import SentenceVectors
 from leaf_ray.core.train import Batch, Recipe, Step, train
 from leaf_ray.core.training_texts import TrainingTexts
-from leaf_ray.run.folder import MODEL_FOLDER, UNTRAINED_FOLDER
+from leaf_ray.runs.folder import MODEL_FOLDER, UNTRAINED_FOLDER
 from leaf_ray.stages.cluster import cores_per_node
 from leaf_ray.stages.distill_job import WorkerJob, local_texts
 from leaf_ray.stages.distill_keep import Keeper

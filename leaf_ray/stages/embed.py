@@ -14,10 +14,10 @@ from leaf_ray.config import RunConfig
 from leaf_ray.core.space import Space
 from leaf_ray.encoders.prepare import Tokenise
 from leaf_ray.errors import ConfigError, EncodingError
-from leaf_ray.run import Part
-from leaf_ray.run.chunks import ChunkStats, finished_chunks, has_chunk
-from leaf_ray.run.folder import SPACE_FILE
-from leaf_ray.run.parts import read_space, write_rotation, write_space
+from leaf_ray.runs import Part
+from leaf_ray.runs.chunks import ChunkStats, finished_chunks, has_chunk
+from leaf_ray.runs.folder import SPACE_FILE
+from leaf_ray.runs.parts import read_space, write_rotation, write_space
 from leaf_ray.stages.embed_chunk import EncodeChunk, LookUpChunk, ReadChunk
 from leaf_ray.stages.embed_pack import pack
 from leaf_ray.stages.embed_pipeline import encode_chunks, plan_actors, planned_chunks

@@ -24,8 +24,8 @@ from leaf_ray.encoders.prepare import IDS, TRUNCATED, num_tokens
 from leaf_ray.encoders.protocol import EncodedBatch, Encoder
 from leaf_ray.encoders.resolve import cache_folder
 from leaf_ray.encoders.sentence import SentenceEncoder
-from leaf_ray.run import Part
-from leaf_ray.run.chunks import ChunkStats, write_chunk
+from leaf_ray.runs import Part
+from leaf_ray.runs.chunks import ChunkStats, write_chunk
 from leaf_ray.store.given import GivenVectors
 
 # Columns that only the pipeline sees: which chunk a row is of, and how many rows that has.

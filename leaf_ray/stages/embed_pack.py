@@ -6,10 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray.data
 
-from leaf_ray.run import Part
-from leaf_ray.run.chunks import ChunkStats, chunk_vectors, rejected_rows, write_whole
-from leaf_ray.run.folder import REJECTED_FILE, VECTORS_FILE
-from leaf_ray.run.parts import vectors_dataset
+from leaf_ray.runs import Part
+from leaf_ray.runs.chunks import ChunkStats, chunk_vectors, rejected_rows, write_whole
+from leaf_ray.runs.folder import REJECTED_FILE, VECTORS_FILE
+from leaf_ray.runs.parts import vectors_dataset
 
 FILE_BYTES = 128 << 20
 Turn = Callable[[pa.Table], pa.Table]

@@ -10,9 +10,9 @@ import ray.data
 from leaf_ray.config import RunConfig
 from leaf_ray.core.backend import needs_cpu
 from leaf_ray.core.pool import Pool, plan_pool
-from leaf_ray.run import Part
-from leaf_ray.run.chunks import ChunkStats
-from leaf_ray.run.parts import texts_dataset
+from leaf_ray.runs import Part
+from leaf_ray.runs.chunks import ChunkStats
+from leaf_ray.runs.parts import texts_dataset
 from leaf_ray.stages.cluster import working_nodes
 from leaf_ray.stages.embed_chunk import Prepare, ReadChunk, WriteChunk
 

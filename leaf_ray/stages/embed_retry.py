@@ -6,12 +6,12 @@ from typing import Any
 import pyarrow as pa
 
 from leaf_ray.config import RunConfig
-from leaf_ray.run import Manifest, Run
-from leaf_ray.run.chunks import forget_rejected, write_whole
-from leaf_ray.run.decide import decide, inputs_of
-from leaf_ray.run.folder import REJECTED_FILE, RETRIED_FILE
-from leaf_ray.run.parts import read_rotation, read_space, read_table
-from leaf_ray.run.progress import Progress
+from leaf_ray.runs import Manifest, Run
+from leaf_ray.runs.chunks import forget_rejected, write_whole
+from leaf_ray.runs.decide import decide, inputs_of
+from leaf_ray.runs.folder import REJECTED_FILE, RETRIED_FILE
+from leaf_ray.runs.parts import read_rotation, read_space, read_table
+from leaf_ray.runs.progress import Progress
 from leaf_ray.stages.cluster import Cluster
 from leaf_ray.stages.embed import EMBED, encoder_class, prepare, working_folder
 from leaf_ray.stages.embed_chunk import REASON, divided

@@ -19,10 +19,10 @@ from leaf_ray.core.schema import VECTOR, vectors_of, with_vectors
 from leaf_ray.core.space import Space
 from leaf_ray.core.texts import DOCUMENT, KINDS, TRAIN
 from leaf_ray.errors import EncodingError, InputError
-from leaf_ray.run import Part
-from leaf_ray.run.chunks import ChunkStats, chunk_vectors
-from leaf_ray.run.folder import ROTATION_FILE
-from leaf_ray.run.parts import read_rotation, write_rotation
+from leaf_ray.runs import Part
+from leaf_ray.runs.chunks import ChunkStats, chunk_vectors
+from leaf_ray.runs.folder import ROTATION_FILE
+from leaf_ray.runs.parts import read_rotation, write_rotation
 from leaf_ray.stages.embed_chunk import different_texts
 
 # Vectors to fit on, at least, where there are so many: the second moment of D dimensions needs

@@ -22,7 +22,7 @@ from leaf_ray.encoders.load import search_device
 from leaf_ray.encoders.prepare import PARENT
 from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.errors import ConfigError, InputError
-from leaf_ray.run.folder import (
+from leaf_ray.runs.folder import (
     GRID_PLOT,
     JUDGMENTS_FILE,
     MODEL_FOLDER,
@@ -31,8 +31,8 @@ from leaf_ray.run.folder import (
     REPORT_PLOT,
     UNTRAINED_FOLDER,
 )
-from leaf_ray.run.parts import read_space, read_table, vectors_dataset
-from leaf_ray.run.progress import Progress
+from leaf_ray.runs.parts import read_space, read_table, vectors_dataset
+from leaf_ray.runs.progress import Progress
 from leaf_ray.stages.collections import collection_job, embed_collection, label
 from leaf_ray.stages.served import leaf_folder, require_leaf_of
 from leaf_ray.stages.sides import Models, Students, encode_sides, time_queries

@@ -30,10 +30,10 @@ from leaf_ray.encoders.model_card import Release, model_card
 from leaf_ray.encoders.model_card_snippets import Form
 from leaf_ray.encoders.reference import load_reference
 from leaf_ray.errors import ConfigError
-from leaf_ray.run import Run
-from leaf_ray.run.folder import MODEL_FOLDER
-from leaf_ray.run.parts import texts_dataset
-from leaf_ray.run.progress import Progress
+from leaf_ray.runs import Run
+from leaf_ray.runs.folder import MODEL_FOLDER
+from leaf_ray.runs.parts import texts_dataset
+from leaf_ray.runs.progress import Progress
 from leaf_ray.stages.export_card import known_of
 from leaf_ray.stages.served import leaf_folder
 from leaf_ray.stages.teacher import portable_name

@@ -6,9 +6,9 @@ from dataclasses import replace
 from leaf_ray.core.evaluation import Evaluation, evaluation_from_json, evaluation_verdict
 from leaf_ray.core.report import Report, score
 from leaf_ray.encoders.model_card import Release, public_name
-from leaf_ray.run import Run
-from leaf_ray.run.folder import REPORT_JSON
-from leaf_ray.run.parts import read_json
+from leaf_ray.runs import Run
+from leaf_ray.runs.folder import REPORT_JSON
+from leaf_ray.runs.parts import read_json
 from leaf_ray.store.grid import grid_lines, share_of
 
 # What a card calls the counts of the texts.

@@ -9,7 +9,7 @@ from ray.data.expressions import col
 from leaf_ray.core.schema import VECTOR
 from leaf_ray.core.texts import DOCUMENT
 from leaf_ray.errors import InputError
-from leaf_ray.run.parts import read_space, vectors_dataset
+from leaf_ray.runs.parts import read_space, vectors_dataset
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.store.table import publish_table, storage_options, table_schema, table_uri
 

@@ -8,16 +8,16 @@ from leaf_ray.core.evaluation import Evaluation, evaluation_from_json
 from leaf_ray.core.prices import Prices
 from leaf_ray.core.timings import timings_from_json
 from leaf_ray.errors import InputError
-from leaf_ray.run import Manifest, Run
-from leaf_ray.run.folder import (
+from leaf_ray.runs import Manifest, Run
+from leaf_ray.runs.folder import (
     COST_JSON,
     COST_MARKDOWN,
     COST_PAGE,
     REPORT_JSON,
     TIMINGS_JSON,
 )
-from leaf_ray.run.parts import read_json, read_space
-from leaf_ray.run.progress import Progress
+from leaf_ray.runs.parts import read_json, read_space
+from leaf_ray.runs.progress import Progress
 from leaf_ray.stages.cluster import Cluster
 from leaf_ray.stages.stage import Job, Made, Stage, perform
 from leaf_ray.stages.timing import TIMINGS

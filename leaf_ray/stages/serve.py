@@ -8,7 +8,7 @@ from ray import serve
 
 from leaf_ray.config import RunConfig
 from leaf_ray.errors import ServiceError
-from leaf_ray.run.progress import Progress
+from leaf_ray.runs.progress import Progress
 from leaf_ray.stages.cluster import Cluster
 from leaf_ray.stages.deployments import DOCUMENTS, QUERIES, ROUTES, bind
 from leaf_ray.stages.served import open_finished

@@ -7,8 +7,8 @@ from leaf_ray.config import RunConfig
 from leaf_ray.core.space import Space, require_same_space
 from leaf_ray.encoders.leaf_folder import leaf_space
 from leaf_ray.encoders.resolve import cache_folder
-from leaf_ray.run import Run
-from leaf_ray.run.folder import MODEL_FOLDER
+from leaf_ray.runs import Run
+from leaf_ray.runs.folder import MODEL_FOLDER
 from leaf_ray.store.table import DocumentTable
 
 

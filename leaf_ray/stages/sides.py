@@ -21,7 +21,7 @@ from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.leaf_folder import leaf_probe
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.protocol import Encoder
-from leaf_ray.run.progress import Progress
+from leaf_ray.runs.progress import Progress
 from leaf_ray.stages.teacher import Loads
 
 WARM_UP_QUERIES = 5

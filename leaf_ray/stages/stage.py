@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from leaf_ray.config import RunConfig
-from leaf_ray.run import Manifest, Part, Run
-from leaf_ray.run.decide import Decision, decide, inputs_of, refuse_drift, unfinish_from
-from leaf_ray.run.folder import READS
-from leaf_ray.run.progress import Progress
+from leaf_ray.runs import Manifest, Part, Run
+from leaf_ray.runs.decide import Decision, decide, inputs_of, refuse_drift, unfinish_from
+from leaf_ray.runs.folder import READS
+from leaf_ray.runs.progress import Progress
 from leaf_ray.stages.cluster import Cluster
 
 log = logging.getLogger(__name__)

@@ -20,8 +20,8 @@ from leaf_ray.encoders.resolve import cache_folder, resolve_model
 from leaf_ray.encoders.rotated import RotatedEncoder
 from leaf_ray.encoders.teacher import describe_endpoint, describe_given, describe_space
 from leaf_ray.errors import ConfigError, ModelNotFound, SpaceMismatch
-from leaf_ray.run import Run
-from leaf_ray.run.parts import read_rotation
+from leaf_ray.runs import Run
+from leaf_ray.runs.parts import read_rotation
 from leaf_ray.store.given import GivenVectors
 
 # Vectors that exist already are compared with the teacher's for so many texts.

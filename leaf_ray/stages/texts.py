@@ -9,9 +9,9 @@ from typing import Any
 
 from leaf_ray.config.sections import TextsConfig
 from leaf_ray.encoders.resolve import cache_folder
-from leaf_ray.run import Part
-from leaf_ray.run.folder import JUDGMENTS_FILE
-from leaf_ray.run.parts import TextsWriter, write_table
+from leaf_ray.runs import Part
+from leaf_ray.runs.folder import JUDGMENTS_FILE
+from leaf_ray.runs.parts import TextsWriter, write_table
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.store.sources import Layout, Source, open_source
 from leaf_ray.store.sources.divide import Sizes, divide

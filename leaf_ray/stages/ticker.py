@@ -9,7 +9,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from leaf_ray.run.progress import Progress
+from leaf_ray.runs.progress import Progress
 
 
 @ray.remote(num_cpus=0)

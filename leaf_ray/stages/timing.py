@@ -15,8 +15,8 @@ from leaf_ray.core.timings import Place, Timed, Timings, timings_to_json
 from leaf_ray.encoders.leaf_folder import leaf_probe
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.protocol import Encoder
-from leaf_ray.run.folder import MODEL_FOLDER, TIMINGS_JSON
-from leaf_ray.run.parts import read_space, texts_dataset
+from leaf_ray.runs.folder import MODEL_FOLDER, TIMINGS_JSON
+from leaf_ray.runs.parts import read_space, texts_dataset
 from leaf_ray.stages.clock import latency, throughput
 from leaf_ray.stages.collections import collection_job, label
 from leaf_ray.stages.machine import Worked, this_machine

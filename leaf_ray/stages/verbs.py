@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leaf_ray.config import RunConfig
-from leaf_ray.run import Manifest
-from leaf_ray.run.progress import Progress, Silent
+from leaf_ray.runs import Manifest
+from leaf_ray.runs.progress import Progress, Silent
 from leaf_ray.stages.cluster import Cluster
 from leaf_ray.stages.stage import Stage, perform
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from leaf_ray.config import load_config
-from leaf_ray.run import Manifest, Run
-from leaf_ray.run.folder import MODEL_FOLDER
+from leaf_ray.runs import Manifest, Run
+from leaf_ray.runs.folder import MODEL_FOLDER
 from tests.cli.conftest import Said
 from tests.encoders.exports import space_of, write_leaf
 

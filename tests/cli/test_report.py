@@ -8,9 +8,9 @@ import pytest
 
 from leaf_ray.config import load_config
 from leaf_ray.core.evaluation import Evaluation, evaluation_to_json
-from leaf_ray.run import Manifest, Run
-from leaf_ray.run.folder import MODEL_FOLDER, REPORT_JSON, TEXTS_PREFIX
-from leaf_ray.run.parts import write_space, write_table
+from leaf_ray.runs import Manifest, Run
+from leaf_ray.runs.folder import MODEL_FOLDER, REPORT_JSON, TEXTS_PREFIX
+from leaf_ray.runs.parts import write_space, write_table
 from tests.cli.conftest import Said
 from tests.core.test_cost import judged
 from tests.encoders.exports import space_of, write_leaf

@@ -13,8 +13,8 @@ from leaf_ray.core.evaluation import Evaluation, evaluation_to_json
 from leaf_ray.core.report import verdict
 from leaf_ray.encoders.leaf_folder import save_leaf
 from leaf_ray.encoders.reference import load_reference
-from leaf_ray.run import PARTS, Manifest, Run
-from leaf_ray.run.folder import MODEL_FOLDER, REPORT_JSON
+from leaf_ray.runs import PARTS, Manifest, Run
+from leaf_ray.runs.folder import MODEL_FOLDER, REPORT_JSON
 from leaf_ray.store.table import Hit
 from tests.cli.conftest import Said
 from tests.core.test_report import REPORT

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from leaf_ray.core.schema import with_vectors
-from leaf_ray.run import Manifest, Part, Run
-from leaf_ray.run.folder import VECTORS_FILE
-from leaf_ray.run.parts import write_table
+from leaf_ray.runs import Manifest, Part, Run
+from leaf_ray.runs.folder import VECTORS_FILE
+from leaf_ray.runs.parts import write_table
 from tests.cli.conftest import Said
 from tests.spaces import a_space, unit_vectors
 

@@ -15,9 +15,9 @@ from leaf_ray.config import RunConfig
 from leaf_ray.core.schema import vectors_of
 from leaf_ray.core.texts import KINDS
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.run import Manifest, Run
-from leaf_ray.run.parts import texts_dataset, vectors_dataset, write_space
-from leaf_ray.run.progress import Silent
+from leaf_ray.runs import Manifest, Run
+from leaf_ray.runs.parts import texts_dataset, vectors_dataset, write_space
+from leaf_ray.runs.progress import Silent
 from leaf_ray.stages import verbs
 from leaf_ray.stages.cluster import Cluster
 from leaf_ray.stages.embed import encoder_class, prepare, working_folder
@@ -42,7 +42,7 @@ def with_texts(root: Path, source: Path, teacher: Path) -> Path:
     """A run folder with texts in it that are small chunks, as a large corpus has them."""
     config = a_config(root, source, space={"teacher": str(teacher)})
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("leaf_ray.run.parts.chunk_rows", lambda _: ROWS_OF_A_CHUNK)
+        patched.setattr("leaf_ray.runs.parts.chunk_rows", lambda _: ROWS_OF_A_CHUNK)
         verbs.texts(config)
     return root
 

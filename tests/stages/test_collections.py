@@ -9,8 +9,8 @@ import pytest
 
 from leaf_ray.config import RunConfig
 from leaf_ray.errors import ConfigError, InputError
-from leaf_ray.run import Run
-from leaf_ray.run.parts import read_json, read_space
+from leaf_ray.runs import Run
+from leaf_ray.runs.parts import read_json, read_space
 from leaf_ray.stages import verbs
 from tests.stages.conftest import with_collections
 

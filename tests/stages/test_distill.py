@@ -22,7 +22,7 @@ from sentence_transformers import SentenceTransformer
 from leaf_ray.config import RunConfig
 from leaf_ray.core.schema import vectors_of
 from leaf_ray.errors import ConfigError, InputError, MissingStage, SpaceMismatch
-from leaf_ray.run import Run
+from leaf_ray.runs import Run
 from leaf_ray.stages import verbs
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]

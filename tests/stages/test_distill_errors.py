@@ -10,7 +10,7 @@ import ray
 
 from leaf_ray import errors
 from leaf_ray.errors import EncodingError, InputError, LeafRayError, StorageError
-from leaf_ray.run import Part, Run
+from leaf_ray.runs import Part, Run
 from leaf_ray.stages.distill_errors import handed_over, is_told, told
 
 OWN_ERRORS = [

@@ -9,7 +9,7 @@ from sentence_transformers import SentenceTransformer
 from leaf_ray.config.sections import DistillConfig
 from leaf_ray.encoders.leaf_folder import leaf_space
 from leaf_ray.errors import MissingStage
-from leaf_ray.run import Run
+from leaf_ray.runs import Run
 from leaf_ray.stages.distill_job import WorkerJob
 from leaf_ray.stages.distill_keep import BESTS_KEPT, Keeper
 from leaf_ray.stages.distill_state import CHECKPOINTS_KEPT, State

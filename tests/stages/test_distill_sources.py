@@ -10,8 +10,8 @@ from leaf_ray.core.schema import vectors_of, with_vectors
 from leaf_ray.core.space import Space
 from leaf_ray.core.texts import DOCUMENT, QUERY, TEST, TRAIN
 from leaf_ray.errors import InputError, MissingStage, SpaceMismatch
-from leaf_ray.run import Manifest, Run
-from leaf_ray.run.parts import write_space, write_table
+from leaf_ray.runs import Manifest, Run
+from leaf_ray.runs.parts import write_space, write_table
 from leaf_ray.stages.distill_sources import (
     Source,
     other_source,

@@ -18,10 +18,10 @@ from leaf_ray.core.training_texts import TrainingTexts
 from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.tokenizer import Tokenizer
 from leaf_ray.errors import InputError
-from leaf_ray.run import Run
+from leaf_ray.runs import Run
 from leaf_ray.stages.distill_sources import other_source
 from leaf_ray.stages.distill_texts import TRAIN_FILES, WATCH_FILES, Counts, Tokenise, WritePiece
-from tests.run.conftest import remote_run
+from tests.runs.conftest import remote_run
 from tests.small_table import NAME, TEXTS, SmallTable, publish
 from tests.spaces import a_space, unit_vectors
 

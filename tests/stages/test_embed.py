@@ -10,9 +10,9 @@ import pytest
 
 from leaf_ray.config import RunConfig
 from leaf_ray.core.space import Space
-from leaf_ray.run import Manifest
-from leaf_ray.run.chunks import finished_chunks
-from leaf_ray.run.parts import read_space
+from leaf_ray.runs import Manifest
+from leaf_ray.runs.chunks import finished_chunks
+from leaf_ray.runs.parts import read_space
 from leaf_ray.stages import verbs
 from leaf_ray.stages.embed import working_folder
 from tests.faulty_endpoint import FaultyEndpoint

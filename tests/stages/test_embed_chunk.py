@@ -19,8 +19,8 @@ from leaf_ray.encoders.prepare import IDS, Tokenise
 from leaf_ray.encoders.protocol import EncodedBatch, Encoder
 from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.errors import EncodingError, SpaceMismatch
-from leaf_ray.run import Part, Run
-from leaf_ray.run.chunks import chunk_vectors, finished_chunks, rejected_rows
+from leaf_ray.runs import Part, Run
+from leaf_ray.runs.chunks import chunk_vectors, finished_chunks, rejected_rows
 from leaf_ray.stages.embed_chunk import (
     CHUNK,
     CHUNK_ROWS,

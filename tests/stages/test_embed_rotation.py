@@ -17,10 +17,10 @@ from leaf_ray.core.texts import DOCUMENT
 from leaf_ray.encoders.leaf_folder import leaf_space
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.errors import EncodingError, InputError, SpaceMismatch
-from leaf_ray.run import Run
-from leaf_ray.run.chunks import finished_chunks
-from leaf_ray.run.folder import MODEL_FOLDER, ROTATION_FILE
-from leaf_ray.run.parts import read_rotation, read_space, write_rotation
+from leaf_ray.runs import Run
+from leaf_ray.runs.chunks import finished_chunks
+from leaf_ray.runs.folder import MODEL_FOLDER, ROTATION_FILE
+from leaf_ray.runs.parts import read_rotation, read_space, write_rotation
 from leaf_ray.stages import embed_rotation, verbs
 from leaf_ray.stages.deployments import _Replica
 from leaf_ray.stages.embed import working_folder

@@ -10,9 +10,9 @@ import pytest
 from leaf_ray.config import RunConfig
 from leaf_ray.core.texts import DOCUMENT
 from leaf_ray.errors import EncodingError, EndpointError, SpaceMismatch
-from leaf_ray.run import Part, Run
-from leaf_ray.run.chunks import finished_chunks
-from leaf_ray.run.parts import read_space, write_space
+from leaf_ray.runs import Part, Run
+from leaf_ray.runs.chunks import finished_chunks
+from leaf_ray.runs.parts import read_space, write_space
 from leaf_ray.stages import verbs
 from leaf_ray.stages.embed import working_folder
 from leaf_ray.stages.teacher import describe_teacher

@@ -12,7 +12,7 @@ from leaf_ray.config import RunConfig
 from leaf_ray.core.schema import vectors_of
 from leaf_ray.core.texts import DOCUMENT
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.run import Manifest
+from leaf_ray.runs import Manifest
 from leaf_ray.stages import verbs
 from tests.stages.embedding import (
     assert_reconciled,

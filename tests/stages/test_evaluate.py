@@ -14,9 +14,9 @@ import pytrec_eval
 from leaf_ray.config import RunConfig
 from leaf_ray.core.schema import vectors_of
 from leaf_ray.core.texts import DOCUMENT, QUERY, TEST
-from leaf_ray.run import Run
-from leaf_ray.run.folder import JUDGMENTS_FILE
-from leaf_ray.run.parts import read_json, read_rotation, read_space, read_table, vectors_dataset
+from leaf_ray.runs import Run
+from leaf_ray.runs.folder import JUDGMENTS_FILE
+from leaf_ray.runs.parts import read_json, read_rotation, read_space, read_table, vectors_dataset
 from leaf_ray.stages import verbs
 from tests.stages.conftest import with_collections
 

@@ -18,9 +18,9 @@ from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.leaf_folder import leaf_probe
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.errors import ConfigError, MissingStage, SpaceMismatch
-from leaf_ray.run import Manifest, Run
-from leaf_ray.run.folder import MODEL_FOLDER, REPORT_JSON
-from leaf_ray.run.parts import TextsWriter
+from leaf_ray.runs import Manifest, Run
+from leaf_ray.runs.folder import MODEL_FOLDER, REPORT_JSON
+from leaf_ray.runs.parts import TextsWriter
 from leaf_ray.stages import verbs
 from leaf_ray.stages.export import ExportPrecision, Format
 from tests.core.test_report import REPORT

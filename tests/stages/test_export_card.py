@@ -6,8 +6,8 @@ from pathlib import Path
 
 from leaf_ray.core.evaluation import Evaluation, evaluation_to_json
 from leaf_ray.encoders.model_card import Release
-from leaf_ray.run import Manifest, Run
-from leaf_ray.run.folder import REPORT_JSON
+from leaf_ray.runs import Manifest, Run
+from leaf_ray.runs.folder import REPORT_JSON
 from leaf_ray.stages.export_card import known_of
 from leaf_ray.store.report_page import to_markdown
 from tests.core.test_report import REPORT

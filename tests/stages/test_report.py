@@ -14,9 +14,9 @@ from leaf_ray.core.evaluation import Evaluation, evaluation_to_json
 from leaf_ray.core.probe import Probe
 from leaf_ray.core.space import Space
 from leaf_ray.errors import ConfigError, InputError, MissingStage
-from leaf_ray.run import Manifest, Run
-from leaf_ray.run.folder import MODEL_FOLDER, REPORT_JSON
-from leaf_ray.run.parts import read_json, read_space, write_space
+from leaf_ray.runs import Manifest, Run
+from leaf_ray.runs.folder import MODEL_FOLDER, REPORT_JSON
+from leaf_ray.runs.parts import read_json, read_space, write_space
 from leaf_ray.stages import verbs
 from leaf_ray.stages.teacher import describe_teacher
 from tests.core.test_cost import judged

@@ -15,8 +15,8 @@ from leaf_ray.core.space import Space
 from leaf_ray.encoders.leaf_folder import leaf_space
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.errors import MissingStage, SpaceMismatch, StaleStage
-from leaf_ray.run import PARTS, Run
-from leaf_ray.run.parts import read_json, read_space, texts_dataset, vectors_dataset
+from leaf_ray.runs import PARTS, Run
+from leaf_ray.runs.parts import read_json, read_space, texts_dataset, vectors_dataset
 from leaf_ray.stages import verbs
 from leaf_ray.store.table import DocumentTable
 

@@ -9,8 +9,8 @@ import pytest
 
 from leaf_ray.config import RunConfig
 from leaf_ray.errors import ServiceError
-from leaf_ray.run import Run
-from leaf_ray.run.parts import texts_dataset
+from leaf_ray.runs import Run
+from leaf_ray.runs.parts import texts_dataset
 from leaf_ray.stages import verbs
 from leaf_ray.stages.search import Searcher
 

@@ -9,9 +9,9 @@ import pytest
 from leaf_ray.config import RunConfig
 from leaf_ray.core.schema import with_vectors
 from leaf_ray.errors import InputError
-from leaf_ray.run import Manifest, Run
-from leaf_ray.run.folder import VECTORS_FILE
-from leaf_ray.run.parts import write_space, write_table
+from leaf_ray.runs import Manifest, Run
+from leaf_ray.runs.folder import VECTORS_FILE
+from leaf_ray.runs.parts import write_space, write_table
 from leaf_ray.stages import texts as texts_module
 from leaf_ray.stages import verbs
 from leaf_ray.store.table import DocumentTable

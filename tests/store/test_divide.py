@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from leaf_ray.core.ids import content_id
 from leaf_ray.errors import InputError
-from leaf_ray.run import Run
-from leaf_ray.run.parts import TextsWriter, texts_dataset
+from leaf_ray.runs import Run
+from leaf_ray.runs.parts import TextsWriter, texts_dataset
 from leaf_ray.store.sources import Source, open_source, part, spill
 from leaf_ray.store.sources.divide import Sizes, divide
 from tests.store.corpora import Split, keeps_contract, split_of
@@ -117,7 +117,7 @@ def test_all_copies_of_a_text_lie_in_one_row_group(
     rows: list[dict[str, Any]] = [{"id": f"d{i}", "text": f"text {i % 40}"} for i in range(400)]
     rows += [{"text": f"ask {i}", "kind": "query"} for i in range(10)]
     in_pieces(monkeypatch, rows=30)
-    monkeypatch.setattr("leaf_ray.run.parts.chunk_rows", lambda _: 25)
+    monkeypatch.setattr("leaf_ray.runs.parts.chunk_rows", lambda _: 25)
     written = Run.open(str(tmp_path / "run")).texts
     (tmp_path / "scratch").mkdir()
     divided = divide(source_of(rows, tmp_path), tmp_path / "scratch", Sizes(num_held_out=2))

@@ -9,8 +9,8 @@ import pyarrow.fs as pafs
 import pytest
 
 from leaf_ray.errors import ConfigError, MissingStage
-from leaf_ray.run import Manifest, Run
-from leaf_ray.run.parts import read_space, read_table, write_space, write_table
+from leaf_ray.runs import Manifest, Run
+from leaf_ray.runs.parts import read_space, read_table, write_space, write_table
 from leaf_ray.store import table as table_module
 from leaf_ray.store.table import DocumentTable
 from tests.conftest import SECRET

@@ -5,8 +5,8 @@ from enum import Enum, auto
 from typing import Any
 
 from leaf_ray.errors import SpaceMismatch, StaleStage
-from leaf_ray.run.folder import PARTS, READS, Part, Run
-from leaf_ray.run.manifest import Manifest
+from leaf_ray.runs.folder import PARTS, READS, Part, Run
+from leaf_ray.runs.manifest import Manifest
 
 
 class Decision(Enum):

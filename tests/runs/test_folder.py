@@ -8,9 +8,9 @@ import pyarrow.fs as pafs
 import pytest
 
 from leaf_ray.errors import ConfigError, MissingStage
-from leaf_ray.run import PARTS, Manifest, Part, Run
-from leaf_ray.run.folder import MANIFEST
-from tests.run.conftest import remote_run
+from leaf_ray.runs import PARTS, Manifest, Part, Run
+from leaf_ray.runs.folder import MANIFEST
+from tests.runs.conftest import remote_run
 
 
 def a_manifest(stage: str = "embed") -> Manifest:

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pyarrow.fs as pafs
 
 from leaf_ray.errors import ConfigError, MissingStage
-from leaf_ray.run.manifest import Manifest
+from leaf_ray.runs.manifest import Manifest
 
 # The parts, in the order in which stages make them, with the stage that makes each.
 PARTS: Mapping[str, str] = {

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from leaf_ray.run.folder import Part
+from leaf_ray.runs.folder import Part
 
 _STATS = b"leaf_ray.chunk"
 _CHUNKS, _REJECTED = "chunks", "rejected"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from leaf_ray.run import Run
-from tests.run.conftest import remote_run
+from leaf_ray.runs import Run
+from tests.runs.conftest import remote_run
 
 
 def a_model(folder: Path) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.fs as pafs
 import pytest
 
-from leaf_ray.run import Run
+from leaf_ray.runs import Run
 
 
 def remote_run(folder: Path) -> Run:

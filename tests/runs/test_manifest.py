@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from leaf_ray.run.manifest import VERSIONED, Manifest
+from leaf_ray.runs.manifest import VERSIONED, Manifest
 
 
 def a_manifest(**changes: object) -> Manifest:

@@ -11,8 +11,8 @@ import pytest
 from leaf_ray.core.rotation import Rotation
 from leaf_ray.core.schema import vectors_of, with_vectors
 from leaf_ray.errors import MissingStage, SpaceMismatch
-from leaf_ray.run import Part, Run
-from leaf_ray.run.parts import (
+from leaf_ray.runs import Part, Run
+from leaf_ray.runs.parts import (
     TextsWriter,
     read_json,
     read_rotation,
@@ -74,7 +74,7 @@ def texts_of(*texts: str) -> pa.Table:
 def test_texts_are_written_in_chunks_that_keep_equal_ones_together(
     part: Part, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leaf_ray.run.parts.chunk_rows", lambda _: 3)
+    monkeypatch.setattr("leaf_ray.runs.parts.chunk_rows", lambda _: 3)
     with TextsWriter(part, num_rows=8) as writer:
         writer.add(texts_of("a", "b", "b"))
         writer.add(texts_of("b", "c"))
@@ -86,8 +86,8 @@ def test_texts_are_written_in_chunks_that_keep_equal_ones_together(
 def test_files_of_texts_are_rolled_and_read_as_one(
     part: Part, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leaf_ray.run.parts.chunk_rows", lambda _: 2)
-    monkeypatch.setattr("leaf_ray.run.parts._FILE_ROWS", 4)
+    monkeypatch.setattr("leaf_ray.runs.parts.chunk_rows", lambda _: 2)
+    monkeypatch.setattr("leaf_ray.runs.parts._FILE_ROWS", 4)
     with TextsWriter(part, num_rows=7) as writer:
         writer.add(texts_of(*"abcdefg"))
     write_table(part, "judgments.parquet", TEXTS)

@@ -4,8 +4,8 @@ import pyarrow as pa
 import pytest
 
 from leaf_ray.core.schema import vectors_of, with_vectors
-from leaf_ray.run import Part, Run
-from leaf_ray.run.chunks import (
+from leaf_ray.runs import Part, Run
+from leaf_ray.runs.chunks import (
     ChunkStats,
     chunk_vectors,
     finished_chunks,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from leaf_ray.errors import MissingStage, SpaceMismatch, StaleStage
-from leaf_ray.run import PARTS, Manifest, Run
-from leaf_ray.run.decide import Decision, decide, inputs_of, unfinish_from
-from leaf_ray.run.folder import READS
+from leaf_ray.runs import PARTS, Manifest, Run
+from leaf_ray.runs.decide import Decision, decide, inputs_of, unfinish_from
+from leaf_ray.runs.folder import READS
 
 MADE_WITH = {"space": {"teacher": "big", "max_length": 64}, "embed": {"dtype": "float32"}}
 INPUTS = {"texts": "0123456789abcdef"}

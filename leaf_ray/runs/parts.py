@@ -15,7 +15,7 @@ from leaf_ray.core.chunks import chunk_ends, chunk_rows
 from leaf_ray.core.rotation import Rotation
 from leaf_ray.core.space import Space
 from leaf_ray.errors import MissingStage, SpaceMismatch
-from leaf_ray.run.folder import ROTATION_FILE, SPACE_FILE, TEXTS_PREFIX, Part
+from leaf_ray.runs.folder import ROTATION_FILE, SPACE_FILE, TEXTS_PREFIX, Part
 
 # A file of texts is full at either.
 _FILE_ROWS, _FILE_BYTES = 500_000, 128 << 20
