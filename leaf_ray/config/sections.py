@@ -64,7 +64,9 @@ class TextsConfig(Section):
     num_documents: Positive | None = None
     """Documents to index, chosen by hash of id. None: all."""
     num_held_out: Annotated[int, Field(ge=0)] | None = 500
-    """Queries kept from training, to test with. 0: none, for a run that only embeds. None: all."""
+    """Queries kept from training, to test with. 0: none; a leaf is then tested on
+    `evaluate.collections`, and of texts without queries no first sentences are made into some.
+    None: all."""
     num_train_queries: Positive | None = None
     """Queries to train on. None: all."""
     max_characters: Positive = 1_000_000
@@ -93,7 +95,8 @@ class EmbedConfig(Section):
     """The teacher over all texts."""
 
     dtype: Literal["float32", "float16"] = "float32"
-    """What vectors are stored as; float16 targets lose nothing."""
+    """What vectors are stored as. float16 takes half the space and trains a leaf as well; float32
+    gives back what the teacher gave, to the bit."""
     backend: Backend = "auto"
     """How the teacher is computed: CUDA or OpenVINO by what the machine has, or as named."""
     vectors: str | None = None
@@ -128,8 +131,9 @@ class DistillConfig(Section):
     """The leaf, trained into the teacher's space."""
 
     init: str = "sentence-transformers/all-MiniLM-L6-v2"
-    """The encoder to start from: a sentence-transformers folder, or a model id; the teacher's own
-    for a leaf made of some of its layers."""
+    """The encoder to start from, a sentence-transformers folder or a model id, which reads
+    `space.max_length` tokens and is pooled by mean; the teacher's own for a leaf made of some of
+    its layers."""
     init_layers: tuple[Positive, ...] = ()
     """Layers of `init` that the leaf is made of, counted from 1. []: all."""
     vectors: tuple[str, ...] = ()
@@ -138,8 +142,8 @@ class DistillConfig(Section):
     source_column: str = "source"
     """The column that says where a text is from, for `weights`; without it that is the run."""
     weights: dict[str, Weight] = Field(default_factory=dict)
-    """How often an epoch takes the texts of a source, by its name: 0.5 takes half of them, others
-    each time, 2 takes each twice, 0 none. {}: each once."""
+    """How often an epoch takes the texts of a source, by its name: 0.5 takes half of them, another
+    half in each epoch, 2 takes each twice, 0 none. {}: each once."""
     documents_per_query: Weight = 1.0
     """Documents of an epoch for each of its queries, at most; 0 trains on queries only."""
     loss: Literal["l2", "squared_l2"] = "l2"
@@ -148,19 +152,22 @@ class DistillConfig(Section):
     """What the same distance between leading dimensions weighs beside that between all, which
     weighs 1: {64: 0.5, 256: 0.5}."""
     score_weight: Weight = 1.0
-    """Of the same distance as the scores of documents notice it: what documents differ in counts
-    more."""
+    """Weight of a second distance beside the plain one, which weighs 1: it counts an error by what
+    it changes in the scores of documents (by the covariance of the vectors that are trained on).
+    0 is the objective of LEAF."""
     similarity_weight: Weight = 0.0
-    """Of the error in the similarities between the texts of a batch."""
+    """Weight of the error in the similarities between the texts of a batch."""
     head: Literal["ridge", "random"] = "ridge"
     """What the head begins as: fitted in closed form, or by chance."""
     epochs: Annotated[float, Field(gt=0)] = 3.0
-    """Passes over the training texts."""
+    """Passes over the training texts, over all cycles."""
     batch_size: Positive = 32
     """Texts of a forward pass; small batches are as good or better."""
     workers: Positive | tuple[Positive, Positive] = 1
-    """Training processes. [1, 4]: as many as there is room for. A step takes `batch_size` texts
-    for each of the most there may be, whoever computes them."""
+    """Training processes, each with a GPU where the cluster has some, else with a share of its
+    machine's cores: on one machine without a GPU more than one gains nothing. [1, 4]: as many as
+    there is room for. A step takes `batch_size` texts for each of the most there may be, whoever
+    computes them."""
     accumulate: Positive = 1
     """Forward passes of each worker before a step."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
@@ -176,14 +183,15 @@ class DistillConfig(Section):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of matrix products; weights are float32. auto: bfloat16 where the chip has it."""
     held_out_share: Share = 0.02
-    """Of the training texts, kept to watch the training by."""
+    """Share of the training texts that the training is watched by instead."""
     patience: Positive | None = None
-    """Looks at them without a better overlap with the teacher, after which training stops."""
+    """Looks at the watched texts without a better overlap with the teacher, after which training
+    stops. None: it goes on to its end."""
     seed: int = 0
-    """Of shuffling."""
+    """Seed of the order of texts, and of a random head."""
     checkpoint_steps: Positive = 500
-    """Steps between looks at the held-out texts, and between checkpoints, but these at least 5 s
-    apart: what a lost worker costs at most."""
+    """Steps between looks at the watched texts. Each makes a checkpoint too, unless the last is
+    less than 5 s old; a lost worker costs the steps since."""
 
     # What decides is their product.
     execution: ClassVar[frozenset[str]] = frozenset({"workers", "accumulate"})
@@ -257,7 +265,7 @@ class ReportConfig(Section):
     """What prices are in."""
     sizes: tuple[str, ...] = ()
     """Dimensions and ways to store documents that are shown, such as `256 int8`, of those that the
-    evaluation measured. None: those that no other beats in bytes and in what is kept."""
+    evaluation measured. []: those that no other beats in bytes and in what is kept."""
 
 
 class ServeConfig(Section):

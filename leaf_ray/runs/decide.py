@@ -37,7 +37,10 @@ def decide(
     if not changed:
         return Decision.SKIP if dict(manifest.inputs) == dict(inputs) else Decision.RUN
     stage = manifest.stage
-    fix = f"use another root, or `leaf {stage} FILE --again` to make it and what follows anew"
+    fix = (
+        "give the same settings as then, use another root, or "
+        f"`leaf {stage} FILE --again` to make it and what follows anew"
+    )
     listed = "; ".join(f"{k}: {old!r} there, {new!r} wanted" for k, (old, new) in changed.items())
     error = SpaceMismatch if any(k.startswith("space.") for k in changed) else StaleStage
     raise error(f"{part} is finished, but was made with other settings ({listed}): {fix}")

@@ -10,6 +10,7 @@ from typing import Any
 
 from leaf_ray.config.sections import DistillConfig
 from leaf_ray.core.space import Space
+from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.runs import Part
 
 
@@ -17,7 +18,7 @@ from leaf_ray.runs import Part
 class WorkerJob:
     """What the driver sends to every worker.
 
-    init: the encoder's folder, at the same path on every machine. pad_id: of its tokenizer.
+    init: the encoder's folder as the driver found it. pad_id: of its tokenizer.
     of_kind: how often an epoch takes a text, by its kind.
     texts: where training texts are. training: where models are put until the driver takes them
         over. ticker: what progress is told to.
@@ -31,6 +32,14 @@ class WorkerJob:
     texts: Part
     training: Part
     ticker: Any
+
+    def local_init(self) -> Path:
+        """The encoder's folder on this machine: where the driver has it, or found by its name.
+
+        Raises:
+            ModelNotFound: it is in neither place.
+        """
+        return self.init if self.init.is_dir() else resolve_model(self.settings.init)
 
 
 @contextmanager

@@ -78,7 +78,7 @@ def train_worker(job: WorkerJob) -> None:
 
 def _built(job: WorkerJob) -> SentenceTransformer:
     torch.manual_seed(job.settings.seed)
-    leaf = build_leaf(job.init, job.space, layers=job.settings.init_layers)
+    leaf = build_leaf(job.local_init(), job.space, layers=job.settings.init_layers)
     device = ray.train.torch.get_device()
     if device.type == "cpu":
         touch_rows_only(word_embeddings(leaf))

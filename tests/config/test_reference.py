@@ -1,0 +1,27 @@
+"""The reference of settings is that of the code."""
+
+from pathlib import Path
+
+from leaf_ray.config.reference import settings_markdown
+from leaf_ray.config.sections import DistillConfig
+
+SETTINGS = Path(__file__).parents[2] / "docs" / "SETTINGS.md"
+
+
+def test_the_reference_is_up_to_date() -> None:
+    assert SETTINGS.read_text("utf-8") == settings_markdown(), (
+        "write it anew: python -m leaf_ray.config.reference > docs/SETTINGS.md"
+    )
+
+
+def test_every_setting_is_there_with_its_meaning() -> None:
+    rows = {line.split("`")[1]: line for line in settings_markdown().splitlines() if "| `" in line}
+    assert set(DistillConfig.model_fields) <= set(rows)
+    assert all(row.split("|")[-2].strip() for row in rows.values())
+    assert "endpoint.key_variable" in rows and "columns.text" in rows
+
+
+def test_settings_that_may_change_at_any_time_are_marked() -> None:
+    said = settings_markdown()
+    assert "| `workers` \\*" in said and "| `endpoint.concurrency` \\*" in said
+    assert "| `epochs` |" in said
