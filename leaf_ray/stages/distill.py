@@ -28,6 +28,7 @@ from leaf_ray.runs import Part, Run
 from leaf_ray.runs.folder import MODEL_FOLDER, TRAINING_PLOT, UNTRAINED_FOLDER
 from leaf_ray.stages.distill_checks import (
     check_init,
+    check_names,
     check_prefixes,
     check_texts,
     weights_of_kinds,
@@ -71,6 +72,7 @@ def _make(job: Job) -> Made:
     folder = ModelFolder.read(init)
     check_init(folder, space)
     check_prefixes(settings, space)
+    check_names(settings, [source.name for source in sources])
     num_rows = sum(source.rows for source in sources)
     share = max(settings.held_out_share, min(LARGEST_SHARE, FEWEST_WATCHED / max(1, num_rows)))
     tokenise = Tokenise(folder, space, held_out_share=share)

@@ -1,6 +1,6 @@
 """What a distillation refuses before it begins, and how it mixes what it is given."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from leaf_ray.config.sections import DistillConfig
 from leaf_ray.core.space import Space
@@ -31,6 +31,22 @@ def check_init(folder: ModelFolder, space: Space) -> None:
             "of several lengths cannot be one batch: set pad_token in its tokenizer_config.json, "
             "or start from another encoder"
         )
+
+
+def check_names(settings: DistillConfig, names: Sequence[str]) -> None:
+    """Refuse a weight of a name that several of `distill.vectors` have.
+
+    names: of all of them; a table's is its own, and all may be called `documents`.
+
+    Raises:
+        ConfigError: as said.
+    """
+    for name in settings.weights:
+        if (number := names.count(name)) > 1:
+            raise ConfigError(
+                f"distill.weights: {number} of distill.vectors are called {name!r}, and it cannot "
+                "weigh one of them: name their tables apart (index.table), or their runs' folders"
+            )
 
 
 def check_prefixes(settings: DistillConfig, space: Space) -> None:

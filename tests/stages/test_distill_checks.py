@@ -10,6 +10,7 @@ from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.errors import ConfigError, InputError
 from leaf_ray.stages.distill_checks import (
     check_init,
+    check_names,
     check_prefixes,
     check_texts,
     weights_of_kinds,
@@ -49,6 +50,12 @@ def test_no_document_comes_twice_for_lack_of_others() -> None:
 def test_without_queries_all_documents_are_trained_on(documents_per_query: float) -> None:
     config = settings(documents_per_query=documents_per_query)
     assert weights_of_kinds(config, ONLY_DOCUMENTS) == {QUERY: 1.0, DOCUMENT: 1.0}
+
+
+def test_a_weight_cannot_be_of_one_of_two_sources_with_one_name() -> None:
+    check_names(settings(weights={"mine": 2.0}), ["mine", "documents", "documents"])
+    with pytest.raises(ConfigError, match="2 of distill.vectors are called 'documents'"):
+        check_names(settings(weights={"documents": 2.0}), ["mine", "documents", "documents"])
 
 
 def test_queries_of_a_source_that_is_left_out_are_none() -> None:
