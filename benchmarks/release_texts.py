@@ -57,7 +57,8 @@ def sentences() -> pa.Table:
     key_N = -np.log1p(-chance_N) * np.sqrt(counts)[number_N]
     key_N[names[number_N] == WHOLE] = 0.0
     chosen = np.argsort(key_N)[:NUM_SENTENCES]
-    for name, number in zip(names, np.bincount(number_N[chosen]), strict=True):
+    taken = np.bincount(number_N[chosen], minlength=len(names))
+    for name, number in zip(names, taken, strict=True):
         print(f"  {name}: {number:,}")
     return pa.table(
         {

@@ -153,8 +153,8 @@ class DistillConfig(Section):
     weighs 1: {64: 0.5, 256: 0.5}."""
     score_weight: Weight = 1.0
     """Weight of a second distance beside the plain one, which weighs 1: it counts an error by what
-    it changes in the scores of documents (by the covariance of the vectors that are trained on).
-    0 is the objective of LEAF."""
+    it changes in the scores of documents (by the covariance of the teacher's vectors of them). 0 is
+    the objective of LEAF."""
     similarity_weight: Weight = 0.0
     """Weight of the error in the similarities between the texts of a batch."""
     head: Literal["ridge", "random"] = "ridge"
@@ -179,7 +179,7 @@ class DistillConfig(Section):
     warmup_steps: Annotated[int, Field(ge=0)] = 50
     """Steps of rising learning rate at the very start."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    """Of matrices; biases, norms and, on CPUs, embeddings are not decayed."""
+    """Of matrices; biases, norms and, on CPUs, the embeddings of tokens are not decayed."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of matrix products; weights are float32. auto: bfloat16 where the chip has it."""
     held_out_share: Share = 0.02

@@ -11,7 +11,10 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     precision: "bfloat16", "float32", or "auto" for bfloat16 where the device is made for it.
     """
     if precision == "auto":
-        enabled = device.type == "cuda" or multiplies_in_bf16()
+        on_cuda = device.type == "cuda"
+        # Older cards say that they can, and emulate it slowly.
+        cuda_can = on_cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+        enabled = cuda_can if on_cuda else multiplies_in_bf16()
     else:
         enabled = precision == "bfloat16"
     # Without its cache: that keeps bfloat16 copies of the weights for as long as the context is

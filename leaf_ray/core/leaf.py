@@ -38,10 +38,12 @@ def build_leaf(init: Path, space: Space, *, layers: Sequence[int] = ()) -> Sente
     Raises:
         ConfigError: the encoder has no such layer, or cannot do with these alone.
     """
-    transformer = Transformer(str(init), max_seq_length=space.max_length)
+    # A model that is stored in half precision would be trained in it.
+    transformer = Transformer(
+        str(init), max_seq_length=space.max_length, model_kwargs={"dtype": "float32"}
+    )
     if layers:
         _keep_layers(transformer.auto_model, layers)
-    _without_dropout(transformer)
     width = transformer.get_embedding_dimension()
     head = Dense(
         in_features=width,
@@ -95,13 +97,6 @@ def _keep_layers(encoder: torch.nn.Module, layers: Sequence[int]) -> None:
             f"distill.init_layers: in a {type(encoder).__name__} layer {layers[0]} cannot come "
             "first, nor the first layer later; begin with layer 1 and name it once"
         )
-
-
-def _without_dropout(transformer: torch.nn.Module) -> None:
-    # The target is exact for every text: noise in the features would only have to be unlearned.
-    for module in transformer.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
 
 
 def set_head(leaf: SentenceTransformer, head: Head) -> None:

@@ -7,7 +7,6 @@ Shapes: B = batch, D = dimensions.
 
 from collections.abc import Callable, Mapping
 
-import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss, normalize
 
@@ -57,10 +56,8 @@ def objective(
     def loss(leaf_BD: Tensor, teacher_BD: Tensor) -> Tensor:
         value = distance(leaf_BD, teacher_BD)
         if score_root_DD is not None:
-            # The difference first: where products are in bfloat16, those of vectors would round
-            # by more than a good leaf is off.
-            error_BD = (leaf_BD - teacher_BD) @ score_root_DD
-            value = value + score_weight * distance(error_BD, torch.zeros_like(error_BD))
+            in_scores = (v_BD @ score_root_DD for v_BD in (leaf_BD, teacher_BD))
+            value = value + score_weight * distance(*in_scores)
         for length, weight in prefix_weights.items():
             prefixes = (normalize(v_BD[:, :length]) for v_BD in (leaf_BD, teacher_BD))
             value = value + weight * distance(*prefixes)

@@ -37,7 +37,7 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
         if device.type == "cuda":
-            # Pinned, so that the copy goes on beside the computation.
+            # Pinned, so that it is copied without a stop on the way.
             return self._each(lambda t: t.pin_memory().to(device, non_blocking=True))
         return self._each(lambda t: t.to(device))
 
@@ -52,7 +52,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step did. `loss` stays a tensor: reading it would wait for the device.
+    """What one step did. `loss` stays a tensor, for whoever reads it only now and then.
 
     skipped: the step changed nothing, because its gradient was not finite.
     broken_rows: this worker's texts of a skipped step whose vectors are not finite.
@@ -99,7 +99,8 @@ def train(
     Raises:
         EncodingError: ten steps in a row had to be skipped; names the texts.
     """
-    model.train()
+    # Without dropout: the target is exact for every text, and noise would have to be unlearned.
+    model.eval()
     skipped: list[Step] = []
     for index, batches in enumerate(steps, start=first_step):
         rate = recipe.learning_rate(index)
@@ -125,7 +126,9 @@ def _accumulate(model: nn.Module, batch: Batch, recipe: Recipe, *, is_last: bool
     # Workers exchange gradients once a step, with its last micro-batch.
     with nullcontext() if is_last else _alone(model):
         leaf_BD = model(batch.input_ids_BL, batch.attention_mask_BL).float()
-        distance = recipe.loss(leaf_BD, batch.teacher_BD)
+        # Its products are small, and bfloat16 would round by more than a good leaf is off.
+        with torch.autocast(leaf_BD.device.type, enabled=False):
+            distance = recipe.loss(leaf_BD, batch.teacher_BD)
         (distance * recipe.weight).backward()
     return distance.detach()
 

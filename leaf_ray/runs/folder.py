@@ -1,5 +1,6 @@
 """The only module that knows the names inside a run folder."""
 
+import fcntl
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -160,22 +161,23 @@ class Part:
         if self.is_local:
             return Path(self.file(name))
         target = cache / name
-        if not target.is_dir():
-            cache.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=cache, ignore_cleanup_errors=True) as partial:
-                pafs.copy_files(
-                    self.file(name),
-                    partial,
-                    source_filesystem=self.filesystem,
-                    destination_filesystem=pafs.LocalFileSystem(),
-                )
-                try:
-                    Path(partial).rename(target)
-                except OSError:
-                    # Another process of this machine was first.
-                    if not target.is_dir():
-                        raise
+        cache.mkdir(parents=True, exist_ok=True)
+        # Of several processes of this machine one fetches, and the others wait for it.
+        with (cache / f".{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not target.is_dir():
+                self._fetch(name, target)
         return target
+
+    def _fetch(self, name: str, target: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=target.parent, ignore_cleanup_errors=True) as partial:
+            pafs.copy_files(
+                self.file(name),
+                partial,
+                source_filesystem=self.filesystem,
+                destination_filesystem=pafs.LocalFileSystem(),
+            )
+            Path(partial).rename(target)
 
 
 @dataclass(frozen=True, slots=True)

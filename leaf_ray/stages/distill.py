@@ -30,9 +30,11 @@ from leaf_ray.stages.distill_checks import (
     check_init,
     check_names,
     check_prefixes,
+    check_room,
     check_texts,
     weights_of_kinds,
 )
+from leaf_ray.stages.distill_counts import Counts
 from leaf_ray.stages.distill_errors import handed_over, is_told, told
 from leaf_ray.stages.distill_job import WorkerJob
 from leaf_ray.stages.distill_sources import (
@@ -43,7 +45,7 @@ from leaf_ray.stages.distill_sources import (
     version_of,
 )
 from leaf_ray.stages.distill_state import CHECKPOINTS_KEPT, STATE_VERSION
-from leaf_ray.stages.distill_texts import Counts, Tokenise, make_training_texts
+from leaf_ray.stages.distill_texts import Tokenise, make_training_texts
 from leaf_ray.stages.failures import all_causes
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.stages.ticker import watched
@@ -80,6 +82,13 @@ def _make(job: Job) -> Made:
     texts = job.run.work(f"training/texts-{key}")
     job.cluster.connect()
     use_gpu = ray.cluster_resources().get("GPU", 0) > 0
+    unit = "GPU" if use_gpu else "CPU"
+    waiting = check_room(
+        settings,
+        room=int(ray.cluster_resources().get(unit, 0)),
+        unit=unit,
+        may_grow=not job.cluster.is_ours,
+    )
     made_with = [STATE_VERSION, key, use_gpu, DISTILL.wanted(job.config)]
     training = job.run.work(f"training/{_key(*made_with)}")
     job.progress.update(0, 0, note="laying texts out")
@@ -87,6 +96,7 @@ def _make(job: Job) -> Made:
         counts = make_training_texts(sources, texts, tokenise)
     of_kind = weights_of_kinds(settings, counts)
     check_texts(settings, counts, of_kind)
+    taken = counts.taken(of_kind, settings.weights)
     notes = (
         "loss {loss:.3f}, held-out cosine {cosine:.3f}, overlap@10 {overlap:.3f}, "
         "{texts_rate:.0f} texts/s"
@@ -98,12 +108,15 @@ def _make(job: Job) -> Made:
             init=init,
             pad_id=folder.pad_id,
             of_kind=of_kind,
+            counts=counts,
+            cores=job.cluster.cores,
             texts=texts,
             training=training,
             ticker=ticker,
         )
         # Until the first step there is no count: of 32,768 texts the head takes a minute.
-        job.progress.update(0, 0, note="starting workers and fitting the head")
+        note = waiting or f"starting workers on {unit}s, and fitting the head"
+        job.progress.update(0, 0, note=note)
         with told(training):
             _fit(worker_job, use_gpu=use_gpu)
     # Only now: until here a leaf that is being served stays, and so does what a rerun goes on from.
@@ -111,7 +124,7 @@ def _make(job: Job) -> Made:
     for name in (UNTRAINED_FOLDER, MODEL_FOLDER):
         job.part.take(training, name)
     with tempfile.TemporaryDirectory() as copies:
-        return _check(job.part, job.part.fetch(MODEL_FOLDER, Path(copies)), counts)
+        return _check(job.part, job.part.fetch(MODEL_FOLDER, Path(copies)), taken)
 
 
 def _train(config: dict[str, WorkerJob]) -> None:
@@ -133,7 +146,12 @@ def _fit(worker_job: WorkerJob, *, use_gpu: bool) -> None:
         trainer = TorchTrainer(
             _train,
             train_loop_config={"job": worker_job},
-            scaling_config=ScalingConfig(num_workers=worker_job.settings.workers, use_gpu=use_gpu),
+            scaling_config=ScalingConfig(
+                num_workers=worker_job.settings.workers,
+                use_gpu=use_gpu,
+                # Without GPUs, workers of one machine would share its cores.
+                placement_strategy="PACK" if use_gpu else "SPREAD",
+            ),
             run_config=RunConfig(
                 name=name,
                 storage_path=storage,
@@ -159,7 +177,7 @@ def _check(part: Part, leaf: Path, counts: Counts) -> Made:
     leaf_probe(leaf).check(EncoderSpec(folder=str(leaf)).load(), name=f"the leaf in {leaf}")
     course = json.loads((leaf / TRAINING_FILE).read_text("utf-8"))
     curve = course["curve"]
-    part.write(TRAINING_PLOT, training_plot(curve))
+    part.write(TRAINING_PLOT, training_plot(curve, best_step=course["best_step"]))
     best = next(look for look in curve if look["step"] == course["best_step"])
     before = curve[0]
     made = {

@@ -7,7 +7,7 @@ from leaf_ray.core.space import Space
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.errors import ConfigError, InputError
-from leaf_ray.stages.distill_texts import Counts
+from leaf_ray.stages.distill_counts import Counts
 
 # The fewest that a head can be fitted on.
 FEWEST_TEXTS = 10
@@ -75,9 +75,10 @@ def check_texts(settings: DistillConfig, counts: Counts, of_kind: Mapping[str, f
         raise ConfigError(
             f"distill.weights: no text is from {unknown[0]!r}; there are texts from {known}"
         )
-    if counts.trained < FEWEST_TEXTS:
+    left = counts.taken(of_kind, settings.weights)
+    if left.trained < FEWEST_TEXTS:
         raise InputError(
-            f"{counts.trained} training texts are too few to fit a head on, which needs "
+            f"{left.trained} training texts are too few to fit a head on, which needs "
             f"{FEWEST_TEXTS}: bring more texts"
         )
     taken = sum(of_kind[kind] * counts.expected(kind, settings.weights) for kind in of_kind)
@@ -88,11 +89,43 @@ def check_texts(settings: DistillConfig, counts: Counts, of_kind: Mapping[str, f
             f"of {settings.batch_size} takes {needed}. Bring more texts, or lower "
             "distill.batch_size, distill.workers or distill.accumulate, or raise distill.weights"
         )
-    if not counts.watched:
+    if not left.watched:
         raise InputError(
-            f"none of {counts.trained} texts is held out to watch the training by: raise "
+            f"none of {left.trained} texts is held out to watch the training by: raise "
             "distill.held_out_share"
         )
+
+
+def check_seen(counts: Counts, *, trained: int, watched: int, place: str) -> None:
+    """Refuse to train on a part of the texts, as a worker sees them.
+
+    Raises:
+        ConfigError: another machine has the others.
+    """
+    if (trained, watched) != (counts.trained, counts.watched):
+        raise ConfigError(
+            f"{place} has {trained + watched} of {counts.trained + counts.watched} training texts "
+            "on this machine; other nodes wrote the rest to their own disks: put `root` where all "
+            "nodes see it, on object storage or a shared folder"
+        )
+
+
+def check_room(settings: DistillConfig, *, room: int, unit: str, may_grow: bool) -> str:
+    """Refuse more workers than there is room for; or what to say while the cluster grows.
+
+    room: workers that there is room for. unit: what each takes one of.
+
+    Raises:
+        ConfigError: the fewest do not fit, and the cluster cannot grow.
+    """
+    workers = settings.workers
+    fewest = workers if isinstance(workers, int) else workers[0]
+    if fewest <= room:
+        return ""
+    missing = f"distill.workers asks for {fewest}, and this cluster has room for {room} ({unit}s)"
+    if not may_grow:
+        raise ConfigError(f"{missing}: lower it, or raise distill.accumulate instead")
+    return f"waiting for nodes: {missing}"
 
 
 def weights_of_kinds(settings: DistillConfig, counts: Counts) -> dict[str, float]:

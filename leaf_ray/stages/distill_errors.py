@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 import pyarrow.fs as pafs
 
 from leaf_ray import errors
-from leaf_ray.errors import LeafRayError, StorageError
+from leaf_ray.errors import ConfigError, LeafRayError, StorageError
 from leaf_ray.runs import Part
 from leaf_ray.stages.failures import all_causes, own_errors
 
@@ -22,7 +22,7 @@ FOLDER = "errors"
 
 @contextmanager
 def handed_over(training: Part, *, rank: int) -> Iterator[None]:
-    """Write down an error of ours, or a full disk, and let it pass on."""
+    """Write down an error that every worker would meet again, and let it pass on."""
     try:
         yield
     except LeafRayError as error:
@@ -33,6 +33,11 @@ def handed_over(training: Part, *, rank: int) -> Iterator[None]:
             # The file may find no room either; then the error comes by way of Ray.
             with suppress(OSError):
                 _write(training, _disk_full(training, error), rank=rank)
+        raise
+    except RuntimeError as error:
+        # torch's own, by its name: the driver need not wait for torch to be imported.
+        if type(error).__name__ == "OutOfMemoryError":
+            _write(training, _gpu_full(error), rank=rank)
         raise
 
 
@@ -82,6 +87,14 @@ def _files(training: Part) -> list[str]:
 def _forget(training: Part) -> None:
     for name in _files(training):
         training.filesystem.delete_file(training.file(name))
+
+
+def _gpu_full(error: RuntimeError) -> ConfigError:
+    first, *_ = str(error).split(". ")
+    return ConfigError(
+        f"a batch does not fit into the GPU's memory ({first}): lower distill.batch_size and raise "
+        "distill.accumulate by as much"
+    )
 
 
 def _disk_full(training: Part, error: OSError) -> StorageError:

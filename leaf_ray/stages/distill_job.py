@@ -12,6 +12,7 @@ from leaf_ray.config.sections import DistillConfig
 from leaf_ray.core.space import Space
 from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.runs import Part
+from leaf_ray.stages.distill_counts import Counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,8 @@ class WorkerJob:
     """What the driver sends to every worker.
 
     init: the encoder's folder as the driver found it. pad_id: of its tokenizer.
-    of_kind: how often an epoch takes a text, by its kind.
+    of_kind: how often an epoch takes a text, by its kind. counts: of the texts, which every worker
+        has to see. cores: of a machine, for its workers.
     texts: where training texts are. training: where models are put until the driver takes them
         over. ticker: what progress is told to.
     """
@@ -29,6 +31,8 @@ class WorkerJob:
     init: Path
     pad_id: int
     of_kind: Mapping[str, float]
+    counts: Counts
+    cores: int
     texts: Part
     training: Part
     ticker: Any
@@ -46,7 +50,8 @@ class WorkerJob:
 def local_texts(job: WorkerJob, *, clean: bool) -> Iterator[Path]:
     """The training texts' folder on this machine, copied once for all of its workers.
 
-    clean: take the copy away in the end; of one worker of a machine, after all have finished.
+    clean: take the copy away in the end; of one worker of a machine. Others that are still at work
+        have the files open and keep them.
     """
     if job.texts.is_local:
         yield Path(job.texts.path)

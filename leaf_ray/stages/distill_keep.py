@@ -77,7 +77,9 @@ class Keeper:
                 f"{training.uri}/{name} is gone, which held the best leaf of a training that has "
                 "ended: train again with `leaf distill FILE --again`"
             )
-        weights: dict[str, Any] = torch.load(io.BytesIO(data), weights_only=True)
+        weights: dict[str, Any] = torch.load(
+            io.BytesIO(data), weights_only=True, map_location="cpu"
+        )
         return weights
 
     def save(self, leaf: SentenceTransformer, name: str) -> None:
@@ -96,6 +98,7 @@ class Keeper:
                     "first_losses": state.losses,
                     "resumed_steps": state.resumed,
                     "notes": state.notes,
+                    "workers": state.workers,
                 },
             )
             self._job.training.publish(Path(folder), into=name)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import logging
+import pickle
 import shutil
 import tempfile
 from dataclasses import dataclass, field
@@ -19,22 +20,34 @@ from leaf_ray.runs import Part
 log = logging.getLogger(__name__)
 
 # Changes with the fields of a state, or with what they mean.
-STATE_VERSION = 1
+STATE_VERSION = 2
 STATE_FILE, DIGEST_FILE = "state.pt", "state.sha256"
 # The last, and the one before it in case that cannot be read.
 CHECKPOINTS_KEPT = 2
+# What a checkpoint that is damaged raises. Storage that does not answer raises another OSError, and
+# is asked again by the next worker.
+_DAMAGE = (
+    FileNotFoundError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    EOFError,
+    KeyError,
+    pickle.UnpicklingError,
+)
 
 
 @dataclass(slots=True)
 class State:
     """All that a training goes on from.
 
-    step: steps taken. seconds: of training, by all that had a share in it. best: the step of the
-    best look so far. losses: of the first steps. resumed: the steps that it was gone on with from.
+    step: steps taken. workers: at the end. seconds: of training, by all that had a share in it.
+    best: the step of the best look so far. losses: of the first steps. resumed: the steps that it was gone on with from.
     notes: what people should know of how it went.
     """
 
     step: int = 0
+    workers: int = 1
     seconds: float = 0.0
     skipped: int = 0
     best: int = 0
@@ -47,14 +60,15 @@ class State:
     rng: torch.Tensor | None = None
 
 
-def save_state(state: State | None, *, training: Part) -> None:
+def save_state(state: State | None, *, training: Part) -> Path | None:
     """Report a checkpoint, or None on workers that have none; a barrier of all workers.
 
-    It is uploaded while the training goes on.
+    It is uploaded while the training goes on. Returns the folder that it is uploaded from, which
+    goes when that is done.
     """
     if state is None:
         ray.train.report({})
-        return
+        return None
     folder = Path(tempfile.mkdtemp(prefix=_prefix(training)))
     fields = {name: getattr(state, name) for name in State.__slots__}
     # By way of memory: torch's own writer tells of a full disk in other words.
@@ -67,6 +81,12 @@ def save_state(state: State | None, *, training: Part) -> None:
         checkpoint=Checkpoint.from_directory(str(folder)),
         checkpoint_upload_mode=CheckpointUploadMode.ASYNC,
     )
+    return folder
+
+
+def is_unsent(folder: Path | None) -> bool:
+    """Whether what `save_state` returned is still being uploaded."""
+    return folder is not None and folder.exists()
 
 
 def _prefix(training: Part) -> str:
@@ -107,7 +127,7 @@ def _last_readable() -> tuple[str, State | None]:
         try:
             with checkpoint.as_directory() as folder:
                 state = _read(Path(folder))
-        except (OSError, RuntimeError, ValueError, TypeError, EOFError, KeyError) as error:
+        except _DAMAGE as error:
             notes.append(
                 f"the checkpoint {name} cannot be read ({error}): went on from the one before it"
             )

@@ -5,9 +5,8 @@ training by. A training reads no text and asks no teacher.
 """
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
@@ -26,53 +25,19 @@ from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.tokenizer import Tokenizer
 from leaf_ray.errors import InputError
 from leaf_ray.runs import Part
+from leaf_ray.stages.distill_counts import Counts
 from leaf_ray.stages.distill_sources import Source
 
 TRAIN_FILE, WATCH_FILE, COUNTS_FILE = "train-{:05}.arrow", "watch-{:05}.arrow", "counts.json"
 TRAIN_FILES, WATCH_FILES = "train-*.arrow", "watch-*.arrow"
 # Changes with the form of the files.
-LAYOUT = 1
+LAYOUT = 2
 # Broken rows are named up to this many.
 NAMED_ROWS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Texts to train on, by kind and by source within it; and texts to watch the training by."""
-
-    of: dict[str, dict[str, int]] = field(default_factory=dict)
-    watched: int = 0
-
-    @property
-    def trained(self) -> int:
-        """All texts to train on."""
-        return sum(number for sources in self.of.values() for number in sources.values())
-
-    @property
-    def sources(self) -> set[str]:
-        """The names of all sources."""
-        return {name for sources in self.of.values() for name in sources}
-
-    def expected(self, kind: str, weights: Mapping[str, float]) -> float:
-        """Texts of a kind in an epoch, by the weights of their sources."""
-        return sum(
-            number * weights.get(name, 1.0) for name, number in self.of.get(kind, {}).items()
-        )
-
-    @classmethod
-    def total(cls, parts: Iterable["Counts"]) -> "Counts":
-        """The sum."""
-        of: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
-        watched = 0
-        for part in parts:
-            watched += part.watched
-            for kind, sources in part.of.items():
-                of[kind].update(sources)
-        return cls({kind: dict(sources) for kind, sources in of.items()}, watched)
-
-
 def make_training_texts(sources: Sequence[Source], into: Part, tokenise: "Tokenise") -> Counts:
-    """Write the files that are not there yet, and count them all.
+    """Write the files, unless all are there already, and count their texts.
 
     Raises:
         InputError: a text or a vector is missing, or a vector is not finite, or not of the space's
@@ -110,8 +75,8 @@ class WritePiece:
                 self.into.filesystem.open_output_stream(path) as sink,
             ):
                 write_training_texts(table, sink)
-        of = {kind: _numbers(train.filter(pc.field("kind") == kind)["source"]) for kind in KINDS}
-        return {"counts": json.dumps(asdict(Counts(of, len(watch))))}
+        counts = Counts(*(_by_kind_and_source(table) for table in (train, watch)))
+        return {"counts": json.dumps(asdict(counts))}
 
 
 class Tokenise:
@@ -190,5 +155,11 @@ def _refuse(rows: pa.Table, is_broken: npt.NDArray[np.bool_], fault: str) -> Non
         )
 
 
-def _numbers(column: pa.ChunkedArray) -> dict[str, int]:
-    return {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
+def _by_kind_and_source(rows: pa.Table) -> dict[str, dict[str, int]]:
+    return {
+        kind: {
+            row["values"]: row["counts"]
+            for row in pc.value_counts(rows.filter(pc.field("kind") == kind)["source"]).to_pylist()
+        }
+        for kind in KINDS
+    }

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -30,16 +31,24 @@ from leaf_ray.core.sentence import SentenceVectors
 from leaf_ray.core.train import Batch, Recipe, Step, train
 from leaf_ray.core.training_texts import TrainingTexts
 from leaf_ray.runs.folder import MODEL_FOLDER, UNTRAINED_FOLDER
-from leaf_ray.stages.cluster import cores_per_node
+from leaf_ray.stages.distill_checks import check_seen
 from leaf_ray.stages.distill_job import WorkerJob, local_texts
 from leaf_ray.stages.distill_keep import Keeper
-from leaf_ray.stages.distill_state import State, forget_unsent, load_state, save_state
+from leaf_ray.stages.distill_state import (
+    State,
+    forget_unsent,
+    is_unsent,
+    load_state,
+    save_state,
+)
 from leaf_ray.stages.distill_texts import TRAIN_FILES, WATCH_FILES
-from leaf_ray.stages.distill_watch import Watch, forward, is_better, is_stale
+from leaf_ray.stages.distill_watch import Watch, forward, is_better, is_stale, searched
 
 # Each costs a forward pass, a quarter of what a training step takes for it. With 4,096 the head
 # that is found keeps 4 % less of the teacher's nDCG@10, and short trainings do not make up for it.
 HEAD_TEXTS = 32_768
+# Of long texts fewer, so that other workers need not wait for many minutes; but no fewer than this.
+HEAD_TOKENS, FEWEST_HEAD_TEXTS = 1_000_000, 4096
 # What vectors of documents spread in, is known from fewer.
 SPREAD_TEXTS = 8192
 # Losses at the beginning that are kept, for comparison with another version's.
@@ -53,12 +62,13 @@ TICK_STEPS = 5
 def train_worker(job: WorkerJob) -> None:
     """Train one leaf together with the other workers; rank 0 saves it."""
     context = ray.train.get_context()
-    torch.set_num_threads(max(1, cores_per_node() // context.get_local_world_size()))
+    torch.set_num_threads(max(1, job.cores // context.get_local_world_size()))
     with local_texts(job, clean=context.get_local_rank() == 0) as folder:
         texts, held_out = (
             TrainingTexts(sorted(folder.glob(files)), pad_id=job.pad_id)
             for files in (TRAIN_FILES, WATCH_FILES)
         )
+        check_seen(job.counts, trained=len(texts), watched=len(held_out), place=job.texts.uri)
         leaf = _built(job)
         state = load_state() or State()
         worker = _Worker(job, leaf, texts, state, Keeper(job, state))
@@ -101,6 +111,7 @@ class _Worker:
     state: State
     keeper: Keeper
     saves_from: float = 0.0
+    unsent: Path | None = None
 
     @property
     def texts_per_step(self) -> int:
@@ -122,6 +133,9 @@ class _Worker:
         if self.job.settings.head == "ridge":
             is_taken = self.expected_N(self.texts, by_kind=True) > 0
             rows = self.texts.sample(HEAD_TEXTS, among=is_taken)
+            tokens_N = np.cumsum(self.texts.lengths_N[rows])
+            number = int(np.searchsorted(tokens_N, HEAD_TOKENS, side="right"))
+            rows = rows[: max(FEWEST_HEAD_TEXTS, number)]
             feature_NF = forward(self.leaf, self.texts, rows, modules=NUM_FEATURE_MODULES)
             set_head(self.leaf, fit_head(feature_NF, self.texts.vectors(rows)))
         self.keeper.save(self.leaf, UNTRAINED_FOLDER)
@@ -145,6 +159,7 @@ class _Worker:
         if watch is not None and not state.curve:
             self._keep_look(watch, {})
         workers = ray.train.get_context().get_world_size()
+        state.workers = workers
         steps = train(
             model,
             self._batches(order, num_steps - state.step, workers),
@@ -202,7 +217,10 @@ class _Worker:
         )
 
     def _score_root(self) -> torch.Tensor:
-        rows = self.texts.sample(SPREAD_TEXTS, among=self._is_found())
+        # Fewer vectors than dimensions leave directions in which none differs.
+        fewest = self.job.space.dimension
+        documents = searched(self.texts, self._is_found(), fewest=fewest)
+        rows = self.texts.sample(SPREAD_TEXTS, among=documents)
         return torch.from_numpy(score_root(self.texts.vectors(rows))).to(self.leaf.device)
 
     def _is_found(self) -> npt.NDArray[np.bool_]:
@@ -241,7 +259,8 @@ class _Worker:
         """Make a checkpoint if it is time; whether to stop. The first worker decides for all."""
         patience = self.job.settings.patience
         stops = is_stale(self.state.curve, patience=patience)
-        saves = time.monotonic() >= self.saves_from
+        # Slow storage would be left behind by more and more checkpoints that wait.
+        saves = time.monotonic() >= self.saves_from and not is_unsent(self.unsent)
         stops, saves = ray.train.collective.broadcast_from_rank_zero((stops, saves))
         if saves and not stops:
             self.saves_from = time.monotonic() + CHECKPOINT_SECONDS
@@ -250,7 +269,9 @@ class _Worker:
                 self.state.optimizer = optimizer.state_dict()
                 self.state.rng = torch.get_rng_state()
                 self.keeper.checkpointed()
-            save_state(self.state if self.is_first else None, training=self.job.training)
+            self.unsent = save_state(
+                self.state if self.is_first else None, training=self.job.training
+            )
         return stops
 
     def _tell(self, step: Step, num_steps: int) -> None:

@@ -16,10 +16,11 @@ PANELS = (
 )
 
 
-def training_plot(curve: Sequence[Mapping[str, float]]) -> bytes:
+def training_plot(curve: Sequence[Mapping[str, float]], *, best_step: int) -> bytes:
     """Return a PNG: overlap, cosine and loss over the texts seen, with the best look marked.
 
-    curve: the looks of training.json, the first of them before the first step.
+    curve: the looks of training.json, the first of them before the first step. best_step: of the
+        leaf that is kept.
     """
     # Imported here, since it takes a second that only a figure is worth.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -33,7 +34,9 @@ def training_plot(curve: Sequence[Mapping[str, float]]) -> bytes:
         _draw_looks(axes, curve, name)
         axes.set_title(label, fontsize=11)
     _draw_loss(loss_axes, [look for look in curve if "loss" in look])
+    best = next(look["texts"] for look in curve if look["step"] == best_step)
     for axes in (overlap_axes, cosine_axes, loss_axes):
+        axes.axvline(best, color="#999999", linewidth=1, linestyle="--", zorder=0)
         axes.set_xlabel("texts seen")
         axes.xaxis.set_major_formatter(lambda texts, _: _short(texts))
         axes.grid(color="#DDDDDD", linewidth=0.6)

@@ -24,6 +24,7 @@ from leaf_ray.core.leaf import (
 from leaf_ray.core.ridge import Head
 from leaf_ray.core.sentence import SentenceVectors
 from leaf_ray.errors import ConfigError
+from tests.encoders.models import a_copy
 from tests.spaces import a_space
 
 # Of encoders that are not the tiny BERT.
@@ -51,6 +52,15 @@ def leaf(tiny_init: Path) -> SentenceTransformer:
 def encode(model: SentenceTransformer) -> np.ndarray:
     vectors_ND: np.ndarray = model.encode(TEXTS, show_progress_bar=False)
     return vectors_ND
+
+
+def test_a_leaf_is_trained_in_float32_whatever_its_encoder_is_stored_in(
+    tiny_init: Path, tmp_path: Path
+) -> None:
+    half = a_copy(tiny_init, tmp_path / "half")
+    AutoModel.from_pretrained(half, dtype=torch.float16).save_pretrained(half)
+    leaf = build_leaf(half, a_space())
+    assert {weight.dtype for weight in leaf.parameters()} == {torch.float32}
 
 
 def test_a_leaf_has_the_dimension_of_its_space_and_unit_vectors(leaf: SentenceTransformer) -> None:

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pyarrow.fs as pafs
 import pytest
 
 from leaf_ray.runs import Run
@@ -47,15 +48,26 @@ def test_a_fetch_that_was_killed_half_way_is_not_taken_for_whole(tmp_path: Path)
     assert (part.fetch("model", tmp_path / "cache") / "1_Pooling" / "config.json").is_file()
 
 
-def test_many_may_fetch_at_once(tmp_path: Path) -> None:
+def test_many_may_fetch_at_once_and_one_of_them_copies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies: list[str] = []
+    copy_files = pafs.copy_files
+
+    def counted(source: str, *place: str, **filesystems: pafs.FileSystem) -> None:
+        copies.append(source)
+        copy_files(source, *place, **filesystems)
+
     part = remote_run(tmp_path / "store").leaf
     part.publish(a_model(tmp_path / "made"), into="model")
+    monkeypatch.setattr(pafs, "copy_files", counted)
     with ThreadPoolExecutor(8) as pool:
         for attempt in range(10):
             cache = tmp_path / f"cache-{attempt}"
             fetched = list(pool.map(lambda _: part.fetch("model", cache), range(8)))  # noqa: B023
             assert set(fetched) == {cache / "model"}
-            assert [entry.name for entry in cache.iterdir()] == ["model"]
+            assert {entry.name for entry in cache.iterdir()} == {"model", ".model.lock"}
+    assert len(copies) == 10
 
 
 def test_a_folder_that_is_not_there_is_not_fetched_as_an_empty_one(tmp_path: Path) -> None:

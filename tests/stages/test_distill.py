@@ -71,8 +71,7 @@ def test_a_range_of_workers_trains_with_those_there_is_room_for(
 ) -> None:
     config = distilling(small_run, tmp_path / "run", workers=(1, 3), epochs=1, patience=50)
     verbs.distill(config)
-    curve = training_of(config)["curve"]
-    assert curve[-1]["texts"] == curve[-1]["step"] * 3 * config.distill.batch_size
+    assert training_of(config)["workers"] == 3
 
 
 def test_a_table_and_another_runs_vectors_are_trained_on_by_the_weights_of_their_sources(

@@ -12,15 +12,18 @@ from leaf_ray.stages.distill_checks import (
     check_init,
     check_names,
     check_prefixes,
+    check_room,
+    check_seen,
     check_texts,
     weights_of_kinds,
 )
-from leaf_ray.stages.distill_texts import Counts
+from leaf_ray.stages.distill_counts import Counts
 from tests.spaces import a_space
 
 # Ten queries and forty documents, of two sources.
-COUNTS = Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 30, "wiki": 10}}, watched=5)
-ONLY_DOCUMENTS = Counts({QUERY: {}, DOCUMENT: {"mine": 40}}, watched=5)
+WATCHED = {QUERY: {"mine": 5}, DOCUMENT: {"mine": 1}}
+COUNTS = Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 30, "wiki": 10}}, WATCHED)
+ONLY_DOCUMENTS = Counts({QUERY: {}, DOCUMENT: {"mine": 40}}, {DOCUMENT: {"mine": 5}})
 
 
 def settings(**distill: object) -> DistillConfig:
@@ -54,7 +57,7 @@ def test_without_queries_all_documents_are_trained_on(documents_per_query: float
 
 def test_a_weight_cannot_be_of_one_of_two_sources_with_one_name() -> None:
     check_names(settings(weights={"mine": 2.0}), ["mine", "documents", "documents"])
-    with pytest.raises(ConfigError, match="2 of distill.vectors are called 'documents'"):
+    with pytest.raises(ConfigError, match=r"2 of distill.vectors are called 'documents'"):
         check_names(settings(weights={"documents": 2.0}), ["mine", "documents", "documents"])
 
 
@@ -76,8 +79,11 @@ def test_texts_are_balanced_as_often_as_their_sources_let_them_come(
 
 def test_counts_of_several_pieces_add_up() -> None:
     total = Counts.total([COUNTS, ONLY_DOCUMENTS, Counts()])
-    assert total == Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 70, "wiki": 10}}, watched=10)
-    assert (total.trained, total.sources) == (90, {"mine", "wiki"})
+    assert total == Counts(
+        {QUERY: {"mine": 10}, DOCUMENT: {"mine": 70, "wiki": 10}},
+        {QUERY: {"mine": 5}, DOCUMENT: {"mine": 6}},
+    )
+    assert (total.trained, total.watched, total.sources) == (90, 11, {"mine", "wiki"})
 
 
 def test_texts_that_fill_a_step_exactly_are_enough() -> None:
@@ -85,7 +91,7 @@ def test_texts_that_fill_a_step_exactly_are_enough() -> None:
 
 
 def test_one_text_less_than_a_step_takes_is_refused_with_what_could_be_lowered() -> None:
-    counts = Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 9}}, watched=5)
+    counts = Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 9}}, WATCHED)
     with pytest.raises(InputError, match=r"^19 training texts are too few: a step of 4 batches"):
         check(counts, workers=2, accumulate=2)
 
@@ -96,7 +102,7 @@ def test_texts_that_their_weights_leave_out_do_not_fill_a_step() -> None:
 
 
 def test_fewer_texts_than_a_head_can_be_fitted_on_are_refused() -> None:
-    counts = Counts({QUERY: {}, DOCUMENT: {"mine": 9}}, watched=5)
+    counts = Counts({QUERY: {}, DOCUMENT: {"mine": 9}}, WATCHED)
     with pytest.raises(InputError, match=r"9 training texts are too few to fit a head on.* 10"):
         check(counts)
 
@@ -107,9 +113,37 @@ def test_a_weight_of_a_source_that_is_not_there_is_refused_with_those_that_are()
 
 
 def test_a_training_that_nothing_is_held_out_from_is_refused() -> None:
-    counts = Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 30}}, watched=0)
+    counts = Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 30}})
     with pytest.raises(InputError, match=r"none of 40 texts .* raise distill\.held_out_share"):
         check(counts)
+
+
+def test_a_training_without_documents_is_not_watched_by_documents_alone() -> None:
+    counts = Counts(COUNTS.trained_on, {DOCUMENT: {"mine": 5}})
+    check(counts, documents_per_query=1.0)
+    with pytest.raises(InputError, match="none of 10 texts is held out"):
+        check(counts, documents_per_query=0.0)
+
+
+def test_texts_that_come_often_do_not_make_up_for_their_number() -> None:
+    with pytest.raises(InputError, match="5 training texts are too few to fit a head on"):
+        check(Counts({QUERY: {"mine": 5}}, WATCHED), weights={"mine": 100.0})
+
+
+def test_a_machine_that_has_not_all_texts_is_told_of() -> None:
+    check_seen(COUNTS, trained=50, watched=6, place="runs/mine")
+    for trained, watched in ((49, 6), (50, 5)):
+        with pytest.raises(ConfigError, match=r"runs/mine has 55 of 56 .* put `root` where all"):
+            check_seen(COUNTS, trained=trained, watched=watched, place="runs/mine")
+
+
+@pytest.mark.parametrize("workers", [3, (3, 9)])
+def test_the_fewest_workers_have_to_fit_unless_the_cluster_may_grow(workers: object) -> None:
+    config = settings(workers=workers)
+    assert check_room(config, room=3, unit="GPU", may_grow=False) == ""
+    with pytest.raises(ConfigError, match=r"asks for 3, and .* room for 2 \(GPUs\): lower it"):
+        check_room(config, room=2, unit="GPU", may_grow=False)
+    assert "waiting for nodes" in check_room(config, room=2, unit="GPU", may_grow=True)
 
 
 def test_an_encoder_that_reads_less_than_the_teacher_is_refused(tiny_init: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import ray
 
 from leaf_ray import errors
-from leaf_ray.errors import EncodingError, InputError, LeafRayError, StorageError
+from leaf_ray.errors import ConfigError, EncodingError, InputError, LeafRayError, StorageError
 from leaf_ray.runs import Part, Run
 from leaf_ray.stages.distill_errors import handed_over, is_told, told
 
@@ -49,6 +49,22 @@ def fail(training: Part, error: Exception, *, rank: int = 0) -> None:
     """Do what a worker does that meets an error."""
     with suppress(type(error)), handed_over(training, rank=rank):
         raise error
+
+
+class OutOfMemoryError(RuntimeError):
+    """torch's, by its name."""
+
+
+def test_a_batch_that_does_not_fit_is_told_with_what_to_lower(training: Part) -> None:
+    error = OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB. More advice.")
+    said = r"\(CUDA out of memory\): lower distill.batch_size"
+    with pytest.raises(ConfigError, match=said), told(training):
+        fail(training, error)
+
+
+def test_what_a_lost_worker_leaves_the_others_with_is_not_told(training: Part) -> None:
+    fail(training, RuntimeError("Connection closed by peer"))
+    assert not is_told(training)
 
 
 def files_in(training: Part) -> set[str]:

@@ -7,6 +7,7 @@ import pytest
 from leaf_ray.config.sections import DistillConfig
 from leaf_ray.errors import ModelNotFound
 from leaf_ray.runs import Run
+from leaf_ray.stages.distill_counts import Counts
 from leaf_ray.stages.distill_job import WorkerJob
 from tests.spaces import a_space
 
@@ -19,6 +20,8 @@ def job(tmp_path: Path, *, found_at: Path, name: str) -> WorkerJob:
         init=found_at,
         pad_id=0,
         of_kind={},
+        counts=Counts(),
+        cores=1,
         texts=part,
         training=part,
         ticker=None,

@@ -10,6 +10,7 @@ from leaf_ray.config.sections import DistillConfig
 from leaf_ray.encoders.leaf_folder import leaf_space
 from leaf_ray.errors import MissingStage
 from leaf_ray.runs import Run
+from leaf_ray.stages.distill_counts import Counts
 from leaf_ray.stages.distill_job import WorkerJob
 from leaf_ray.stages.distill_keep import BESTS_KEPT, Keeper
 from leaf_ray.stages.distill_state import CHECKPOINTS_KEPT, State
@@ -30,6 +31,8 @@ def job(tiny_init: Path, tmp_path: Path) -> WorkerJob:
         init=tiny_init,
         pad_id=0,
         of_kind={},
+        counts=Counts(),
+        cores=1,
         texts=run.work("training/texts"),
         training=run.work("training/0123456789abcdef"),
         ticker=None,

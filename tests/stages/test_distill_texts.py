@@ -19,8 +19,9 @@ from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.tokenizer import Tokenizer
 from leaf_ray.errors import InputError
 from leaf_ray.runs import Run
+from leaf_ray.stages.distill_counts import Counts
 from leaf_ray.stages.distill_sources import other_source
-from leaf_ray.stages.distill_texts import TRAIN_FILES, WATCH_FILES, Counts, Tokenise, WritePiece
+from leaf_ray.stages.distill_texts import TRAIN_FILES, WATCH_FILES, Tokenise, WritePiece
 from tests.runs.conftest import remote_run
 from tests.small_table import NAME, TEXTS, SmallTable, publish
 from tests.spaces import a_space, unit_vectors
@@ -171,7 +172,7 @@ def test_pieces_are_written_as_files_of_their_number_and_counted(
     train, watch = files_of(folder, TRAIN_FILES), files_of(folder, WATCH_FILES)
     assert (counts.trained, counts.watched) == (len(train), len(watch))
     assert counts.trained + counts.watched == 2 * NUM_TEXTS
-    assert sum(counts.of[QUERY].values()) == train.is_query_N.sum()
+    assert sum(counts.trained_on[QUERY].values()) == train.is_query_N.sum()
     assert counts.sources == {"mine", "wiki"}
     assert sorted(file.name for file in folder.iterdir()) == [
         "train-00000.arrow",
@@ -216,7 +217,7 @@ def test_counts_tell_kinds_and_sources_apart(tokenise: Tokenise, tmp_path: Path)
     write = WritePiece(Run.open(str(tmp_path)).work("training/texts-0"), tokenise)
     counts = Counts(**json.loads(write({"number": 0, "piece": Given(some_rows())})["counts"]))
     train, _ = tokenise(some_rows())
-    for kind, sources in counts.of.items():
+    for kind, sources in counts.trained_on.items():
         for source, number in sources.items():
             of_both = (pc.field("kind") == kind) & (pc.field("source") == source)
             assert len(train.filter(of_both)) == number > 0

@@ -40,7 +40,7 @@ def size(png: bytes) -> tuple[int, int]:
 )
 @pytest.mark.filterwarnings("error")
 def test_the_figure_is_a_readable_png(curve: tuple[dict[str, float], ...]) -> None:
-    png = training_plot(curve)
+    png = training_plot(curve, best_step=curve[-1]["step"])
     assert png.startswith(PNG_SIGNATURE)
     width, height = size(png)
     assert width >= 1200
@@ -48,17 +48,19 @@ def test_the_figure_is_a_readable_png(curve: tuple[dict[str, float], ...]) -> No
 
 
 def test_the_same_looks_give_the_same_figure_and_others_another() -> None:
-    first = training_plot([BEGIN, look(3200)])
-    assert training_plot([BEGIN, look(3200)]) == first
-    assert training_plot([BEGIN, look(3200, overlap=0.6)]) != first
-    assert training_plot([BEGIN, look(3200, loss=0.1)]) != first
+    curve = [BEGIN, look(3200)]
+    first = training_plot(curve, best_step=0)
+    assert training_plot(curve, best_step=0) == first
+    assert training_plot(curve, best_step=curve[-1]["step"]) != first, "the best is marked"
+    assert training_plot([BEGIN, look(3200, overlap=0.6)], best_step=0) != first
+    assert training_plot([BEGIN, look(3200, loss=0.1)], best_step=0) != first
 
 
 def test_the_figure_needs_no_pyplot_and_importing_needs_no_matplotlib() -> None:
     program = (
         "import sys; from leaf_ray.store.training_plot import training_plot; "
         "assert 'matplotlib' not in sys.modules; "
-        "from tests.store.test_training_plot import BEGIN; training_plot([BEGIN]); "
+        "from tests.store.test_training_plot import BEGIN; training_plot([BEGIN], best_step=0); "
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

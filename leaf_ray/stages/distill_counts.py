@@ -1,0 +1,63 @@
+"""How many texts there are to train on and to watch the training by, by kind and source."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from leaf_ray.core.texts import KINDS
+
+ByKind = dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Texts to train on and texts to watch by: of each kind, of each source within it."""
+
+    trained_on: ByKind = field(default_factory=dict)
+    watched_by: ByKind = field(default_factory=dict)
+
+    @property
+    def trained(self) -> int:
+        """All texts to train on."""
+        return _sum(self.trained_on)
+
+    @property
+    def watched(self) -> int:
+        """All texts to watch by."""
+        return _sum(self.watched_by)
+
+    @property
+    def sources(self) -> set[str]:
+        """The names of all sources."""
+        return {name for sources in self.trained_on.values() for name in sources}
+
+    def expected(self, kind: str, weights: Mapping[str, float]) -> float:
+        """Texts of a kind in an epoch, by the weights of their sources."""
+        numbers = self.trained_on.get(kind, {})
+        return sum(number * weights.get(name, 1.0) for name, number in numbers.items())
+
+    def taken(self, of_kind: Mapping[str, float], weights: Mapping[str, float]) -> "Counts":
+        """Those alone that an epoch may take."""
+        left = [
+            {
+                kind: {name: n for name, n in sources.items() if weights.get(name, 1.0) > 0}
+                for kind, sources in of.items()
+                if of_kind.get(kind, 0.0) > 0
+            }
+            for of in (self.trained_on, self.watched_by)
+        ]
+        return Counts(*left)
+
+    @classmethod
+    def total(cls, parts: Iterable["Counts"]) -> "Counts":
+        """The sum."""
+        sums: list[dict[str, Counter[str]]] = [{kind: Counter() for kind in KINDS} for _ in "12"]
+        for part in parts:
+            for total, of in zip(sums, (part.trained_on, part.watched_by), strict=True):
+                for kind, sources in of.items():
+                    total[kind].update(sources)
+        return cls(*({kind: dict(sources) for kind, sources in s.items()} for s in sums))
+
+
+def _sum(of: ByKind) -> int:
+    return sum(number for sources in of.values() for number in sources.values())
