@@ -50,9 +50,8 @@ class Watch:
         enough = queries.sum() >= FEWEST_QUERIES
         self._texts = held_out
         self._rows = held_out.sample(WATCHED_TEXTS, among=queries if enough else is_watched_N)
-        found = trained_on.sample(
-            WATCHED_DOCUMENTS, among=searched(trained_on, is_found_M, fewest=FOUND)
-        )
+        documents = searched(trained_on, is_found_M, fewest=FOUND)
+        found = trained_on.sample(WATCHED_DOCUMENTS, among=documents)
         self._document_MD = trained_on.vectors(found)
         self._teacher_ND = held_out.vectors(self._rows)
 
@@ -83,7 +82,6 @@ def forward(
 ) -> npt.NDArray[np.float32]:
     """Vectors of some rows after the first `modules` of the leaf's modules, without gradients."""
     model = SentenceVectors(leaf, modules=modules)
-    was_training = leaf.training
     model.eval()
     outputs: dict[int, npt.NDArray[np.float32]] = {}
     with torch.inference_mode():
@@ -91,5 +89,4 @@ def forward(
             moved = batch.to(leaf.device)
             output_BD = model(moved.input_ids_BL, moved.attention_mask_BL).float().cpu().numpy()
             outputs.update(zip(batch.rows_B.tolist(), output_BD, strict=True))
-    model.train(was_training)
     return np.stack([outputs[row] for row in rows.tolist()])
