@@ -153,8 +153,8 @@ class DistillConfig(Section):
     weighs 1: {64: 0.5, 256: 0.5}."""
     score_weight: Weight = 1.0
     """Weight of a second distance beside the plain one, which weighs 1: it counts an error by what
-    it changes in the scores of documents (by the covariance of the teacher's vectors of them). 0 is
-    the objective of LEAF."""
+    it changes in the scores of documents (by the covariance of the teacher's vectors). 0 is the
+    objective of LEAF."""
     similarity_weight: Weight = 0.0
     """Weight of the error in the similarities between the texts of a batch."""
     head: Literal["ridge", "random"] = "ridge"

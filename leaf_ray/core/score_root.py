@@ -1,10 +1,11 @@
-"""Which errors of a vector a search notices: those along which documents differ.
+"""Which errors of a vector a search notices: those along which other vectors differ.
 
 A query's vector that is off by e changes the score of a document d by e . d. Of that, e . mean(d)
 is the same for all documents and changes no rank, so what counts is the mean square of the rest,
 e' C e, with C the covariance of the documents' vectors (of the queries' for quantised documents:
-Guo et al., Quantization based Fast Inner Product Search, arXiv 1509.01469).
-Shapes: N = documents, D = dimensions.
+Guo et al., Quantization based Fast Inner Product Search, arXiv 1509.01469). Which documents will be
+searched is not known in a training; the texts that it has stand for them.
+Shapes: N = texts, D = dimensions.
 """
 
 import numpy as np

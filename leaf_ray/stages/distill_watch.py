@@ -18,18 +18,8 @@ from leaf_ray.core.watch import Nearness
 WATCHED_TEXTS, WATCHED_DOCUMENTS = 512, 10_000
 # Fewer queries than this, and documents are looked at too.
 FEWEST_QUERIES = 20
-# Documents that a query finds, by which the overlap is counted.
-FOUND = 10
 # Texts of a forward pass without gradients.
 FORWARD_TEXTS = 64
-
-
-def searched(
-    texts: TrainingTexts, is_found_M: npt.NDArray[np.bool_], *, fewest: int
-) -> npt.NDArray[np.bool_]:
-    """Which of the texts that may be found stand for an index: documents, or all if too few are."""
-    documents = is_found_M & ~texts.is_query_N
-    return documents if documents.sum() >= fewest else is_found_M
 
 
 class Watch:
@@ -50,8 +40,10 @@ class Watch:
         enough = queries.sum() >= FEWEST_QUERIES
         self._texts = held_out
         self._rows = held_out.sample(WATCHED_TEXTS, among=queries if enough else is_watched_N)
-        documents = searched(trained_on, is_found_M, fewest=FOUND)
-        found = trained_on.sample(WATCHED_DOCUMENTS, among=documents)
+        documents = ~trained_on.is_query_N & is_found_M
+        found = trained_on.sample(
+            WATCHED_DOCUMENTS, among=documents if documents.any() else is_found_M
+        )
         self._document_MD = trained_on.vectors(found)
         self._teacher_ND = held_out.vectors(self._rows)
 

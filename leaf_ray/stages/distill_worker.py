@@ -42,14 +42,14 @@ from leaf_ray.stages.distill_state import (
     save_state,
 )
 from leaf_ray.stages.distill_texts import TRAIN_FILES, WATCH_FILES
-from leaf_ray.stages.distill_watch import Watch, forward, is_better, is_stale, searched
+from leaf_ray.stages.distill_watch import Watch, forward, is_better, is_stale
 
 # Each costs a forward pass, a quarter of what a training step takes for it. With 4,096 the head
 # that is found keeps 4 % less of the teacher's nDCG@10, and short trainings do not make up for it.
 HEAD_TEXTS = 32_768
 # Of long texts fewer, so that other workers need not wait for many minutes; but no fewer than this.
 HEAD_TOKENS, FEWEST_HEAD_TEXTS = 1_000_000, 4096
-# What vectors of documents spread in, is known from fewer.
+# Their covariance is known from fewer.
 SPREAD_TEXTS = 8192
 # Losses at the beginning that are kept, for comparison with another version's.
 FIRST_LOSSES = 50
@@ -143,7 +143,9 @@ class _Worker:
     def watch(self, held_out: TrainingTexts) -> Watch:
         """The looks at held-out texts, of which those count that are like what is trained on."""
         is_watched = self.expected_N(held_out, by_kind=True) > 0
-        return Watch(held_out, is_watched, self.texts, self._is_found())
+        # Documents are searched whether they are trained on or not.
+        is_found = self.expected_N(self.texts, by_kind=False) > 0
+        return Watch(held_out, is_watched, self.texts, is_found)
 
     def run(self, watch: Watch | None) -> None:
         """Take the steps that are left; stops early where the looks say so."""
@@ -217,15 +219,11 @@ class _Worker:
         )
 
     def _score_root(self) -> torch.Tensor:
-        # Fewer vectors than dimensions leave directions in which none differs.
-        fewest = self.job.space.dimension
-        documents = searched(self.texts, self._is_found(), fewest=fewest)
-        rows = self.texts.sample(SPREAD_TEXTS, among=documents)
+        # Not of documents alone: those that are trained on are not those that will be searched, and
+        # queries are of more subjects (make bench NAME=ablation, "scores by documents").
+        is_taken = self.expected_N(self.texts, by_kind=True) > 0
+        rows = self.texts.sample(SPREAD_TEXTS, among=is_taken)
         return torch.from_numpy(score_root(self.texts.vectors(rows))).to(self.leaf.device)
-
-    def _is_found(self) -> npt.NDArray[np.bool_]:
-        # Documents are searched whether they are trained on or not.
-        return self.expected_N(self.texts, by_kind=False) > 0
 
     def _order(self) -> Order:
         settings = self.job.settings

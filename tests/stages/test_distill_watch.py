@@ -20,7 +20,6 @@ from leaf_ray.stages.distill_watch import (
     forward,
     is_better,
     is_stale,
-    searched,
 )
 
 Curve = list[dict[str, Any]]
@@ -125,22 +124,6 @@ def test_a_training_that_gets_better_with_each_look_is_never_stale(
     overlaps: list[float], patience: int
 ) -> None:
     assert not is_stale(curve_of(*sorted(overlaps)), patience=patience)
-
-
-@pytest.mark.parametrize("number", [0, 6, 7])
-def test_documents_are_searched_and_where_they_are_few_queries_too(
-    number: int, tmp_path: Path
-) -> None:
-    kinds = [QUERY] * 30 + [DOCUMENT] * (number + 1)
-    texts = laid_out(tmp_path / "texts", [[5]] * len(kinds), kinds, np.zeros((len(kinds), 4)))
-    is_found = all_of(texts)
-    is_found[-1] = False
-    chosen = [
-        kind
-        for kind, taken in zip(kinds, searched(texts, is_found, fewest=7), strict=True)
-        if taken
-    ]
-    assert chosen == (kinds[30:-1] if number == 7 else kinds[:-1])
 
 
 def test_a_leaf_that_is_its_teacher_is_as_near_as_can_be(
