@@ -157,10 +157,12 @@ class DistillConfig(Section):
     objective of LEAF."""
     similarity_weight: Weight = 0.0
     """Weight of the error in the similarities between the texts of a batch."""
-    head: Literal["ridge", "random"] = "ridge"
-    """What the head begins as: fitted in closed form, or by chance."""
-    epochs: Annotated[float, Field(gt=0)] = 3.0
-    """Passes over the training texts, over all cycles."""
+    head: Literal["ridge", "random", "init"] = "ridge"
+    """What the head begins as: fitted in closed form, by chance, or as `init` has it, which is a
+    leaf of this space then."""
+    epochs: Annotated[float, Field(ge=0)] = 3.0
+    """Passes over the training texts, over all cycles. 0: take no step; with `head: init` that is
+    a leaf that exists already, as it is."""
     batch_size: Positive = 32
     """Texts of a forward pass; small batches are as good or better."""
     workers: Positive | tuple[Positive, Positive] = 1
@@ -209,6 +211,12 @@ class DistillConfig(Section):
     def micro_batches(self) -> int:
         """Forward passes of a step, over all workers."""
         return self.most_workers * self.accumulate
+
+    @model_validator(mode="after")
+    def _head_of_all_layers(self) -> Self:
+        if self.head == "init" and self.init_layers:
+            raise ValueError("head: init is of all layers of init: leave init_layers out")
+        return self
 
     @model_validator(mode="after")
     def _falls(self) -> Self:

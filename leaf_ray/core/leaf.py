@@ -107,6 +107,23 @@ def set_head(leaf: SentenceTransformer, head: Head) -> None:
         linear.bias.copy_(torch.from_numpy(head.bias_D))
 
 
+def take_head(leaf: SentenceTransformer, other: Path) -> None:
+    """Write the head of the leaf in the folder `other` into this one, in place.
+
+    Raises:
+        ConfigError: it has no head of this size.
+    """
+    dense = [m for m in SentenceTransformer(str(other), device="cpu") if isinstance(m, Dense)]
+    ours = leaf[NUM_FEATURE_MODULES]
+    theirs = [] if len(dense) != 1 else [tuple(w.shape) for w in dense[0].state_dict().values()]
+    if theirs != [tuple(w.shape) for w in ours.state_dict().values()]:
+        raise ConfigError(
+            f"distill.head is init, but {other.name} has no head from its features to the space: "
+            "name a leaf of this space as distill.init, or leave distill.head out"
+        )
+    ours.load_state_dict(dense[0].state_dict())
+
+
 def word_embeddings(leaf: SentenceTransformer) -> torch.nn.Embedding:
     """The table of the tokens' vectors."""
     table: torch.nn.Embedding = leaf[0].auto_model.get_input_embeddings()

@@ -27,6 +27,7 @@ from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.runs import Part, Run
 from leaf_ray.runs.folder import MODEL_FOLDER, TRAINING_PLOT, UNTRAINED_FOLDER
 from leaf_ray.stages.distill_checks import (
+    check_head,
     check_init,
     check_names,
     check_prefixes,
@@ -73,6 +74,7 @@ def _make(job: Job) -> Made:
     init = resolve_model(settings.init)
     folder = ModelFolder.read(init)
     check_init(folder, space)
+    check_head(settings, init, space)
     check_prefixes(settings, space)
     check_names(settings, [source.name for source in sources])
     num_rows = sum(source.rows for source in sources)

@@ -1,11 +1,14 @@
 """What a distillation refuses before it begins, and how it mixes what it is given."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from leaf_ray.config.sections import DistillConfig
-from leaf_ray.core.space import Space
+from leaf_ray.core.space import Space, require_same_space
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.leaf_folder import leaf_space
 from leaf_ray.errors import ConfigError, InputError
 from leaf_ray.stages.distill_counts import Counts
 
@@ -31,6 +34,17 @@ def check_init(folder: ModelFolder, space: Space) -> None:
             "of several lengths cannot be one batch: set pad_token in its tokenizer_config.json, "
             "or start from another encoder"
         )
+
+
+def check_head(settings: DistillConfig, init: Path, space: Space) -> None:
+    """Refuse the head of what is no leaf of this space; how long its texts were does not matter.
+
+    Raises:
+        SpaceMismatch: as said.
+    """
+    if settings.head == "init":
+        theirs = replace(leaf_space(init), max_length=space.max_length)
+        require_same_space(space, theirs, our_name="this run", their_name=f"distill.init {init}")
 
 
 def check_names(settings: DistillConfig, names: Sequence[str]) -> None:

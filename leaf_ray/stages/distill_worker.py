@@ -19,6 +19,7 @@ from leaf_ray.core.leaf import (
     build_leaf,
     freeze_unused,
     set_head,
+    take_head,
     word_embeddings,
 )
 from leaf_ray.core.loss import objective
@@ -138,6 +139,8 @@ class _Worker:
             rows = rows[: max(FEWEST_HEAD_TEXTS, number)]
             feature_NF = forward(self.leaf, self.texts, rows, modules=NUM_FEATURE_MODULES)
             set_head(self.leaf, fit_head(feature_NF, self.texts.vectors(rows)))
+        elif self.job.settings.head == "init":
+            take_head(self.leaf, self.job.local_init())
         self.keeper.save(self.leaf, UNTRAINED_FOLDER)
 
     def watch(self, held_out: TrainingTexts) -> Watch:
@@ -151,7 +154,9 @@ class _Worker:
         """Take the steps that are left; stops early where the looks say so."""
         settings, state = self.job.settings, self.state
         order = self._order()
-        num_steps = max(1, int(settings.epochs * order.steps_per_epoch))
+        num_steps = int(settings.epochs * order.steps_per_epoch)
+        if settings.epochs:
+            num_steps = max(1, num_steps)
         model = ray.train.torch.prepare_model(SentenceVectors(self.leaf))
         optimizer = LeafOptimizer(model, weight_decay=settings.weight_decay)
         if state.optimizer:

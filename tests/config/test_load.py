@@ -136,7 +136,7 @@ def test_an_unknown_key_that_is_near_none_lists_the_known_ones(run_file: Path) -
         ("embed.backend=cuda", "embed.backend"),
         ("embed.dtype=int8", "embed.dtype"),
         ("distill.loss=cosine", "distill.loss"),
-        ("distill.epochs=0", "distill.epochs"),
+        ("distill.epochs=-1", "distill.epochs"),
         ("distill.epochs=.nan", "distill.epochs"),
         ("distill.held_out_share=1", "distill.held_out_share"),
         ("distill.init_layers=[0]", "distill.init_layers.0"),

@@ -19,6 +19,7 @@ from leaf_ray.core.leaf import (
     build_leaf,
     freeze_unused,
     set_head,
+    take_head,
     word_embeddings,
 )
 from leaf_ray.core.ridge import Head
@@ -61,6 +62,20 @@ def test_a_leaf_is_trained_in_float32_whatever_its_encoder_is_stored_in(
     AutoModel.from_pretrained(half, dtype=torch.float16).save_pretrained(half)
     leaf = build_leaf(half, a_space())
     assert {weight.dtype for weight in leaf.parameters()} == {torch.float32}
+
+
+def test_a_head_is_taken_from_another_leaf_with_a_head_of_its_size(
+    leaf: SentenceTransformer, tiny_init: Path, tmp_path: Path
+) -> None:
+    other = build_leaf(tiny_init, a_space())
+    set_head(other, a_head())
+    other.save(str(tmp_path / "other"))
+    take_head(leaf, tmp_path / "other")
+    np.testing.assert_allclose(encode(leaf), encode(other.eval()), atol=1e-6)
+    build_leaf(tiny_init, a_space(dimension=8)).save(str(tmp_path / "shorter"))
+    for folder in (tmp_path / "shorter", tiny_init):
+        with pytest.raises(ConfigError, match=f"{folder.name} has no head from its features"):
+            take_head(leaf, folder)
 
 
 def test_a_leaf_has_the_dimension_of_its_space_and_unit_vectors(leaf: SentenceTransformer) -> None:

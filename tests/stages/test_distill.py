@@ -74,6 +74,20 @@ def test_a_range_of_workers_trains_with_those_there_is_room_for(
     assert training_of(config)["workers"] == 3
 
 
+def test_a_leaf_that_exists_is_taken_as_it_is_or_trained_on(
+    small_run: RunConfig, tmp_path: Path
+) -> None:
+    published = str(Path(small_run.root) / "leaf/model")
+    given = {"init": published, "head": "init"}
+    as_it_is = distilling(small_run, tmp_path / "as-it-is", **given, epochs=0)
+    manifest = verbs.distill(as_it_is)
+    assert manifest.counts["steps"] == 0
+    assert vectors_by(as_it_is) == pytest.approx(vectors_by(small_run), abs=1e-6)
+    trained_on = distilling(small_run, tmp_path / "trained-on", **given, epochs=1)
+    before = verbs.distill(trained_on).counts["overlap_before"]
+    assert before == pytest.approx(manifest.counts["overlap_after"])
+
+
 def test_a_table_and_another_runs_vectors_are_trained_on_by_the_weights_of_their_sources(
     small_run: RunConfig, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """A distillation mixes its texts as it is told, and refuses what it cannot train on."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,9 @@ import pytest
 from leaf_ray.config.sections import DistillConfig
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.folder import ModelFolder
-from leaf_ray.errors import ConfigError, InputError
+from leaf_ray.errors import ConfigError, InputError, SpaceMismatch
 from leaf_ray.stages.distill_checks import (
+    check_head,
     check_init,
     check_names,
     check_prefixes,
@@ -53,6 +55,19 @@ def test_no_document_comes_twice_for_lack_of_others() -> None:
 def test_without_queries_all_documents_are_trained_on(documents_per_query: float) -> None:
     config = settings(documents_per_query=documents_per_query)
     assert weights_of_kinds(config, ONLY_DOCUMENTS) == {QUERY: 1.0, DOCUMENT: 1.0}
+
+
+def test_a_head_is_taken_from_a_leaf_of_this_space_alone(tmp_path: Path, tiny_init: Path) -> None:
+    space = a_space()
+    with_head = settings(head="init")
+    (tmp_path / "space.json").write_text(json.dumps(space.to_json()), "utf-8")
+    check_head(with_head, tmp_path, space)
+    check_head(with_head, tmp_path, a_space(max_length=space.max_length // 2))
+    with pytest.raises(SpaceMismatch, match=r"this run .* distill.init"):
+        check_head(with_head, tmp_path, a_space(query_prompt="another: "))
+    with pytest.raises(SpaceMismatch, match="is not a leaf"):
+        check_head(with_head, tiny_init, space)
+    check_head(settings(), tiny_init, space)
 
 
 def test_a_weight_cannot_be_of_one_of_two_sources_with_one_name() -> None:
