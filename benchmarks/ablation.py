@@ -202,7 +202,8 @@ def trained(choices: Choices) -> dict[str, Any]:
         micro_batches=1,
         seed=0,
     )
-    spread = texts.sample(SPREAD_TEXTS, among=taken_N(texts, choices.spread))
+    spread_N = taken_N(texts, choices.spread) & taken_N(texts, choices.texts)
+    spread = texts.sample(SPREAD_TEXTS, among=spread_N)
     num_steps = TEXTS_SEEN // choices.batch
     batches = ([texts.take(rows) for rows in step_GB] for step_GB in order.steps(0))
     recipe = Recipe(

@@ -69,8 +69,8 @@ def sentences() -> pa.Table:
     )
 
 
-def main() -> None:
-    folder = Path(sys.argv[1])
+def write_release_texts(folder: Path) -> None:
+    """Write `folder`/texts.parquet."""
     folder.mkdir(parents=True, exist_ok=True)
     table = pa.concat_tables([queries(), sentences()])
     pq.write_table(table, folder / "texts.parquet")
@@ -78,4 +78,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    write_release_texts(Path(sys.argv[1]))

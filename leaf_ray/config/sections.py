@@ -193,7 +193,7 @@ class DistillConfig(Section):
     """Seed of the order of texts, and of a random head."""
     checkpoint_steps: Positive = 500
     """Steps between looks at the watched texts. Each makes a checkpoint too, unless the last is
-    less than 5 s old; a lost worker costs the steps since."""
+    less than 5 s old or still on its way to storage; a lost worker costs the steps since."""
 
     # What decides is their product.
     execution: ClassVar[frozenset[str]] = frozenset({"workers", "accumulate"})

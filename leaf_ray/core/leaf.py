@@ -59,7 +59,7 @@ def build_leaf(init: Path, space: Space, *, layers: Sequence[int] = ()) -> Sente
         prompts={"query": space.query_prompt, "document": space.document_prompt},
         similarity_fn_name=space.similarity,
         device="cpu",
-    )
+    ).eval()
 
 
 def _keep_layers(encoder: torch.nn.Module, layers: Sequence[int]) -> None:

@@ -1,7 +1,7 @@
 """Distances between a leaf's vectors and its teacher's.
 
 LEAF's objective is the first term alone: one text at a time, no negatives, no judgments (arXiv
-2509.12539). The others are options.
+2509.12539). The others are added by their weights.
 Shapes: B = batch, D = dimensions.
 """
 
@@ -48,16 +48,21 @@ def objective(
         (core/score_root.py). The distance over all dimensions weighs 1, and the sum of these
         three is divided by all weights.
     similarity_weight: of `similarity_error`.
+
+    Raises:
+        ValueError: a score_weight without score_root_DD.
     """
+    if score_weight and score_root_DD is None:
+        raise ValueError("score_weight needs score_root_DD")
     distance = LOSSES[name]
     prefix_weights = prefix_weights or {}
     total = 1.0 + sum(prefix_weights.values()) + score_weight
 
     def loss(leaf_BD: Tensor, teacher_BD: Tensor) -> Tensor:
         value = distance(leaf_BD, teacher_BD)
-        if score_root_DD is not None:
-            in_scores = (v_BD @ score_root_DD for v_BD in (leaf_BD, teacher_BD))
-            value = value + score_weight * distance(*in_scores)
+        if score_weight and score_root_DD is not None:
+            error_BD = (leaf_BD - teacher_BD) @ score_root_DD
+            value = value + score_weight * distance(error_BD, error_BD.new_zeros(()))
         for length, weight in prefix_weights.items():
             prefixes = (normalize(v_BD[:, :length]) for v_BD in (leaf_BD, teacher_BD))
             value = value + weight * distance(*prefixes)

@@ -15,7 +15,7 @@ Role = Literal["teacher", "asymmetric", "symmetric", "baseline", "untrained"]
 """Who stands on both sides of a row.
 
 teacher: the teacher on both. asymmetric: the leaf for queries, the teacher for documents.
-symmetric: the leaf on both. baseline: as asymmetric, but the leaf has only its closed-form head
+symmetric: the leaf on both. baseline: as asymmetric, but the leaf has not taken a step
 and no training. untrained: the encoder that the leaf started from, on both.
 """
 
@@ -238,10 +238,10 @@ def _training(report: Report) -> str:
     return _claim(
         report,
         minus="baseline",
-        more="Training improved {metric} over the closed-form head alone by {by}.",
-        less="Training made {metric} worse than the closed-form head alone, by {by}.",
+        more="Training improved {metric} over the leaf before its first step by {by}.",
+        less="Training made {metric} worse than the leaf before its first step, by {by}.",
         neither="No difference can be claimed in {metric} between the trained leaf and "
-        "the closed-form head alone ({by}).",
+        "the leaf before its first step ({by}).",
     )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     # Its import takes seconds, which serving replicas can do without.
     from sentence_transformers import SentenceTransformer
 
-# Not run/folder.py's name: a leaf is read outside runs too, where files of runs mean nothing.
+# Not runs/folder.py's name: a leaf is read outside runs too, where files of runs mean nothing.
 SPACE_FILE = "space.json"
 PROBE_FILE = "probe.json"
 TRAINING_FILE = "training.json"
@@ -51,11 +51,9 @@ def save_leaf(
     settings: the run file's `distill` section. curve: the looks at held-out texts.
     course: what else is to be known of how the training went.
     """
-    was_training = leaf.training
     leaf.eval()
     leaf.save(str(folder), create_model_card=False)
     probe = Probe.take(_SentenceTransformers(leaf))
-    leaf.train(was_training)
     training = {
         "settings": dict(settings),
         "curve": [dict(look) for look in curve],

@@ -52,9 +52,7 @@ Vectors may be compared with those of the same space only: one teacher, these pr
 
 ## Recipe
 
-Trained by [LEAF](https://arxiv.org/abs/2509.12539): the distance to the teacher's vector of the
-same text, one text at a time, from a head fitted in closed form. `training.json` of the trained
-leaf holds the settings and the learning curve.
+{method} `training.json` of the trained leaf holds the settings and the learning curve.
 
 {recipe}
 
@@ -106,6 +104,7 @@ def model_card(space: Space, training: Mapping[str, Any], release: Release | Non
         data=_pairs(release.data)
         if release.data
         else "Which texts it was trained on is not recorded in this folder.",
+        method=_method(training["settings"]),
         recipe=_pairs(_recipe(training)),
         results="\n\n".join(_results(space, training, release)),
         limits="\n".join(f"- {limit}" for limit in _limits(space, release)),
@@ -124,6 +123,25 @@ def _space(space: Space) -> dict[str, str]:
         "distance": "cosine (vectors have unit length)" if space.normalized else "dot product",
         **rotated,
     }
+
+
+def _method(settings: Mapping[str, Any]) -> str:
+    begins = {
+        "ridge": "from a head fitted in closed form",
+        "random": "from a random head",
+        "init": "from another leaf",
+    }[settings.get("head", "ridge")]
+    if not settings.get("epochs", 1):
+        return f"It took no step of training, and is as it began: {begins}."
+    scores = (
+        ", and that distance as the scores of documents notice it"
+        if settings.get("score_weight")
+        else ""
+    )
+    return (
+        "Trained by [LEAF](https://arxiv.org/abs/2509.12539), one text at a time: the distance to "
+        f"the teacher's vector of the same text{scores}, {begins}."
+    )
 
 
 def _recipe(training: Mapping[str, Any]) -> dict[str, str]:

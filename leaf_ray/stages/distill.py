@@ -17,6 +17,7 @@ from ray.train import (
     ScalingConfig,
 )
 from ray.train.torch import TorchTrainer
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from leaf_ray.config import RunConfig as Config
 from leaf_ray.core.uri import shown
@@ -26,12 +27,14 @@ from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.runs import Part, Run
 from leaf_ray.runs.folder import MODEL_FOLDER, TRAINING_PLOT, UNTRAINED_FOLDER
+from leaf_ray.stages.cluster import working_nodes
 from leaf_ray.stages.distill_checks import (
     check_head,
     check_init,
     check_names,
     check_prefixes,
     check_room,
+    check_shared,
     check_texts,
     weights_of_kinds,
 )
@@ -46,7 +49,7 @@ from leaf_ray.stages.distill_sources import (
     version_of,
 )
 from leaf_ray.stages.distill_state import CHECKPOINTS_KEPT, STATE_VERSION
-from leaf_ray.stages.distill_texts import Tokenise, make_training_texts
+from leaf_ray.stages.distill_texts import COUNTS_FILE, Tokenise, make_training_texts
 from leaf_ray.stages.failures import all_causes
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.stages.ticker import watched
@@ -96,6 +99,8 @@ def _make(job: Job) -> Made:
     job.progress.update(0, 0, note="laying texts out")
     with told(training):
         counts = make_training_texts(sources, texts, tokenise)
+    if texts.is_local:
+        check_shared(texts.uri, seen_by=_seen_by_nodes(texts.file(COUNTS_FILE)))
     of_kind = weights_of_kinds(settings, counts)
     check_texts(settings, counts, of_kind)
     taken = counts.taken(of_kind, settings.weights)
@@ -116,8 +121,8 @@ def _make(job: Job) -> Made:
             training=training,
             ticker=ticker,
         )
-        # Until the first step there is no count: of 32,768 texts the head takes a minute.
-        note = waiting or f"starting workers on {unit}s, and fitting the head"
+        # Until the first step there is no count: a head of 32,768 texts takes a minute.
+        note = waiting or f"starting workers on {unit}s, which begin with the head"
         job.progress.update(0, 0, note=note)
         with told(training):
             _fit(worker_job, use_gpu=use_gpu)
@@ -127,6 +132,14 @@ def _make(job: Job) -> Made:
         job.part.take(training, name)
     with tempfile.TemporaryDirectory() as copies:
         return _check(job.part, job.part.fetch(MODEL_FOLDER, Path(copies)), taken)
+
+
+def _seen_by_nodes(file: str) -> list[bool]:
+    sees = ray.remote(num_cpus=0)(Path.is_file)
+    places = [NodeAffinitySchedulingStrategy(n["NodeID"], soft=False) for n in working_nodes()]
+    asked = [sees.options(scheduling_strategy=place).remote(Path(file)) for place in places]
+    seen: list[bool] = ray.get(asked)
+    return seen
 
 
 def _train(config: dict[str, WorkerJob]) -> None:

@@ -90,14 +90,14 @@ def check_texts(settings: DistillConfig, counts: Counts, of_kind: Mapping[str, f
             f"distill.weights: no text is from {unknown[0]!r}; there are texts from {known}"
         )
     left = counts.taken(of_kind, settings.weights)
-    if left.trained < FEWEST_TEXTS:
+    if settings.head == "ridge" and left.trained < FEWEST_TEXTS:
         raise InputError(
             f"{left.trained} training texts are too few to fit a head on, which needs "
             f"{FEWEST_TEXTS}: bring more texts"
         )
     taken = sum(of_kind[kind] * counts.expected(kind, settings.weights) for kind in of_kind)
     needed = settings.batch_size * settings.micro_batches
-    if taken < needed:
+    if settings.epochs and taken < needed:
         raise InputError(
             f"{taken:.0f} training texts are too few: a step of {settings.micro_batches} batches "
             f"of {settings.batch_size} takes {needed}. Bring more texts, or lower "
@@ -121,6 +121,21 @@ def check_seen(counts: Counts, *, trained: int, watched: int, place: str) -> Non
             f"{place} has {trained + watched} of {counts.trained + counts.watched} training texts "
             "on this machine; other nodes wrote the rest to their own disks: put `root` where all "
             "nodes see it, on object storage or a shared folder"
+        )
+
+
+def check_shared(place: str, *, seen_by: Sequence[bool]) -> None:
+    """Refuse texts that lie on the disks of some machines only.
+
+    seen_by: whether each machine sees the file that is written last.
+
+    Raises:
+        ConfigError: as said.
+    """
+    if not all(seen_by):
+        raise ConfigError(
+            f"{place} is not there on {len(seen_by) - sum(seen_by)} of {len(seen_by)} nodes: put "
+            "`root` where all nodes see it, on object storage or a shared folder"
         )
 
 

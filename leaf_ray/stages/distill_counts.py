@@ -51,12 +51,16 @@ class Counts:
     @classmethod
     def total(cls, parts: Iterable["Counts"]) -> "Counts":
         """The sum."""
-        sums: list[dict[str, Counter[str]]] = [{kind: Counter() for kind in KINDS} for _ in "12"]
-        for part in parts:
-            for total, of in zip(sums, (part.trained_on, part.watched_by), strict=True):
-                for kind, sources in of.items():
-                    total[kind].update(sources)
-        return cls(*({kind: dict(sources) for kind, sources in s.items()} for s in sums))
+        known = list(parts)
+        return cls(_total(p.trained_on for p in known), _total(p.watched_by for p in known))
+
+
+def _total(parts: Iterable[ByKind]) -> ByKind:
+    total: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
+    for part in parts:
+        for kind, sources in part.items():
+            total[kind].update(sources)
+    return {kind: dict(sources) for kind, sources in total.items()}
 
 
 def _sum(of: ByKind) -> int:

@@ -32,6 +32,7 @@ from leaf_ray.core.sentence import SentenceVectors
 from leaf_ray.core.train import Batch, Recipe, Step, train
 from leaf_ray.core.training_texts import TrainingTexts
 from leaf_ray.runs.folder import MODEL_FOLDER, UNTRAINED_FOLDER
+from leaf_ray.stages.cluster import cores_per_node
 from leaf_ray.stages.distill_checks import check_seen
 from leaf_ray.stages.distill_job import WorkerJob, local_texts
 from leaf_ray.stages.distill_keep import Keeper
@@ -50,7 +51,7 @@ from leaf_ray.stages.distill_watch import Watch, forward, is_better, is_stale
 HEAD_TEXTS = 32_768
 # Of long texts fewer, so that other workers need not wait for many minutes; but no fewer than this.
 HEAD_TOKENS, FEWEST_HEAD_TEXTS = 1_000_000, 4096
-# Their covariance is known from fewer.
+# The covariance of the teacher's vectors is known from fewer.
 SPREAD_TEXTS = 8192
 # Losses at the beginning that are kept, for comparison with another version's.
 FIRST_LOSSES = 50
@@ -63,7 +64,9 @@ TICK_STEPS = 5
 def train_worker(job: WorkerJob) -> None:
     """Train one leaf together with the other workers; rank 0 saves it."""
     context = ray.train.get_context()
-    torch.set_num_threads(max(1, job.cores // context.get_local_world_size()))
+    # Logical CPUs of a cluster may be more than the cores that there are.
+    cores = min(job.cores, cores_per_node())
+    torch.set_num_threads(max(1, cores // context.get_local_world_size()))
     with local_texts(job, clean=context.get_local_rank() == 0) as folder:
         texts, held_out = (
             TrainingTexts(sorted(folder.glob(files)), pad_id=job.pad_id)
@@ -103,7 +106,7 @@ class _Worker:
     """One worker's side of a training.
 
     state: what a checkpoint holds; its looks and what follows from them are the first worker's
-        alone, and so is the loss, of its own share of the texts.
+        alone.
     """
 
     job: WorkerJob
@@ -193,14 +196,23 @@ class _Worker:
             if not is_last and state.step % settings.checkpoint_steps:
                 continue
             state.seconds = time.monotonic() - began
+            loss = self._over_workers(torch.stack(losses).nanmean())
             if watch is not None:
-                loss = float(torch.stack(losses).nanmean())
                 self._keep_look(watch, {"loss": loss, "learning_rate": step.learning_rate})
             losses.clear()
             if is_last or self._stops_or_saves(optimizer):
                 return
             # Neither looks nor checkpoints count as training.
             began = time.monotonic() - state.seconds
+
+    def _over_workers(self, loss: torch.Tensor) -> float:
+        """The mean over all micro-batches, of each worker's over its own."""
+        context = ray.train.get_context()
+        number = self.job.settings.micro_batches
+        mine = len(range(context.get_world_rank(), number, context.get_world_size()))
+        total = loss * mine / number
+        torch.distributed.all_reduce(total)
+        return float(total)
 
     def _recipe(self, num_steps: int, workers: int) -> Recipe:
         settings = self.job.settings

@@ -68,7 +68,7 @@ def time_queries(
     asked: list[tuple[tuple[Role, ...], Loads | None, Probe | None, str]] = [
         (("teacher",), models.teacher, space.probe, "the teacher"),
         (("asymmetric", "symmetric"), leaf, leaf_probe(models.leaf), "the leaf"),
-        (("baseline",), untrained, None, "the ridge head only"),
+        (("baseline",), untrained, None, "the leaf before training"),
         (("untrained",), init, None, models.init.name),
     ]
     times: dict[Role, float | None] = {}
@@ -96,7 +96,7 @@ def encode_sides(
     work = _Work(progress, total=3 * len(query_texts) + 2 * len(document_texts))
     leaf_QD = work.encode("the leaf", students.leaf, query_texts, QUERY)
     leaf_ND = work.encode("the leaf", students.leaf, document_texts, DOCUMENT)
-    ridge_QD = work.encode("the ridge head only", students.untrained, query_texts, QUERY)
+    ridge_QD = work.encode("the leaf before training", students.untrained, query_texts, QUERY)
     init_QD = work.encode(students.init_name, students.init, query_texts, QUERY)
     init_ND = work.encode(students.init_name, students.init, document_texts, DOCUMENT)
     query_QD, document_ND = vectors_of(queries), vectors_of(documents)
@@ -104,7 +104,7 @@ def encode_sides(
         ("teacher", "teacher", "teacher", query_QD, document_ND),
         ("asymmetric", "leaf", "teacher", leaf_QD, document_ND),
         ("symmetric", "leaf", "leaf", leaf_QD, leaf_ND),
-        ("baseline", "ridge head only", "teacher", ridge_QD, document_ND),
+        ("baseline", "before training", "teacher", ridge_QD, document_ND),
         ("untrained", f"{students.init_name} as it comes", "itself", init_QD, init_ND),
     ]
     return [Side(*side, times[side[0]]) for side in sides]

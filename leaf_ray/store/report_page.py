@@ -24,7 +24,7 @@ ROLE_NAMES: dict[Role, str] = {
     "teacher": "teacher",
     "asymmetric": "leaf with teacher's documents",
     "symmetric": "leaf on both sides",
-    "baseline": "closed-form head, untrained",
+    "baseline": "leaf before training",
     "untrained": "the leaf's initial encoder",
 }
 

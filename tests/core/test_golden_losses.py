@@ -127,5 +127,3 @@ def test_a_refactor_gives_the_same_fifty_losses(
     found = losses(texts, space, loss)
     # Chips differ in the last digits of a product, and fifty steps let that grow.
     assert found == pytest.approx(golden, rel=5e-3)
-    # Of so few texts the head fits all at first, and steps at the full rate only harm it.
-    assert np.mean(found[-10:]) < 0.9 * np.mean(found[10:30])

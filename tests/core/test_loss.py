@@ -119,6 +119,13 @@ def test_the_distance_in_scores_is_averaged_with_the_plain_one_by_its_weight(nam
     torch.testing.assert_close(both(LEAF_BD, TEACHER_BD), (plain + 3 * in_scores) / 4)
 
 
+def test_a_weight_of_scores_needs_their_metric() -> None:
+    with pytest.raises(ValueError, match="score_weight needs score_root_DD"):
+        objective("l2", score_weight=1.0)
+    unused = objective("l2", score_weight=0.0, score_root_DD=ROOT_DD)
+    assert unused(LEAF_BD, TEACHER_BD) == l2(LEAF_BD, TEACHER_BD)
+
+
 def test_an_error_along_which_documents_do_not_differ_does_not_count_in_scores() -> None:
     spread_DD = torch.diag(torch.tensor([2.0, 0.0]))
     heavy = objective("l2", score_weight=1e6, score_root_DD=spread_DD)

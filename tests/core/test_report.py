@@ -109,7 +109,8 @@ def test_the_verdict_says_what_the_leaf_keeps_with_its_interval() -> None:
 
 def test_training_is_praised_only_where_the_interval_excludes_zero() -> None:
     assert (
-        "Training improved overlap@10 over the closed-form head alone by +0.120 [+0.100, +0.140]."
+        "Training improved overlap@10 over the leaf before its first step by "
+        "+0.120 [+0.100, +0.140]."
     ) in verdict(REPORT)
 
 
@@ -125,7 +126,7 @@ def test_nothing_is_claimed_of_an_interval_that_holds_zero(
 
 def test_a_loss_is_said_as_plainly_as_a_gain() -> None:
     said = verdict(changed(differences=(with_interval(TRAINED, -0.2, -0.1),)))
-    assert "Training made overlap@10 worse than the closed-form head alone" in said
+    assert "Training made overlap@10 worse than the leaf before its first step" in said
     said = verdict(changed(differences=(with_interval(SIDES, -0.2, -0.1),)))
     assert "nDCG@10 is lower" in said
 

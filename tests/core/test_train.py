@@ -182,6 +182,27 @@ def test_one_good_batch_among_broken_ones_starts_the_count_anew() -> None:
     assert sum(step.skipped for step in steps) == 18
 
 
+def test_no_dropout_is_at_work() -> None:
+    def with_dropout() -> Student:
+        student = Student(seed=1)
+        student.tokens = nn.Sequential(student.tokens, nn.Dropout(0.5))  # type: ignore[assignment]
+        return student
+
+    found = [float(step.loss) for step in steps_of(with_dropout(), islice(batches(), 20))]
+    assert found == pytest.approx(GOLDEN, rel=1e-4)
+
+
+def test_the_loss_is_computed_in_float32_where_the_student_is_not() -> None:
+    def loss(leaf_BD: torch.Tensor, teacher_BD: torch.Tensor) -> torch.Tensor:
+        assert (leaf_BD @ teacher_BD.T).dtype == torch.float32
+        return squared_l2(leaf_BD, teacher_BD)
+
+    given = [next(batches())]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        (step,) = steps_of(Student(seed=1), given, loss=loss)
+    assert not step.skipped
+
+
 def test_gradients_are_clipped_to_the_norm_of_the_recipe() -> None:
     student = Student(seed=1)
     optimizer = LeafOptimizer(student, weight_decay=0.0)

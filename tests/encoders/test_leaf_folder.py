@@ -92,10 +92,10 @@ def test_a_leaf_passes_its_own_probe_and_no_other_does(folder: Path, tiny_teache
         probe.check(other.load(), name="leaf")
 
 
-def test_a_leaf_that_is_saved_in_training_goes_on_training(tiny_init: Path, tmp_path: Path) -> None:
+def test_a_leaf_is_saved_without_dropout_and_left_so(tiny_init: Path, tmp_path: Path) -> None:
     leaf = build_leaf(tiny_init, SPACE).train()
     save_leaf(leaf, SPACE, tmp_path, settings=SETTINGS, curve=CURVE, course={})
-    assert all(module.training for module in leaf.modules())
+    assert not any(module.training for module in leaf.modules())
     # Had dropout been at work, the probe would be off.
     saved = EncoderSpec(folder=str(tmp_path), backend="torch-f32", threads=1).load()
     assert leaf_probe(tmp_path).check(saved, name="leaf") >= 0.99999

@@ -46,6 +46,19 @@ def test_the_recipe_lists_all_settings_and_no_place_on_a_disk() -> None:
     assert "/somewhere" not in card
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"score_weight": 0.0}, "the same text, from a head fitted in closed form."),
+        ({"score_weight": 1.0, "head": "random"}, "documents notice it, from a random head."),
+        ({"head": "init", "epochs": 0.0}, "took no step of training, and is as it began: from an"),
+    ],
+)
+def test_the_recipe_says_what_was_done(settings: dict[str, object], said: str) -> None:
+    training = {**TRAINING, "settings": SETTINGS | settings}
+    assert said in " ".join(model_card(SPACE, training).split())
+
+
 def test_what_is_not_known_is_said_to_be_so() -> None:
     card = model_card(SPACE, TRAINING)
     assert "is not recorded in this folder" in card

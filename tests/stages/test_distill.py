@@ -62,6 +62,8 @@ def test_two_workers_train_the_leaf_that_one_with_twice_the_passes_trains(
     theirs, its = training_of(shared), training_of(alone)
     assert theirs["curve"][-1]["texts"] == its["curve"][-1]["texts"] > 0
     assert vectors_by(shared) == pytest.approx(vectors_by(alone), abs=1e-3)
+    # The mean over both workers, not of one's own texts.
+    assert theirs["curve"][-1]["loss"] == pytest.approx(its["curve"][-1]["loss"], rel=1e-3)
     assert (Path(shared.root) / "leaf/training.png").read_bytes()[1:4] == b"PNG"
     assert not any((Path(shared.root) / "training").iterdir()), "finished work leaves nothing"
 

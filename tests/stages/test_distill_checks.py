@@ -16,6 +16,7 @@ from leaf_ray.stages.distill_checks import (
     check_prefixes,
     check_room,
     check_seen,
+    check_shared,
     check_texts,
     weights_of_kinds,
 )
@@ -150,6 +151,19 @@ def test_a_machine_that_has_not_all_texts_is_told_of() -> None:
     for trained, watched in ((49, 6), (50, 5)):
         with pytest.raises(ConfigError, match=r"runs/mine has 55 of 56 .* put `root` where all"):
             check_seen(COUNTS, trained=trained, watched=watched, place="runs/mine")
+
+
+def test_texts_on_the_disk_of_one_machine_are_refused_on_two() -> None:
+    check_shared("runs/mine", seen_by=[True, True])
+    with pytest.raises(ConfigError, match=r"runs/mine is not there on 1 of 2 nodes: put `root`"):
+        check_shared("runs/mine", seen_by=[True, False])
+
+
+def test_a_leaf_that_is_taken_as_it_is_needs_few_texts() -> None:
+    few = Counts({QUERY: {"mine": 3}}, WATCHED)
+    check(few, head="init", epochs=0)
+    with pytest.raises(InputError, match="3 training texts are too few: a step"):
+        check(few, head="init", epochs=1)
 
 
 @pytest.mark.parametrize("workers", [3, (3, 9)])
