@@ -55,7 +55,7 @@ def test_an_unfinished_run_names_the_stage_to_run_first(
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        (["--precision", "int8"], "in f32 only: leave the precision out"),
+        (["--precision", "int8"], "in f32 or f16: leave the precision out"),
         (["--copy-teacher"], "export to router"),
     ],
 )
