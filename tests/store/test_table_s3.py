@@ -140,7 +140,7 @@ def test_a_published_folder_is_fetched_as_it_was(run: Run, tmp_path: Path) -> No
     assert files == {
         f.relative_to(fetched): f.read_bytes() for f in fetched.rglob("*") if f.is_file()
     }
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["model"]
+    assert {path.name for path in (tmp_path / "cache").iterdir()} == {"model", ".model.lock"}
 
 
 def test_tables_and_spaces_are_read_back(small: SmallTable, run: Run) -> None:
