@@ -48,7 +48,7 @@ def store_in_float16(folder: Path) -> None:
 
     Whoever loads it computes in float32 as before.
     """
-    # Imported here: the other exports can do without torch's import.
+    # Imported here, so that a wrong choice is refused without waiting for it.
     import torch
     from safetensors.torch import load_file, save_file
 

@@ -30,7 +30,7 @@ from leaf_ray.core.schedule import linear_cycles
 from leaf_ray.core.score_root import score_root
 from leaf_ray.core.sentence import SentenceVectors
 from leaf_ray.core.train import Batch, Recipe, Step, train
-from leaf_ray.core.training_texts import TrainingTexts
+from leaf_ray.core.training_texts import Rows, TrainingTexts
 from leaf_ray.runs.folder import MODEL_FOLDER, UNTRAINED_FOLDER
 from leaf_ray.stages.cluster import cores_per_node
 from leaf_ray.stages.distill_checks import check_seen
@@ -135,8 +135,7 @@ class _Worker:
     def begin(self) -> None:
         """Fit the head, and keep the leaf as it is before its first step."""
         if self.job.settings.head == "ridge":
-            is_taken = self.expected_N(self.texts, by_kind=True) > 0
-            rows = self.texts.sample(HEAD_TEXTS, among=is_taken)
+            rows = self._sample(HEAD_TEXTS)
             tokens_N = np.cumsum(self.texts.lengths_N[rows])
             number = int(np.searchsorted(tokens_N, HEAD_TOKENS, side="right"))
             rows = rows[: max(FEWEST_HEAD_TEXTS, number)]
@@ -238,9 +237,13 @@ class _Worker:
     def _score_root(self) -> torch.Tensor:
         # Not of documents alone: those that are trained on are not those that will be searched, and
         # queries are of more subjects (make bench NAME=ablation, "scores by documents").
+        vector_ND = self.texts.vectors(self._sample(SPREAD_TEXTS))
+        return torch.from_numpy(score_root(vector_ND)).to(self.leaf.device)
+
+    def _sample(self, number: int) -> Rows:
+        """Rows of texts that are trained on."""
         is_taken = self.expected_N(self.texts, by_kind=True) > 0
-        rows = self.texts.sample(SPREAD_TEXTS, among=is_taken)
-        return torch.from_numpy(score_root(self.texts.vectors(rows))).to(self.leaf.device)
+        return self.texts.sample(number, among=is_taken)
 
     def _order(self) -> Order:
         settings = self.job.settings

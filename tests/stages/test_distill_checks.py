@@ -93,15 +93,6 @@ def test_texts_are_balanced_as_often_as_their_sources_let_them_come(
     assert of_kind[DOCUMENT] * documents == pytest.approx(queries)
 
 
-def test_counts_of_several_pieces_add_up() -> None:
-    total = Counts.total([COUNTS, ONLY_DOCUMENTS, Counts()])
-    assert total == Counts(
-        {QUERY: {"mine": 10}, DOCUMENT: {"mine": 70, "wiki": 10}},
-        {QUERY: {"mine": 5}, DOCUMENT: {"mine": 6}},
-    )
-    assert (total.trained, total.watched, total.sources) == (90, 11, {"mine", "wiki"})
-
-
 def test_texts_that_fill_a_step_exactly_are_enough() -> None:
     check(COUNTS, workers=2, accumulate=2)
 

@@ -6,26 +6,12 @@ import pytest
 
 from leaf_ray.config.sections import DistillConfig
 from leaf_ray.errors import ModelNotFound
-from leaf_ray.runs import Run
-from leaf_ray.stages.distill_counts import Counts
 from leaf_ray.stages.distill_job import WorkerJob
-from tests.spaces import a_space
+from tests.stages.worker_jobs import a_worker_job
 
 
 def job(tmp_path: Path, *, found_at: Path, name: str) -> WorkerJob:
-    part = Run.open(str(tmp_path / "run")).work("training")
-    return WorkerJob(
-        settings=DistillConfig(init=name),
-        space=a_space(),
-        init=found_at,
-        pad_id=0,
-        of_kind={},
-        counts=Counts(),
-        cores=1,
-        texts=part,
-        training=part,
-        ticker=None,
-    )
+    return a_worker_job(tmp_path, init=found_at, settings=DistillConfig(init=name))
 
 
 def test_an_encoder_is_where_the_driver_has_it(tmp_path: Path, tiny_init: Path) -> None:

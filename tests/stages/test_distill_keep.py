@@ -9,12 +9,11 @@ from sentence_transformers import SentenceTransformer
 from leaf_ray.config.sections import DistillConfig
 from leaf_ray.encoders.leaf_folder import leaf_space
 from leaf_ray.errors import MissingStage
-from leaf_ray.runs import Run
-from leaf_ray.stages.distill_counts import Counts
 from leaf_ray.stages.distill_job import WorkerJob
 from leaf_ray.stages.distill_keep import BESTS_KEPT, Keeper
 from leaf_ray.stages.distill_state import CHECKPOINTS_KEPT, State
 from tests.spaces import a_space
+from tests.stages.worker_jobs import a_worker_job
 
 
 @pytest.fixture
@@ -24,19 +23,7 @@ def leaf(tiny_init: Path) -> SentenceTransformer:
 
 @pytest.fixture
 def job(tiny_init: Path, tmp_path: Path) -> WorkerJob:
-    run = Run.open(str(tmp_path / "run"))
-    return WorkerJob(
-        settings=DistillConfig(),
-        space=a_space(),
-        init=tiny_init,
-        pad_id=0,
-        of_kind={},
-        counts=Counts(),
-        cores=1,
-        texts=run.work("training/texts"),
-        training=run.work("training/0123456789abcdef"),
-        ticker=None,
-    )
+    return a_worker_job(tmp_path, init=tiny_init, settings=DistillConfig())
 
 
 def mark(leaf: SentenceTransformer, value: float) -> None:
