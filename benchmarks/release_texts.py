@@ -4,11 +4,14 @@
 
 writes FOLDER/texts.parquet (text, kind, source), which jobs/leaf_mpnet.yaml reads. The leaf is
 there for queries, so documents come as the sentences that they consist of: of a query's length, so
-that five times as many can be trained on in the same time as of whole documents.
+that five times as many can be trained on in the same time as of whole documents. Docstrings come
+from packages of the development environment that the quickstart does not ask about, so that its
+figures are of texts that the leaf has not seen.
 """
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.shared import shared
 from leaf_ray.core.ids import hashes
 from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.store.docstrings import docstrings_of
 
 NUM_SENTENCES = 80_000
 SHORTEST, LONGEST = 25, 300
@@ -28,25 +32,46 @@ SENTENCE_END = re.compile(r"(?<=[.!?;])\s+(?=[A-Z0-9\"'(\[])")
 LEFT_OUT = {"d-linux-kernel-docs", "d-eips", "d-rust-rfcs", "d-peps", "d-tldr", "d-manpages"}
 # The only scientific prose among them.
 WHOLE = "d-pubmedqa"
+PACKAGES = (
+    *("PIL", "aiohttp", "botocore", "click", "datasets", "dateutil", "docker", "fsspec", "http"),
+    *("joblib", "lance", "mpmath", "mteb", "openai", "openvino", "polars", "requests", "scipy"),
+    *("setuptools", "sklearn", "sympy", "tokenizers", "transformers", "typing", "unittest", "xml"),
+)
 
 
-def queries() -> pa.Table:
-    """All of them."""
+def docstrings() -> pa.Table:
+    """text, query: a docstring without its summary line, and that line where it is a query."""
+    _, parts = docstrings_of(PACKAGES)
+    return pa.concat_tables(part.table.select(["text", "query"]) for part in parts)
+
+
+def queries(summaries: list[str | None]) -> pa.Table:
+    """All of them, and summary lines of docstrings, each once."""
     rows = pq.read_table(shared("texts/queries.parquet"), columns=["text", "source"])
-    sources = rows["source"].cast(pa.string())
-    return pa.table(
-        {"text": rows["text"], "source": sources, "kind": pa.repeat(pa.scalar(QUERY), len(rows))}
-    )
+    lines = list(dict.fromkeys(line for line in summaries if line))
+    texts = [*rows["text"].to_pylist(), *lines]
+    sources = [*rows["source"].to_pylist(), *["q-docstrings"] * len(lines)]
+    return _table(texts, sources, QUERY)
 
 
-def sentences() -> pa.Table:
-    """All of one source, and of the others as many as the square root of what each has."""
+def _table(texts: list[str], sources: list[str], kind: str) -> pa.Table:
+    return pa.table({"text": texts, "source": sources, "kind": [kind] * len(texts)})
+
+
+def _documents(docstring_texts: list[str]) -> Iterator[tuple[str, str]]:
     rows = pq.read_table(shared("texts/documents.parquet"), columns=["text", "source"])
+    for row in rows.to_pylist():
+        if row["source"] not in LEFT_OUT:
+            yield row["text"], row["source"]
+    for text in docstring_texts:
+        yield text, "d-docstrings"
+
+
+def sentences(docstring_texts: list[str]) -> pa.Table:
+    """All of one source, and of the others as many as the square root of what each has."""
     texts: list[str] = []
     sources: list[str] = []
-    for text, source in zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True):
-        if source in LEFT_OUT:
-            continue
+    for text, source in _documents(docstring_texts):
         found = [s for s in SENTENCE_END.split(text) if SHORTEST <= len(s) <= LONGEST]
         texts += found
         sources += [source] * len(found)
@@ -60,19 +85,16 @@ def sentences() -> pa.Table:
     taken = np.bincount(number_N[chosen], minlength=len(names))
     for name, number in zip(names, taken, strict=True):
         print(f"  {name}: {number:,}")
-    return pa.table(
-        {
-            "text": [texts[i] for i in chosen],
-            "source": [sources[i] for i in chosen],
-            "kind": pa.repeat(pa.scalar(DOCUMENT), len(chosen)),
-        }
-    )
+    return _table([texts[i] for i in chosen], [sources[i] for i in chosen], DOCUMENT)
 
 
 def write_release_texts(folder: Path) -> None:
     """Write `folder`/texts.parquet."""
     folder.mkdir(parents=True, exist_ok=True)
-    table = pa.concat_tables([queries(), sentences()])
+    given = docstrings()
+    table = pa.concat_tables(
+        [queries(given["query"].to_pylist()), sentences(given["text"].to_pylist())]
+    )
     pq.write_table(table, folder / "texts.parquet")
     print(f"{folder / 'texts.parquet'}: {len(table):,} texts")
 

@@ -113,6 +113,13 @@ def quickstart(
             show_default=False,
         ),
     ] = None,
+    leaf: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder of a leaf to use as it is. Without it, one is distilled.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """From texts to search in one command: run, report, serve, ask three questions.
 
@@ -120,7 +127,7 @@ def quickstart(
     """
     from leaf_ray.cli.quickstart import run_quickstart
 
-    run_quickstart(console, overrides or [])
+    run_quickstart(console, overrides or [], leaf=leaf)
 
 
 @app.command(rich_help_panel="Whole runs")

@@ -30,16 +30,20 @@ QUESTIONS = (
     "save a model's weights so that training can go on later",
 )
 HITS = 3
+# A checkout has it, an installed package has not.
+PUBLISHED = Path(__file__).parents[2] / "release" / "leaf-mpnet-23m"
 
 
-def run_quickstart(console: Console, overrides: Sequence[str]) -> None:
+def run_quickstart(console: Console, overrides: Sequence[str], *, leaf: Path | None) -> None:
     """Make the run, print its report, serve it, ask three questions, say how to go on.
+
+    leaf: the folder of a leaf to use as it is; None distills one.
 
     Raises:
         LeafRayError: any stage's; what was finished before stays finished.
     """
     file = shipped_run_file(RUN_FILE)
-    overrides = _with_own_root(overrides)
+    overrides = _with_own_root(overrides, leaf=leaf)
     config = load_config(file, overrides)
     with ConsoleProgress(console) as progress:
         verbs.run(config, progress=progress)
@@ -50,14 +54,23 @@ def run_quickstart(console: Console, overrides: Sequence[str]) -> None:
     _say_how_to_go_on(console, config, [str(_shown(file)), *overrides])
 
 
-def _with_own_root(overrides: Sequence[str]) -> list[str]:
-    """Other texts are another run: they get a folder of their own unless one is named."""
+def _with_own_root(overrides: Sequence[str], *, leaf: Path | None = None) -> list[str]:
+    """Other texts or a given leaf are another run: with a folder of its own unless one is named."""
+    given = list(overrides)
+    if leaf is not None:
+        given += [f"distill.init={leaf}", "distill.head=init", "distill.epochs=0"]
     # Of several, the last one counts, as in the configuration.
-    paths = [o.partition("=")[2] for o in overrides if o.startswith("texts.path=")]
-    if not paths or any(o.startswith("root=") for o in overrides):
-        return list(overrides)
-    name = re.sub(r"[^A-Za-z0-9]+", "-", Path(paths[-1]).stem).strip("-").lower() or "texts"
-    return [*overrides, f"root=runs/{name}"]
+    paths = [o.partition("=")[2] for o in given if o.startswith("texts.path=")]
+    if not (paths or leaf) or any(o.startswith("root=") for o in given):
+        return given
+    names = [_folder_name(paths[-1], otherwise="texts") if paths else Path(RUN_FILE).stem]
+    if leaf is not None:
+        names.append(_folder_name(str(leaf), otherwise="leaf"))
+    return [*given, f"root=runs/{'-'.join(names)}"]
+
+
+def _folder_name(path: str, *, otherwise: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", Path(path).stem).strip("-").lower() or otherwise
 
 
 def _questions(config: RunConfig) -> Sequence[str]:
@@ -90,6 +103,17 @@ def _shown(file: Path) -> Path:
     return file.relative_to(here) if file.is_relative_to(here) else file
 
 
+def _published(leaf: Path, arguments: Sequence[str]) -> str:
+    """How to use the leaf that comes with a checkout, where there is one and it is not in use."""
+    folder = _shown(PUBLISHED)
+    if not PUBLISHED.is_dir() or any(
+        argument.startswith("distill.init=") for argument in arguments
+    ):
+        return ""
+    return f"""
+  {leaf} quickstart --leaf {folder}     a leaf that is trained already, as it is"""
+
+
 def _say_how_to_go_on(console: Console, config: RunConfig, arguments: Sequence[str]) -> None:
     leaf = _shown(Path(sys.argv[0]).absolute())
     file, *overrides = arguments
@@ -100,7 +124,7 @@ go on with
   {leaf} serve {run_file}
   {leaf} search {question}
   {leaf} show {run_file}
-  {leaf} quickstart texts.path=my.jsonl
+  {leaf} quickstart texts.path=my.jsonl{_published(leaf, arguments)}
 the leaf: {config.root}/leaf/model   the report: {config.root}/report/report.md""",
         markup=False,
         highlight=False,

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from leaf_ray.cli.jobs import shipped_run_file
@@ -40,6 +42,23 @@ def test_of_two_paths_the_root_follows_the_one_that_counts() -> None:
     overrides = _with_own_root(["texts.path=first.jsonl", "texts.path=second.jsonl"])
     config = load_config(shipped_run_file(RUN_FILE), overrides)
     assert (config.texts.path, config.root) == ("second.jsonl", "runs/second")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "root"),
+    [
+        ([], "runs/quickstart-leaf-mpnet-23m"),
+        (["texts.path=my.jsonl"], "runs/my-leaf-mpnet-23m"),
+        (["root=runs/here"], "runs/here"),
+    ],
+    ids=str,
+)
+def test_a_given_leaf_is_used_as_it_is_in_a_run_of_its_own(overrides: list[str], root: str) -> None:
+    overrides = _with_own_root(overrides, leaf=Path("release/leaf-mpnet-23m/"))
+    config = load_config(shipped_run_file(RUN_FILE), overrides)
+    assert config.root == root
+    assert config.distill.init == "release/leaf-mpnet-23m"
+    assert (config.distill.head, config.distill.epochs) == ("init", 0)
 
 
 def test_the_shipped_run_file_is_found_and_loads() -> None:
