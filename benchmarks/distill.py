@@ -89,9 +89,9 @@ class Given:
                 columns=["id", "text", "kind", "vector"]
             )
             shares = hash_shares(rows["id"].to_pylist(), purpose="watch the training")
-            watched = pa.array(shares < self.config.distill.held_out_share)
-            pq.write_table(rows.filter(pc.invert(watched)), train)
-            pq.write_table(rows.filter(watched), held_out)
+            is_held_out = pa.array(shares < self.config.distill.held_out_share)
+            pq.write_table(rows.filter(pc.invert(is_held_out)), train)
+            pq.write_table(rows.filter(is_held_out), held_out)
         return train, held_out
 
     @property
@@ -164,13 +164,13 @@ MANY = Given("many", NUM_QUERIES, NUM_DOCUMENTS)
 
 
 def rate(leaf: Path) -> float:
-    """Texts a second of a training, its looks at held-out texts not counted."""
+    """Texts a second of a training, its validations not counted."""
     last = json.loads((leaf / "training.json").read_text())["curve"][-1]
     return float(last["texts"] / last["seconds"])
 
 
 def steady_rate(leaf: Path) -> float:
-    """The same from its first look on: what comes before is as long however many train."""
+    """The same from its first validation on: what comes before is as long however many train."""
     _, first, *_, last = json.loads((leaf / "training.json").read_text())["curve"]
     return float((last["texts"] - first["texts"]) / (last["seconds"] - first["seconds"]))
 
@@ -189,7 +189,7 @@ def speed(precision: str) -> dict[str, float]:
 
 def equal_time(rates: dict[str, float], precision: str) -> dict[str, Any]:
     """What both keep of the teacher after so many minutes of training."""
-    # Ours has to fit its head, look at held-out texts and save within the time, too.
+    # Ours has to fit its head, validate and save within the time, too.
     seconds = {"ours": EQUAL_SECONDS - OVERHEAD_SECONDS, "peer": EQUAL_SECONDS}
     steps = {side: int(rates[side] * seconds[side] / BATCH) for side in seconds}
     folder, theirs = MANY.peer(steps["peer"], precision, "equal-peer")

@@ -185,14 +185,14 @@ class DistillConfig(Section):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of matrix products; weights are float32. auto: bfloat16 where the chip has it."""
     held_out_share: Share = 0.02
-    """Share of the training texts that the training is watched by instead."""
+    """Share of the training texts that are held out, to validate the leaf on as it is trained."""
     patience: Positive | None = None
-    """Looks at the watched texts without a better overlap with the teacher, after which training
+    """Validations without a better overlap with the teacher, after which training
     stops. None: it goes on to its end."""
     seed: int = 0
     """Seed of the order of texts, and of a random head."""
     checkpoint_steps: Positive = 500
-    """Steps between looks at the watched texts. Each makes a checkpoint too, unless the last is
+    """Steps between validations. Each makes a checkpoint too, unless the last is
     less than 5 s old or still on its way to storage; a lost worker costs the steps since."""
 
     # What decides is their product.

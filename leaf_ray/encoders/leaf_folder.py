@@ -48,7 +48,7 @@ def save_leaf(
 ) -> None:
     """Write the model, its space, its own probe, what trained it, and a model card.
 
-    settings: the run file's `distill` section. curve: the looks at held-out texts.
+    settings: the run file's `distill` section. curve: what was found on held-out texts.
     course: what else is to be known of how the training went.
     """
     leaf.eval()
@@ -56,7 +56,7 @@ def save_leaf(
     probe = Probe.take(_SentenceTransformers(leaf))
     training = {
         "settings": dict(settings),
-        "curve": [dict(look) for look in curve],
+        "curve": [dict(point) for point in curve],
         **course,
         "versions": {name: version(name) for name in ("torch", "sentence-transformers")},
     }

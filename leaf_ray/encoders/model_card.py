@@ -155,7 +155,7 @@ def _recipe(training: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _results(space: Space, training: Mapping[str, Any], release: Release) -> list[str]:
-    cosines = [f"{look['cosine']:.3f}" for look in training["curve"]]
+    cosines = [f"{point['cosine']:.3f}" for point in training["curve"]]
     before = cosines[0] if cosines else "not measured"
     after = cosines[-1] if cosines else "not trained yet"
     said = [

@@ -43,7 +43,7 @@ VECTORS_FILE, REJECTED_FILE = "vectors-{:05d}.parquet", "rejected/rejected-{:03d
 RETRIED_FILE = "vectors-retried-{:03d}.parquet"
 # Inside leaf.
 MODEL_FOLDER, UNTRAINED_FOLDER, TRAINING_PLOT = "model", "untrained", "training.png"
-# Beside an unfinished leaf: the weights of the best look so far, by its step.
+# Beside an unfinished leaf: the weights of the best validation so far, by its step.
 BEST_FILE = "best-{}.pt"
 # Inside report.
 REPORT_JSON, REPORT_MARKDOWN = "report.json", "report.md"

@@ -55,8 +55,8 @@ from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.stages.ticker import watched
 from leaf_ray.store.training_plot import training_plot
 
-# Texts that a training is watched by, at least, as long as they are no more than this share.
-FEWEST_WATCHED, LARGEST_SHARE = 12, 0.2
+# Texts that are held out, at least, as long as they are no more than this share.
+FEWEST_HELD_OUT, LARGEST_SHARE = 12, 0.2
 # Lost workers are replaced this often before the run gives up; run again, it goes on.
 MAX_FAILURES = 10
 # Between steps glibc would give memory back to the system, only to ask for it anew: 5 % of a step.
@@ -81,7 +81,7 @@ def _make(job: Job) -> Made:
     check_prefixes(settings, space)
     check_names(settings, [source.name for source in sources])
     num_rows = sum(source.rows for source in sources)
-    share = max(settings.held_out_share, min(LARGEST_SHARE, FEWEST_WATCHED / max(1, num_rows)))
+    share = max(settings.held_out_share, min(LARGEST_SHARE, FEWEST_HELD_OUT / max(1, num_rows)))
     tokenise = Tokenise(folder, space, held_out_share=share)
     key = _key([source.version for source in sources], tokenise.made_with())
     texts = job.run.work(f"training/texts-{key}")
@@ -193,11 +193,11 @@ def _check(part: Part, leaf: Path, counts: Counts) -> Made:
     course = json.loads((leaf / TRAINING_FILE).read_text("utf-8"))
     curve = course["curve"]
     part.write(TRAINING_PLOT, training_plot(curve, best_step=course["best_step"]))
-    best = next(look for look in curve if look["step"] == course["best_step"])
+    best = next(point for point in curve if point["step"] == course["best_step"])
     before = curve[0]
     made = {
         "texts": counts.trained,
-        "held_out": counts.watched,
+        "held_out": counts.held_out,
         "steps": curve[-1]["step"],
         "texts_seen": curve[-1]["texts"],
         "cosine_before": before["cosine"],

@@ -103,24 +103,24 @@ def check_texts(settings: DistillConfig, counts: Counts, of_kind: Mapping[str, f
             f"of {settings.batch_size} takes {needed}. Bring more texts, or lower "
             "distill.batch_size, distill.workers or distill.accumulate, or raise distill.weights"
         )
-    if not left.watched:
+    if not left.held_out:
         raise InputError(
-            f"none of {left.trained} texts is held out to watch the training by: raise "
+            f"none of {left.trained} texts is held out to validate the leaf on: raise "
             "distill.held_out_share"
         )
 
 
-def check_seen(counts: Counts, *, trained: int, watched: int, place: str) -> None:
+def check_seen(counts: Counts, *, trained: int, held_out: int, place: str) -> None:
     """Refuse to train on a part of the texts, as a worker sees them.
 
     Raises:
         ConfigError: another machine has the others.
     """
-    if (trained, watched) != (counts.trained, counts.watched):
+    if (trained, held_out) != (counts.trained, counts.held_out):
         raise ConfigError(
-            f"{place} has {trained + watched} of {counts.trained + counts.watched} training texts "
-            "on this machine; other nodes wrote the rest to their own disks: put `root` where all "
-            "nodes see it, on object storage or a shared folder"
+            f"{place} has {trained + held_out} of {counts.trained + counts.held_out} training "
+            "texts on this machine; other nodes wrote the rest to their own disks: put `root` "
+            "where all nodes see it, on object storage or a shared folder"
         )
 
 

@@ -1,4 +1,4 @@
-"""How many texts there are to train on and to watch the training by, by kind and source."""
+"""How many texts there are to train on and held out to validate on, by kind and source."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,10 +11,10 @@ ByKind = dict[str, dict[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Texts to train on and texts to watch by: of each kind, of each source within it."""
+    """Texts to train on and texts held out: of each kind, of each source within it."""
 
     trained_on: ByKind = field(default_factory=dict)
-    watched_by: ByKind = field(default_factory=dict)
+    validated_on: ByKind = field(default_factory=dict)
 
     @property
     def trained(self) -> int:
@@ -22,9 +22,9 @@ class Counts:
         return _sum(self.trained_on)
 
     @property
-    def watched(self) -> int:
-        """All texts to watch by."""
-        return _sum(self.watched_by)
+    def held_out(self) -> int:
+        """All texts held out."""
+        return _sum(self.validated_on)
 
     @property
     def sources(self) -> set[str]:
@@ -44,7 +44,7 @@ class Counts:
                 for kind, sources in of.items()
                 if of_kind.get(kind, 0.0) > 0
             }
-            for of in (self.trained_on, self.watched_by)
+            for of in (self.trained_on, self.validated_on)
         ]
         return Counts(*left)
 
@@ -52,7 +52,7 @@ class Counts:
     def total(cls, parts: Iterable["Counts"]) -> "Counts":
         """The sum."""
         known = list(parts)
-        return cls(_total(p.trained_on for p in known), _total(p.watched_by for p in known))
+        return cls(_total(p.trained_on for p in known), _total(p.validated_on for p in known))
 
 
 def _total(parts: Iterable[ByKind]) -> ByKind:

@@ -42,8 +42,8 @@ class State:
     """All that a training goes on from.
 
     step: steps taken. workers: at the end. seconds: of training, by all that had a share in it.
-    best: the step of the best look so far. losses: of the first steps. resumed: the steps that it
-    was gone on with from. notes: what people should know of how it went.
+    best: the step of the best validation so far. losses: of the first steps. resumed: the steps
+    that it was gone on with from. notes: what people should know of how it went.
     """
 
     step: int = 0

@@ -1,7 +1,7 @@
 """Training texts, made once by Ray Data: tokenised, split, and laid out to be mapped into memory.
 
-Each piece of a source becomes one file of texts to train on and one of texts to watch the
-training by. A training reads no text and asks no teacher.
+Each piece of a source becomes one file of texts to train on and one of texts held
+out to validate on. A training reads no text and asks no teacher.
 """
 
 import json
@@ -28,10 +28,10 @@ from leaf_ray.runs import Part
 from leaf_ray.stages.distill_counts import Counts
 from leaf_ray.stages.distill_sources import Source
 
-TRAIN_FILE, WATCH_FILE, COUNTS_FILE = "train-{:05}.arrow", "watch-{:05}.arrow", "counts.json"
-TRAIN_FILES, WATCH_FILES = "train-*.arrow", "watch-*.arrow"
+TRAIN_FILE, HELD_OUT_FILE, COUNTS_FILE = "train-{:05}.arrow", "held-out-{:05}.arrow", "counts.json"
+TRAIN_FILES, HELD_OUT_FILES = "train-*.arrow", "held-out-*.arrow"
 # Changes with the form of the files.
-LAYOUT = 2
+LAYOUT = 3
 # Broken rows are named up to this many.
 NAMED_ROWS = 5
 
@@ -68,21 +68,21 @@ class WritePiece:
 
     def __call__(self, row: dict[str, Any]) -> dict[str, str]:
         """Write the files of one piece."""
-        train, watch = self.tokenise(row["piece"].read())
-        for name, table in ((TRAIN_FILE, train), (WATCH_FILE, watch)):
+        train, held_out = self.tokenise(row["piece"].read())
+        for name, table in ((TRAIN_FILE, train), (HELD_OUT_FILE, held_out)):
             with (
                 self.into.whole(name.format(row["number"])) as path,
                 self.into.filesystem.open_output_stream(path) as sink,
             ):
                 write_training_texts(table, sink)
-        counts = Counts(*(_by_kind_and_source(table) for table in (train, watch)))
+        counts = Counts(*(_by_kind_and_source(table) for table in (train, held_out)))
         return {"counts": json.dumps(asdict(counts))}
 
 
 class Tokenise:
-    """Rows with texts and vectors in; token ids to train on and to watch by come out.
+    """Rows with texts and vectors in; token ids to train on and to validate on come out.
 
-    held_out_share: of the texts, by hash of id, that the training is watched by.
+    held_out_share: of the texts, by hash of id, that are held out.
     """
 
     def __init__(self, folder: ModelFolder, space: Space, *, held_out_share: float) -> None:
@@ -103,9 +103,11 @@ class Tokenise:
         """
         self._check(rows)
         shares = hash_shares(rows["id"].to_pylist(), purpose="watch the training")
-        watched = pa.array(shares < self.held_out_share)
-        train, watch = (self._laid_out(rows.filter(m)) for m in (pc.invert(watched), watched))
-        return train, watch
+        is_held_out = pa.array(shares < self.held_out_share)
+        train, held_out = (
+            self._laid_out(rows.filter(m)) for m in (pc.invert(is_held_out), is_held_out)
+        )
+        return train, held_out
 
     def _check(self, rows: pa.Table) -> None:
         dimension = rows.schema.field(VECTOR).type.list_size

@@ -43,8 +43,8 @@ from leaf_ray.stages.distill_state import (
     load_state,
     save_state,
 )
-from leaf_ray.stages.distill_texts import TRAIN_FILES, WATCH_FILES
-from leaf_ray.stages.distill_watch import Watch, forward, is_better, is_stale
+from leaf_ray.stages.distill_texts import HELD_OUT_FILES, TRAIN_FILES
+from leaf_ray.stages.distill_validation import Validation, forward, is_better, is_stale
 
 # Each costs a forward pass, a quarter of what a training step takes for it. A head of 4,096 finds
 # 0.04 less of the teacher's first ten, and 0.01 less after 32,000 texts (make bench NAME=ablation).
@@ -70,9 +70,9 @@ def train_worker(job: WorkerJob) -> None:
     with local_texts(job, clean=context.get_local_rank() == 0) as folder:
         texts, held_out = (
             TrainingTexts(sorted(folder.glob(files)), pad_id=job.pad_id)
-            for files in (TRAIN_FILES, WATCH_FILES)
+            for files in (TRAIN_FILES, HELD_OUT_FILES)
         )
-        check_seen(job.counts, trained=len(texts), watched=len(held_out), place=job.texts.uri)
+        check_seen(job.counts, trained=len(texts), held_out=len(held_out), place=job.texts.uri)
         leaf = _built(job)
         state = load_state() or State()
         worker = _Worker(job, leaf, texts, state, Keeper(job, state))
@@ -82,9 +82,9 @@ def train_worker(job: WorkerJob) -> None:
             worker.begin()
         if worker.is_first:
             forget_unsent(job.training)
-        watch = worker.watch(held_out) if worker.is_first else None
+        validation = worker.validation(held_out) if worker.is_first else None
         with autocast(leaf.device, job.settings.precision):
-            worker.run(watch)
+            worker.run(validation)
         if worker.is_first:
             worker.finish()
     ray.train.report({"finished": True})
@@ -105,8 +105,8 @@ def _built(job: WorkerJob) -> SentenceTransformer:
 class _Worker:
     """One worker's side of a training.
 
-    state: what a checkpoint holds; its looks and what follows from them are the first worker's
-        alone.
+    state: what a checkpoint holds; its validations and what follows from them are the first
+        worker's alone.
     """
 
     job: WorkerJob
@@ -145,15 +145,15 @@ class _Worker:
             take_head(self.leaf, self.job.local_init())
         self.keeper.save(self.leaf, UNTRAINED_FOLDER)
 
-    def watch(self, held_out: TrainingTexts) -> Watch:
-        """The looks at held-out texts, of which those count that are like what is trained on."""
-        is_watched = self.expected_N(held_out, by_kind=True) > 0
+    def validation(self, held_out: TrainingTexts) -> Validation:
+        """Held-out texts, of which those count that are like what is trained on."""
+        is_measured = self.expected_N(held_out, by_kind=True) > 0
         # Documents are searched whether they are trained on or not.
         is_found = self.expected_N(self.texts, by_kind=False) > 0
-        return Watch(held_out, is_watched, self.texts, is_found)
+        return Validation(held_out, is_measured, self.texts, is_found)
 
-    def run(self, watch: Watch | None) -> None:
-        """Take the steps that are left; stops early where the looks say so."""
+    def run(self, validation: Validation | None) -> None:
+        """Take the steps that are left; stops early where the validations say so."""
         settings, state = self.job.settings, self.state
         order = self._order()
         num_steps = int(settings.epochs * order.steps_per_epoch)
@@ -165,8 +165,8 @@ class _Worker:
             optimizer.load_state_dict(state.optimizer)
         if state.rng is not None:
             torch.set_rng_state(state.rng)
-        if watch is not None and not state.curve:
-            self._keep_look(watch, {})
+        if validation is not None and not state.curve:
+            self._keep_validation(validation, {})
         workers = ray.train.get_context().get_world_size()
         state.workers = workers
         steps = train(
@@ -177,10 +177,14 @@ class _Worker:
             first_step=state.step,
             name_of=self.texts.name,
         )
-        self._follow(steps, watch, optimizer, num_steps)
+        self._follow(steps, validation, optimizer, num_steps)
 
     def _follow(
-        self, steps: Iterator[Step], watch: Watch | None, optimizer: LeafOptimizer, num_steps: int
+        self,
+        steps: Iterator[Step],
+        validation: Validation | None,
+        optimizer: LeafOptimizer,
+        num_steps: int,
     ) -> None:
         settings, state = self.job.settings, self.state
         began = time.monotonic() - state.seconds
@@ -189,19 +193,21 @@ class _Worker:
             losses.append(step.loss)
             state.step = step.index + 1
             state.skipped += step.skipped
-            if watch is not None:
+            if validation is not None:
                 self._tell(step, num_steps)
             is_last = state.step == num_steps
             if not is_last and state.step % settings.checkpoint_steps:
                 continue
             state.seconds = time.monotonic() - began
             loss = self._over_workers(torch.stack(losses).nanmean())
-            if watch is not None:
-                self._keep_look(watch, {"loss": loss, "learning_rate": step.learning_rate})
+            if validation is not None:
+                self._keep_validation(
+                    validation, {"loss": loss, "learning_rate": step.learning_rate}
+                )
             losses.clear()
             if is_last or self._stops_or_saves(optimizer):
                 return
-            # Neither looks nor checkpoints count as training.
+            # Neither validations nor checkpoints count as training.
             began = time.monotonic() - state.seconds
 
     def _over_workers(self, loss: torch.Tensor) -> float:
@@ -261,14 +267,14 @@ class _Worker:
             mine = share_of(step_GB, rank=rank, workers=workers)
             yield [self.texts.take(rows_B).to(self.leaf.device) for rows_B in mine]
 
-    def _keep_look(self, watch: Watch, averages: dict[str, float]) -> None:
+    def _keep_validation(self, validation: Validation, averages: dict[str, float]) -> None:
         state = self.state
         place = {
             "step": state.step,
             "texts": state.step * self.texts_per_step,
             "seconds": round(state.seconds, 2),
         }
-        state.curve.append({**place, **averages, **watch.look(self.leaf)})
+        state.curve.append({**place, **averages, **validation.measure(self.leaf)})
         if is_better(state.curve, state.best):
             state.best = state.step
             self.keeper.keep_best(self.leaf)
@@ -304,7 +310,7 @@ class _Worker:
         self.job.ticker.put.remote({**counts, **last, "texts": texts, "loss": float(step.loss)})
 
     def finish(self) -> None:
-        """Save the leaf of the best look."""
+        """Save the leaf of the best validation."""
         if self.state.best != self.state.step:
             self.leaf.load_state_dict(self.keeper.best())
         self.keeper.save(self.leaf, MODEL_FOLDER)

@@ -41,7 +41,7 @@ def _data(run: Run) -> dict[str, str]:
         data.update({_COUNTED[name]: f"{count:,}" for name, count in counts.items() if count})
     if leaf is not None:
         data["texts trained on"] = f"{leaf.counts.get('texts', 0):,}"
-        data["texts that the training was watched by"] = f"{leaf.counts.get('held_out', 0):,}"
+        data["texts that it was validated on"] = f"{leaf.counts.get('held_out', 0):,}"
     return data
 
 

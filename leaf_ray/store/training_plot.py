@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 MEAN_COLOUR, WORST_COLOUR = "#0072B2", "#D55E00"
-# The figures of a look, each with that of the worst tenth of texts.
+# The figures of a validation, each with that of the worst tenth of texts.
 PANELS = (
     ("overlap", "overlap@10 with the teacher"),
     ("cosine", "cosine to the teacher"),
@@ -17,10 +17,10 @@ PANELS = (
 
 
 def training_plot(curve: Sequence[Mapping[str, float]], *, best_step: int) -> bytes:
-    """Return a PNG: overlap, cosine and loss over the texts seen, with the best look marked.
+    """Return a PNG: overlap, cosine and loss over the texts seen, with the best validation marked.
 
-    curve: the looks of training.json, the first of them before the first step. best_step: of the
-        leaf that is kept.
+    curve: the validations of training.json, the first of them before the first step. best_step:
+        of the leaf that is kept.
     """
     # Imported here, since it takes a second that only a figure is worth.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -33,8 +33,8 @@ def training_plot(curve: Sequence[Mapping[str, float]], *, best_step: int) -> by
     for axes, (name, label) in zip((overlap_axes, cosine_axes), PANELS, strict=True):
         _draw_looks(axes, curve, name)
         axes.set_title(label, fontsize=11)
-    _draw_loss(loss_axes, [look for look in curve if "loss" in look])
-    best = next(look["texts"] for look in curve if look["step"] == best_step)
+    _draw_loss(loss_axes, [point for point in curve if "loss" in point])
+    best = next(point["texts"] for point in curve if point["step"] == best_step)
     for axes in (overlap_axes, cosine_axes, loss_axes):
         axes.axvline(best, color="#999999", linewidth=1, linestyle="--", zorder=0)
         axes.set_xlabel("texts seen")
@@ -47,12 +47,12 @@ def training_plot(curve: Sequence[Mapping[str, float]], *, best_step: int) -> by
 
 
 def _draw_looks(axes: "Axes", curve: Sequence[Mapping[str, float]], name: str) -> None:
-    texts = [look["texts"] for look in curve]
+    texts = [point["texts"] for point in curve]
     for key, colour, label in (
         (name, MEAN_COLOUR, "all held-out texts"),
         (f"worst_{name}", WORST_COLOUR, "worst tenth of them"),
     ):
-        values = [look[key] for look in curve]
+        values = [point[key] for point in curve]
         axes.plot(texts, values, color=colour, marker="o", markersize=3, label=label)
         axes.annotate(
             f"{values[-1]:.3f}",
@@ -66,12 +66,12 @@ def _draw_looks(axes: "Axes", curve: Sequence[Mapping[str, float]], name: str) -
     axes.legend(frameon=False, fontsize=8, loc="best")
 
 
-def _draw_loss(axes: "Axes", looks: Sequence[Mapping[str, float]]) -> None:
+def _draw_loss(axes: "Axes", points: Sequence[Mapping[str, float]]) -> None:
     axes.set_title("loss, and the learning rate", fontsize=11)
-    texts = [look["texts"] for look in looks]
-    axes.plot(texts, [look["loss"] for look in looks], color="#000000", marker="o", markersize=3)
+    texts = [point["texts"] for point in points]
+    axes.plot(texts, [point["loss"] for point in points], color="#000000", marker="o", markersize=3)
     rates = axes.twinx()
-    rates.plot(texts, [look["learning_rate"] for look in looks], color="#009E73", linestyle=":")
+    rates.plot(texts, [point["learning_rate"] for point in points], color="#009E73", linestyle=":")
     rates.tick_params(axis="y", labelsize=8, colors="#009E73")
     rates.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     rates.spines[["top"]].set_visible(False)

@@ -128,7 +128,7 @@ def test_training_stops_when_its_looks_get_no_better_and_keeps_the_best_leaf(
     )
     manifest = verbs.distill(config)
     training = training_of(config)
-    overlaps = {look["step"]: look["overlap"] for look in training["curve"]}
+    overlaps = {point["step"]: point["overlap"] for point in training["curve"]}
     assert overlaps[training["best_step"]] == max(overlaps.values())
     assert manifest.counts["steps"] == training["curve"][-1]["step"] < 100
     assert manifest.counts["overlap_after"] == max(overlaps.values())
@@ -177,8 +177,8 @@ def test_a_killed_training_goes_on_from_the_checkpoint_before_one_that_is_corrup
     subprocess.run(command, check=True, timeout=400)
     training = training_of(config)
     assert [note for note in training["notes"] if newest in note and "cannot be read" in note]
-    steps = [look["step"] for look in training["curve"]]
-    assert steps == sorted(set(steps)), "each look once, whatever was done again"
+    steps = [point["step"] for point in training["curve"]]
+    assert steps == sorted(set(steps)), "each validation once, whatever was done again"
     manifest = Run.open(config.root).leaf.require(command="")
     assert manifest.counts["steps"] == steps[-1]
 

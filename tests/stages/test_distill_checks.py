@@ -24,8 +24,8 @@ from leaf_ray.stages.distill_counts import Counts
 from tests.spaces import a_space
 
 # Ten queries and forty documents, of two sources.
-WATCHED = {QUERY: {"mine": 5}, DOCUMENT: {"mine": 1}}
-COUNTS = Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 30, "wiki": 10}}, WATCHED)
+HELD_OUT = {QUERY: {"mine": 5}, DOCUMENT: {"mine": 1}}
+COUNTS = Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 30, "wiki": 10}}, HELD_OUT)
 ONLY_DOCUMENTS = Counts({QUERY: {}, DOCUMENT: {"mine": 40}}, {DOCUMENT: {"mine": 5}})
 
 
@@ -98,7 +98,7 @@ def test_texts_that_fill_a_step_exactly_are_enough() -> None:
 
 
 def test_one_text_less_than_a_step_takes_is_refused_with_what_could_be_lowered() -> None:
-    counts = Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 9}}, WATCHED)
+    counts = Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 9}}, HELD_OUT)
     with pytest.raises(InputError, match=r"^19 training texts are too few: a step of 4 batches"):
         check(counts, workers=2, accumulate=2)
 
@@ -109,7 +109,7 @@ def test_texts_that_their_weights_leave_out_do_not_fill_a_step() -> None:
 
 
 def test_fewer_texts_than_a_head_can_be_fitted_on_are_refused() -> None:
-    counts = Counts({QUERY: {}, DOCUMENT: {"mine": 9}}, WATCHED)
+    counts = Counts({QUERY: {}, DOCUMENT: {"mine": 9}}, HELD_OUT)
     with pytest.raises(InputError, match=r"9 training texts are too few to fit a head on.* 10"):
         check(counts)
 
@@ -125,7 +125,7 @@ def test_a_training_that_nothing_is_held_out_from_is_refused() -> None:
         check(counts)
 
 
-def test_a_training_without_documents_is_not_watched_by_documents_alone() -> None:
+def test_a_training_without_documents_is_not_validated_on_documents_alone() -> None:
     counts = Counts(COUNTS.trained_on, {DOCUMENT: {"mine": 5}})
     check(counts, documents_per_query=1.0)
     with pytest.raises(InputError, match="none of 10 texts is held out"):
@@ -134,14 +134,14 @@ def test_a_training_without_documents_is_not_watched_by_documents_alone() -> Non
 
 def test_texts_that_come_often_do_not_make_up_for_their_number() -> None:
     with pytest.raises(InputError, match="5 training texts are too few to fit a head on"):
-        check(Counts({QUERY: {"mine": 5}}, WATCHED), weights={"mine": 100.0})
+        check(Counts({QUERY: {"mine": 5}}, HELD_OUT), weights={"mine": 100.0})
 
 
 def test_a_machine_that_has_not_all_texts_is_told_of() -> None:
-    check_seen(COUNTS, trained=50, watched=6, place="runs/mine")
-    for trained, watched in ((49, 6), (50, 5)):
+    check_seen(COUNTS, trained=50, held_out=6, place="runs/mine")
+    for trained, held_out in ((49, 6), (50, 5)):
         with pytest.raises(ConfigError, match=r"runs/mine has 55 of 56 .* put `root` where all"):
-            check_seen(COUNTS, trained=trained, watched=watched, place="runs/mine")
+            check_seen(COUNTS, trained=trained, held_out=held_out, place="runs/mine")
 
 
 def test_texts_on_the_disk_of_one_machine_are_refused_on_two() -> None:
@@ -151,7 +151,7 @@ def test_texts_on_the_disk_of_one_machine_are_refused_on_two() -> None:
 
 
 def test_a_leaf_that_is_taken_as_it_is_needs_few_texts() -> None:
-    few = Counts({QUERY: {"mine": 3}}, WATCHED)
+    few = Counts({QUERY: {"mine": 3}}, HELD_OUT)
     check(few, head="init", epochs=0)
     with pytest.raises(InputError, match="3 training texts are too few: a step"):
         check(few, head="init", epochs=1)

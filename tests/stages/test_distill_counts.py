@@ -13,11 +13,11 @@ def test_counts_of_several_pieces_add_up() -> None:
         {QUERY: {"mine": 10}, DOCUMENT: {"mine": 70, "wiki": 10}},
         {QUERY: {"mine": 5}, DOCUMENT: {"mine": 6}},
     )
-    assert (total.trained, total.watched, total.sources) == (90, 11, {"mine", "wiki"})
+    assert (total.trained, total.held_out, total.sources) == (90, 11, {"mine", "wiki"})
 
 
 @pytest.mark.parametrize(
-    ("of_kind", "weights", "trained", "watched"),
+    ("of_kind", "weights", "trained", "held_out"),
     [
         ({QUERY: 1.0, DOCUMENT: 0.1}, {}, 50, 6),
         ({QUERY: 1.0, DOCUMENT: 0.0}, {}, 10, 5),
@@ -26,7 +26,7 @@ def test_counts_of_several_pieces_add_up() -> None:
     ],
 )
 def test_texts_that_no_epoch_takes_are_not_counted(
-    of_kind: dict[str, float], weights: dict[str, float], trained: int, watched: int
+    of_kind: dict[str, float], weights: dict[str, float], trained: int, held_out: int
 ) -> None:
     taken = COUNTS.taken(of_kind, weights)
-    assert (taken.trained, taken.watched) == (trained, watched)
+    assert (taken.trained, taken.held_out) == (trained, held_out)

@@ -104,7 +104,7 @@ def test_a_training_that_goes_on_from_an_earlier_checkpoint_finds_the_best_of_th
     job: WorkerJob, leaf: SentenceTransformer, back: int
 ) -> None:
     keeper, state = after_ten_checkpoints(job, leaf)
-    # It took more looks after its last checkpoint, and was killed.
+    # It was validated again after its last checkpoint, and was killed.
     for step in (1010, 1020, 1030):
         keep(keeper, state, leaf, step=step)
     resumed = State(best=1000 - 100 * back)

@@ -146,13 +146,13 @@ def test_the_rate_falls_three_times_from_1e_4_to_1e_5(finished: Finished) -> Non
     settings = training["settings"]
     assert settings["cycles"] == 3
     assert (settings["learning_rate"], settings["final_learning_rate"]) == (1e-4, 1e-5)
-    looks = [look for look in training["curve"] if look["step"]]
-    num_steps = looks[-1]["step"]
-    for look in looks:
+    points = [point for point in training["curve"] if point["step"]]
+    num_steps = points[-1]["step"]
+    for point in points:
         wanted = linear_cycles(
-            look["step"] - 1, num_steps=num_steps, cycles=3, peak=1e-4, floor=1e-5, warmup_steps=0
+            point["step"] - 1, num_steps=num_steps, cycles=3, peak=1e-4, floor=1e-5, warmup_steps=0
         )
-        assert look["learning_rate"] == pytest.approx(wanted)
-    rates = [look["learning_rate"] for look in looks]
+        assert point["learning_rate"] == pytest.approx(wanted)
+    rates = [point["learning_rate"] for point in points]
     assert sum(later > before for before, later in pairwise(rates)) == 2
     assert training["skipped_steps"] == 0

@@ -1,4 +1,4 @@
-"""The figure of a training is drawn of any looks."""
+"""The figure of a training is drawn of any curve."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ BEGIN = {
 }
 
 
-def look(texts: int, *, overlap: float = 0.5, loss: float = 0.4) -> dict[str, float]:
+def point(texts: int, *, overlap: float = 0.5, loss: float = 0.4) -> dict[str, float]:
     taken = {"step": texts // 32, "texts": texts, "loss": loss, "learning_rate": 1e-4}
     return {**BEGIN, **taken, "overlap": overlap}
 
@@ -31,10 +31,10 @@ def size(png: bytes) -> tuple[int, int]:
     "curve",
     [
         (BEGIN,),
-        (look(3200),),
-        (BEGIN, look(3200)),
-        (BEGIN, *(look(3200 * n, overlap=0.3 + n / 50) for n in range(1, 21))),
-        (BEGIN, look(5_000_000, loss=float("nan"))),
+        (point(3200),),
+        (BEGIN, point(3200)),
+        (BEGIN, *(point(3200 * n, overlap=0.3 + n / 50) for n in range(1, 21))),
+        (BEGIN, point(5_000_000, loss=float("nan"))),
     ],
     ids=["not_trained", "without_a_beginning", "one_look", "many_looks", "nothing_but_skipped"],
 )
@@ -48,12 +48,12 @@ def test_the_figure_is_a_readable_png(curve: tuple[dict[str, float], ...]) -> No
 
 
 def test_the_same_looks_give_the_same_figure_and_others_another() -> None:
-    curve = [BEGIN, look(3200)]
+    curve = [BEGIN, point(3200)]
     first = training_plot(curve, best_step=0)
     assert training_plot(curve, best_step=0) == first
     assert training_plot(curve, best_step=curve[-1]["step"]) != first, "the best is marked"
-    assert training_plot([BEGIN, look(3200, overlap=0.6)], best_step=0) != first
-    assert training_plot([BEGIN, look(3200, loss=0.1)], best_step=0) != first
+    assert training_plot([BEGIN, point(3200, overlap=0.6)], best_step=0) != first
+    assert training_plot([BEGIN, point(3200, loss=0.1)], best_step=0) != first
 
 
 def test_the_figure_needs_no_pyplot_and_importing_needs_no_matplotlib() -> None:

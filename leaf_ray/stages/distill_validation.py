@@ -1,4 +1,4 @@
-"""Looks at the held-out texts while a leaf is trained: the curve, the best leaf, when to stop.
+"""Validation on held-out texts while a leaf is trained: the curve, the best leaf, when to stop.
 
 Shapes: N = held-out texts, M = documents, D = dimensions.
 """
@@ -10,44 +10,42 @@ import numpy.typing as npt
 import torch
 from sentence_transformers import SentenceTransformer
 
+from leaf_ray.core.nearness import Nearness
 from leaf_ray.core.sentence import SentenceVectors
 from leaf_ray.core.training_texts import Rows, TrainingTexts
-from leaf_ray.core.watch import Nearness
 
-# Texts that a look encodes, and the teacher's documents that they are searched in.
-WATCHED_TEXTS, WATCHED_DOCUMENTS = 512, 10_000
+# Texts that a validation encodes, and the teacher's documents that they are searched in.
+NUM_TEXTS, NUM_DOCUMENTS = 512, 10_000
 # Fewer queries than this, and documents are looked at too.
 FEWEST_QUERIES = 20
 # Texts of a forward pass without gradients.
 FORWARD_TEXTS = 64
 
 
-class Watch:
+class Validation:
     """The held-out texts, and the teacher's vectors of documents to find.
 
-    is_watched_N: which held-out texts count, as those that are trained on do.
+    is_measured_N: which held-out texts count, as those that are trained on do.
     is_found_M: which texts that are trained on may be found.
     """
 
     def __init__(
         self,
         held_out: TrainingTexts,
-        is_watched_N: npt.NDArray[np.bool_],
+        is_measured_N: npt.NDArray[np.bool_],
         trained_on: TrainingTexts,
         is_found_M: npt.NDArray[np.bool_],
     ) -> None:
-        queries = held_out.is_query_N & is_watched_N
+        queries = held_out.is_query_N & is_measured_N
         enough = queries.sum() >= FEWEST_QUERIES
         self._texts = held_out
-        self._rows = held_out.sample(WATCHED_TEXTS, among=queries if enough else is_watched_N)
+        self._rows = held_out.sample(NUM_TEXTS, among=queries if enough else is_measured_N)
         documents = ~trained_on.is_query_N & is_found_M
-        found = trained_on.sample(
-            WATCHED_DOCUMENTS, among=documents if documents.any() else is_found_M
-        )
+        found = trained_on.sample(NUM_DOCUMENTS, among=documents if documents.any() else is_found_M)
         self._document_MD = trained_on.vectors(found)
         self._teacher_ND = held_out.vectors(self._rows)
 
-    def look(self, leaf: SentenceTransformer) -> dict[str, float]:
+    def measure(self, leaf: SentenceTransformer) -> dict[str, float]:
         """How near the leaf is now."""
         leaf_ND = forward(leaf, self._texts, self._rows, modules=None)
         if not np.isfinite(leaf_ND).all():
@@ -56,16 +54,16 @@ class Watch:
 
 
 def is_better(curve: list[dict[str, Any]], best: int) -> bool:
-    """Whether the last look is better than that of step `best`; later ones win ties."""
-    overlaps = {look["step"]: look["overlap"] for look in curve}
+    """Whether the last validation is better than that of step `best`; later ones win ties."""
+    overlaps = {point["step"]: point["overlap"] for point in curve}
     return bool(curve[-1]["overlap"] >= overlaps.get(best, -1.0))
 
 
 def is_stale(curve: list[dict[str, Any]], *, patience: int | None) -> bool:
-    """Whether the last `patience` looks were no better than the best before them."""
+    """Whether the last `patience` validations were no better than the best before them."""
     if patience is None or len(curve) <= patience:
         return False
-    overlaps = [look["overlap"] for look in curve]
+    overlaps = [point["overlap"] for point in curve]
     return bool(max(overlaps[-patience:]) <= max(overlaps[:-patience]))
 
 

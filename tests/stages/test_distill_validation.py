@@ -1,4 +1,4 @@
-"""A training is watched by texts like those it trains on, and stops when they show no gain."""
+"""A training is validated on texts like its own, and stops when they show no gain."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +14,9 @@ from sentence_transformers import SentenceTransformer
 
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.core.training_texts import TrainingTexts, write_training_texts
-from leaf_ray.stages.distill_watch import (
+from leaf_ray.stages.distill_validation import (
     FEWEST_QUERIES,
-    Watch,
+    Validation,
     forward,
     is_better,
     is_stale,
@@ -131,8 +131,8 @@ def test_a_leaf_that_is_its_teacher_is_as_near_as_can_be(
 ) -> None:
     held_out = some_texts(leaf, tmp_path / "held-out", [DOCUMENT] * 12, signs=[1] * 12)
     trained_on = some_texts(leaf, tmp_path / "trained-on", [DOCUMENT] * 40, signs=[1] * 40)
-    look = Watch(held_out, all_of(held_out), trained_on, all_of(trained_on)).look(leaf)
-    assert list(look.values()) == pytest.approx([1.0] * 4, abs=1e-5)
+    measured = Validation(held_out, all_of(held_out), trained_on, all_of(trained_on)).measure(leaf)
+    assert list(measured.values()) == pytest.approx([1.0] * 4, abs=1e-5)
 
 
 def test_held_out_texts_that_do_not_count_are_not_looked_at(
@@ -142,8 +142,8 @@ def test_held_out_texts_that_do_not_count_are_not_looked_at(
     held_out = some_texts(leaf, tmp_path / "held-out", [DOCUMENT] * 18, signs=signs)
     trained_on = some_texts(leaf, tmp_path / "trained-on", [DOCUMENT] * 40, signs=[1] * 40)
     counts = np.array(signs) > 0
-    some = Watch(held_out, counts, trained_on, all_of(trained_on)).look(leaf)
-    every = Watch(held_out, all_of(held_out), trained_on, all_of(trained_on)).look(leaf)
+    some = Validation(held_out, counts, trained_on, all_of(trained_on)).measure(leaf)
+    every = Validation(held_out, all_of(held_out), trained_on, all_of(trained_on)).measure(leaf)
     assert some["cosine"] == pytest.approx(1.0, abs=1e-5)
     assert every["cosine"] == pytest.approx(1 / 3, abs=1e-5)
 
@@ -156,9 +156,9 @@ def test_queries_alone_are_looked_at_where_enough_of_them_count(
     held_out = some_texts(leaf, tmp_path / "held-out", kinds, signs=signs)
     trained_on = some_texts(leaf, tmp_path / "trained-on", [DOCUMENT] * 40, signs=[1] * 40)
     counts = all_of(held_out)
-    enough = Watch(held_out, counts, trained_on, all_of(trained_on)).look(leaf)
+    enough = Validation(held_out, counts, trained_on, all_of(trained_on)).measure(leaf)
     counts[0] = False
-    too_few = Watch(held_out, counts, trained_on, all_of(trained_on)).look(leaf)
+    too_few = Validation(held_out, counts, trained_on, all_of(trained_on)).measure(leaf)
     assert enough["cosine"] == pytest.approx(1.0, abs=1e-5)
     assert too_few["cosine"] == pytest.approx(9 / 29, abs=1e-5), "documents count too"
 
@@ -172,11 +172,11 @@ def test_only_documents_that_may_be_found_are_searched(
     kinds = [DOCUMENT] * 40 + [QUERY] * 40
     trained_on = some_texts(leaf, tmp_path / "trained-on", kinds, signs=[1] * 80)
     is_found = all_of(trained_on)
-    all_documents = Watch(held_out, all_of(held_out), trained_on, is_found).look(leaf)
+    all_documents = Validation(held_out, all_of(held_out), trained_on, is_found).measure(leaf)
     is_found[10:40] = False
-    ten = Watch(held_out, all_of(held_out), trained_on, is_found).look(leaf)
+    ten = Validation(held_out, all_of(held_out), trained_on, is_found).measure(leaf)
     is_found[:40] = False
-    only_queries = Watch(held_out, all_of(held_out), trained_on, is_found).look(leaf)
+    only_queries = Validation(held_out, all_of(held_out), trained_on, is_found).measure(leaf)
     assert ten["overlap"] == 1.0
     assert all_documents["overlap"] < 0.5
     assert only_queries["overlap"] < 0.5, "queries are searched where there is no document"
@@ -186,16 +186,16 @@ def test_a_leaf_whose_vectors_are_not_finite_is_as_far_as_can_be(
     leaf: SentenceTransformer, tmp_path: Path
 ) -> None:
     texts = some_texts(leaf, tmp_path / "texts", [DOCUMENT] * 12, signs=[1] * 12)
-    watch = Watch(texts, all_of(texts), texts, all_of(texts))
+    validation = Validation(texts, all_of(texts), texts, all_of(texts))
     with torch.no_grad():
         next(leaf.parameters()).fill_(torch.nan)
-    assert set(watch.look(leaf).values()) == {0.0}
+    assert set(validation.measure(leaf).values()) == {0.0}
 
 
 def test_a_look_leaves_the_leaf_in_training(leaf: SentenceTransformer, tmp_path: Path) -> None:
     texts = some_texts(leaf, tmp_path / "texts", [DOCUMENT] * 12, signs=[1] * 12)
     leaf.train()
-    Watch(texts, all_of(texts), texts, all_of(texts)).look(leaf)
+    Validation(texts, all_of(texts), texts, all_of(texts)).measure(leaf)
     assert leaf.training
 
 

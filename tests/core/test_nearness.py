@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from leaf_ray.core.watch import NEIGHBOURS, Nearness
+from leaf_ray.core.nearness import NEIGHBOURS, Nearness
 from tests.spaces import unit_vectors
 
 N, M, D = 40, 200, 16
