@@ -3,13 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import pyarrow.compute as pc
+
 from leaf_ray.core.evaluation import Evaluation, evaluation_from_json, evaluation_verdict
 from leaf_ray.core.report import Report, score
+from leaf_ray.core.texts import TRAIN
 from leaf_ray.encoders.model_card import Release, public_name
-from leaf_ray.runs import Run
+from leaf_ray.runs import Manifest, Run
 from leaf_ray.runs.folder import REPORT_JSON
-from leaf_ray.runs.parts import read_json
+from leaf_ray.runs.parts import read_json, vectors_dataset
 from leaf_ray.store.grid import grid_lines, share_of
+from leaf_ray.store.report_page import average_lines
 
 # What a card calls the counts of the texts.
 _COUNTED = {
@@ -17,6 +21,9 @@ _COUNTED = {
     "train_queries": "queries to train on",
     "held_out_queries": "queries held out",
 }
+
+# A card names so many, and counts the rest.
+LISTED_SOURCES = 50
 
 
 def known_of(run: Run) -> Release:
@@ -26,7 +33,10 @@ def known_of(run: Run) -> Release:
         return known
     return replace(
         known,
-        results=[table for report in evaluation.reports for table in _tables(report)],
+        results=[
+            *_averages(evaluation),
+            *(t for each in evaluation.reports for t in _tables(each)),
+        ],
         verdict=evaluation_verdict(evaluation),
     )
 
@@ -42,7 +52,26 @@ def _data(run: Run) -> dict[str, str]:
     if leaf is not None:
         data["texts trained on"] = f"{leaf.counts.get('texts', 0):,}"
         data["texts that it was validated on"] = f"{leaf.counts.get('held_out', 0):,}"
+        if sources := _sources(run, leaf):
+            data["sources"] = sources
     return data
+
+
+def _sources(run: Run, leaf: Manifest) -> str:
+    """Texts to train on of each source, most first; "" where this run does not know them."""
+    made_with = leaf.made_with.get("distill", {})
+    if made_with.get("vectors") or run.vectors.manifest() is None:
+        return ""
+    dataset = vectors_dataset(run.vectors)
+    column = made_with.get("source_column")
+    if column not in dataset.schema.names:
+        return ""
+    named = dataset.to_table(columns=[column], filter=pc.field("split") == TRAIN)[column]
+    counted = pc.value_counts(named.drop_null()).to_pylist()
+    largest = sorted(counted, key=lambda row: (-row["counts"], str(row["values"])))
+    listed = [f"{row['values']} {row['counts']:,}" for row in largest[:LISTED_SOURCES]]
+    more = len(largest) - len(listed)
+    return ", ".join([*listed, *([f"and {more} more"] if more else [])])
 
 
 def _named(path: str) -> str:
@@ -60,6 +89,15 @@ def _evaluation(run: Run) -> Evaluation | None:
     found = evaluation_from_json(read_json(run.report, REPORT_JSON))
     reports = (replace(each, collection=public_name(each.collection)) for each in found.reports)
     return replace(found, reports=tuple(reports))
+
+
+def _averages(evaluation: Evaluation) -> Iterator[tuple[str, list[list[str]]]]:
+    if evaluation.average:
+        number = len(evaluation.counted)
+        yield (
+            f"Averages over {number} collections, each counting alike",
+            average_lines(evaluation.average),
+        )
 
 
 def _tables(report: Report) -> Iterator[tuple[str, list[list[str]]]]:

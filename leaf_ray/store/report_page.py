@@ -42,16 +42,15 @@ def to_markdown(evaluation: Evaluation) -> str:
         return reports[0]
     parts = [
         f"# {len(reports)} collections",
-        _averages_table(evaluation.average),
+        table(average_lines(evaluation.average)) if evaluation.average else "",
         evaluation_verdict(evaluation),
         *reports,
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def _averages_table(rows: tuple[AverageRow, ...]) -> str:
-    if not rows:
-        return ""
+def average_lines(rows: tuple[AverageRow, ...]) -> list[list[str]]:
+    """Rows of a table: who is on both sides, and the averages; the header first."""
     lines = [
         [
             ROLE_NAMES[row.role],
@@ -61,7 +60,7 @@ def _averages_table(rows: tuple[AverageRow, ...]) -> str:
         ]
         for row in rows
     ]
-    return table([[ROLE, "average nDCG@10 [95 %]", KEPT, "average overlap@10"], *lines])
+    return [[ROLE, "average nDCG@10 [95 %]", KEPT, "average overlap@10"], *lines]
 
 
 def _page(report: Report) -> str:

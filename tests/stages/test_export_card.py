@@ -1,15 +1,22 @@
 """What a card says of a run is what the run's own report says, without places on a disk."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from leaf_ray.core.evaluation import Evaluation, evaluation_to_json
+from leaf_ray.core.texts import TEST, TRAIN
 from leaf_ray.encoders.model_card import Release
 from leaf_ray.runs import Manifest, Run
 from leaf_ray.runs.folder import REPORT_JSON
 from leaf_ray.stages.export_card import known_of
 from leaf_ray.store.report_page import to_markdown
+from tests.core.test_evaluation import SEVERAL
 from tests.core.test_report import REPORT
 
 
@@ -42,3 +49,37 @@ def test_a_collection_is_named_without_its_place(tmp_path: Path) -> None:
     known = known_of(a_run(tmp_path / "run", evaluation=Evaluation((mine, REPORT))))
     assert known.results[0][0].startswith("a.jsonl, 82 documents: 350 queries (derived)")
     assert "somebody" not in str(known)
+
+
+def test_averages_come_first_and_read_as_they_do_in_the_report(tmp_path: Path) -> None:
+    known = known_of(a_run(tmp_path / "run", evaluation=SEVERAL))
+    title, (_, *lines) = known.results[0]
+    assert title == "Averages over 2 collections, each counting alike"
+    for line in lines:
+        assert f"| {' | '.join(line)} |" in to_markdown(SEVERAL)
+
+
+def a_trained_run(root: Path, **distill: Any) -> Run:
+    """A run of which vectors and leaf say that they are finished."""
+    run = Run.open(str(root))
+    rows = {
+        "source": ["wiki", "faq", "faq", None, "faq"],
+        "split": [TRAIN, TRAIN, TRAIN, TRAIN, TEST],
+    }
+    Path(run.vectors.path).mkdir(parents=True)
+    pq.write_table(pa.table(rows), run.vectors.file("vectors-00000.parquet"))
+    sections: Mapping[str, Any] = {"distill": {"vectors": [], "source_column": "source", **distill}}
+    for part in (run.vectors, run.leaf):
+        part.finish(Manifest(stage="x", made_with=sections, inputs={}, counts={}, seconds=1.0))
+    return run
+
+
+def test_the_sources_of_the_texts_are_named_with_their_numbers(tmp_path: Path) -> None:
+    assert known_of(a_trained_run(tmp_path / "run")).data["sources"] == "faq 2, wiki 1"
+
+
+def test_of_other_runs_and_of_texts_without_sources_nothing_is_said(tmp_path: Path) -> None:
+    elsewhere = a_trained_run(tmp_path / "elsewhere", vectors=["runs/other"])
+    unnamed = a_trained_run(tmp_path / "unnamed", source_column="origin")
+    for run in (elsewhere, unnamed):
+        assert "sources" not in known_of(run).data
