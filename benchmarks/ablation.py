@@ -169,7 +169,7 @@ def fitted_head(
     rows = texts.sample(number, among=taken_N(texts, taken))
     features: dict[int, np.ndarray] = {}
     with torch.inference_mode():
-        for batch in texts.by_length(rows, batch_size=64):
+        for batch in texts.by_length(rows, batch_size=64, batch_tokens=16_384):
             feature_BF = several.pooled(batch.input_ids_BL, batch.attention_mask_BL).numpy()
             features.update(zip(batch.rows_B.tolist(), feature_BF, strict=True))
     return fit_head(np.stack([features[row] for row in rows.tolist()]), texts.vectors(rows))

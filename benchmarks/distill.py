@@ -34,6 +34,7 @@ from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.resolve import cache_folder, resolve_model
 from leaf_ray.runs import Run
 from leaf_ray.runs.parts import read_space, vectors_dataset
+from leaf_ray.stages.distill_texts import HELD_OUT
 
 PEER = (
     "torch==2.13.0",
@@ -88,7 +89,7 @@ class Given:
             rows = vectors_dataset(Run.open(self.config.root).vectors).to_table(
                 columns=["id", "text", "kind", "vector"]
             )
-            shares = hash_shares(rows["id"].to_pylist(), purpose="watch the training")
+            shares = hash_shares(rows["id"].to_pylist(), purpose=HELD_OUT)
             is_held_out = pa.array(shares < self.config.distill.held_out_share)
             pq.write_table(rows.filter(pc.invert(is_held_out)), train)
             pq.write_table(rows.filter(is_held_out), held_out)

@@ -53,6 +53,10 @@ class StorageError(LeafRayError, OSError):
     """What a long work leaves to go on from cannot be written."""
 
 
+class WorkersLost(LeafRayError, RuntimeError):
+    """Workers of a training were lost again and again."""
+
+
 class EndpointError(LeafRayError, RuntimeError):
     """An embeddings endpoint refuses or does not answer."""
 

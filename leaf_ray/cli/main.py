@@ -117,6 +117,8 @@ def quickstart(
         Path | None,
         typer.Option(
             help="The folder of a leaf to use as it is. Without it, one is distilled.",
+            exists=True,
+            file_okay=False,
             show_default=False,
         ),
     ] = None,

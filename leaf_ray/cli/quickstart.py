@@ -16,6 +16,7 @@ from leaf_ray.cli.jobs import shipped_run_file
 from leaf_ray.cli.show import print_hits, print_report
 from leaf_ray.config import RunConfig, load_config
 from leaf_ray.core.texts import QUERY, TEST
+from leaf_ray.encoders.leaf_folder import leaf_space
 from leaf_ray.errors import ServiceError
 from leaf_ray.runs import Run
 from leaf_ray.runs.parts import texts_dataset
@@ -55,9 +56,14 @@ def run_quickstart(console: Console, overrides: Sequence[str], *, leaf: Path | N
 
 
 def _with_own_root(overrides: Sequence[str], *, leaf: Path | None = None) -> list[str]:
-    """Other texts or a given leaf are another run: with a folder of its own unless one is named."""
+    """Other texts or a given leaf are another run: with a folder of its own unless one is named.
+
+    Raises:
+        SpaceMismatch: what is given is no leaf.
+    """
     given = list(overrides)
     if leaf is not None:
+        given = [f"space.teacher={leaf_space(leaf).teacher}", *given]
         given += [f"distill.init={leaf}", "distill.head=init", "distill.epochs=0"]
     # Of several, the last one counts, as in the configuration.
     paths = [o.partition("=")[2] for o in given if o.startswith("texts.path=")]

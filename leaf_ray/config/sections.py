@@ -142,8 +142,8 @@ class DistillConfig(Section):
     source_column: str = "source"
     """The column that says where a text is from, for `weights`; without it that is the run."""
     weights: dict[str, Weight] = Field(default_factory=dict)
-    """How often an epoch takes the texts of a source, by its name: 0.5 takes half of them, another
-    half in each epoch, 2 takes each twice, 0 none. {}: each once."""
+    """How often an epoch takes the texts of a source, by its name: 0.5 takes half of them, drawn
+    anew for each epoch, 2 takes each twice, 0 none. {}: each once."""
     documents_per_query: Weight = 1.0
     """Documents of an epoch for each of its queries, at most; 0 trains on queries only."""
     loss: Literal["l2", "squared_l2"] = "l2"
@@ -179,7 +179,7 @@ class DistillConfig(Section):
     cycles: Positive = 1
     """Linear decays, one after the other."""
     warmup_steps: Annotated[int, Field(ge=0)] = 50
-    """Steps of rising learning rate at the very start."""
+    """Steps of rising learning rate at the very start, a tenth of all at most."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     """Of matrices; biases, norms and, on CPUs, the embeddings of tokens are not decayed."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

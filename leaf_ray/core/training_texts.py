@@ -119,11 +119,21 @@ class TrainingTexts:
             rows,
         )
 
-    def by_length(self, rows: Rows, *, batch_size: int) -> Iterator[Batch]:
-        """Batches of these rows, like lengths together."""
-        ordered = rows[np.argsort(self.lengths_N[rows], kind="stable")]
-        for start in range(0, len(ordered), batch_size):
-            yield self.take(ordered[start : start + batch_size])
+    def by_length(self, rows: Rows, *, batch_size: int, batch_tokens: int) -> Iterator[Batch]:
+        """Batches of these rows, like lengths together.
+
+        batch_size, batch_tokens: the most of a batch, padding included; a text is never cut.
+        """
+        lengths_N = self.lengths_N[rows]
+        order = np.argsort(lengths_N, kind="stable")
+        rows, lengths_N = rows[order], lengths_N[order]
+        start = 0
+        while start < len(rows):
+            stop = min(start + batch_size, len(rows))
+            while stop > start + 1 and lengths_N[stop - 1] * (stop - start) > batch_tokens:
+                stop -= 1
+            yield self.take(rows[start:stop])
+            start = stop
 
     def sample(self, number: int, *, among: npt.NDArray[np.bool_] | None = None) -> Rows:
         """Rows that are chosen at random, always the same: `number` or as many as there are."""

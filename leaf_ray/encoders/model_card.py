@@ -146,6 +146,8 @@ def _method(settings: Mapping[str, Any]) -> str:
 
 def _recipe(training: Mapping[str, Any]) -> dict[str, str]:
     settings, curve = dict(training["settings"]), training["curve"]
+    if vectors := settings.get("vectors"):
+        settings["vectors"] = ", ".join(map(public_name, vectors))
     rows = {"started from": public_name(str(settings.pop("init")))}
     rows.update({name.replace("_", " "): str(value) for name, value in settings.items()})
     if curve:
@@ -155,9 +157,7 @@ def _recipe(training: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _results(space: Space, training: Mapping[str, Any], release: Release) -> list[str]:
-    cosines = [f"{point['cosine']:.3f}" for point in training["curve"]]
-    before = cosines[0] if cosines else "not measured"
-    after = cosines[-1] if cosines else "not trained yet"
+    before, after = _cosines(training)
     said = [
         f"Mean cosine to the teacher on held-out texts: {before} before the first step, {after} "
         "after."
@@ -177,6 +177,15 @@ def _results(space: Space, training: Mapping[str, Any], release: Release) -> lis
             f"{release.num_checked} texts."
         )
     return [part for part in said if part]
+
+
+def _cosines(training: Mapping[str, Any]) -> tuple[str, str]:
+    """Before the first step, and of the leaf that was kept, which need not be the last."""
+    curve = training["curve"]
+    if not curve:
+        return "not measured", "not trained yet"
+    at = {point["step"]: f"{point['cosine']:.3f}" for point in curve}
+    return at[curve[0]["step"]], at[training.get("best_step", curve[-1]["step"])]
 
 
 def _limits(space: Space, release: Release) -> list[str]:

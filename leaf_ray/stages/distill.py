@@ -3,6 +3,8 @@
 import hashlib
 import json
 import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +13,24 @@ import ray.train
 from ray.exceptions import RayActorError
 from ray.train import (
     CheckpointConfig,
-    ControllerError,
     FailureConfig,
     RunConfig,
     ScalingConfig,
+    TrainingFailedError,
+    WorkerGroupError,
 )
 from ray.train.torch import TorchTrainer
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from leaf_ray.config import RunConfig as Config
+from leaf_ray.config.sections import DistillConfig
+from leaf_ray.core.space import Space
 from leaf_ray.core.uri import shown
 from leaf_ray.encoders.folder import ModelFolder
-from leaf_ray.encoders.leaf_folder import TRAINING_FILE, leaf_probe, leaf_space
+from leaf_ray.encoders.leaf_folder import TRAINING_FILE, leaf_probe
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.resolve import resolve_model
+from leaf_ray.errors import WorkersLost
 from leaf_ray.runs import Part, Run
 from leaf_ray.runs.folder import MODEL_FOLDER, TRAINING_PLOT, UNTRAINED_FOLDER
 from leaf_ray.stages.cluster import working_nodes
@@ -48,7 +54,11 @@ from leaf_ray.stages.distill_sources import (
     require_one_space,
     version_of,
 )
-from leaf_ray.stages.distill_state import CHECKPOINTS_KEPT, STATE_VERSION
+from leaf_ray.stages.distill_state import (
+    CHECKPOINTS_KEPT,
+    STATE_VERSION,
+    forget_broken_record,
+)
 from leaf_ray.stages.distill_texts import COUNTS_FILE, Tokenise, make_training_texts
 from leaf_ray.stages.failures import all_causes
 from leaf_ray.stages.stage import Job, Made, Stage
@@ -70,20 +80,39 @@ def _sources(config: Config, run: Run) -> list[Source]:
     return [other_source(place, source_column=settings.source_column) for place in settings.vectors]
 
 
-def _make(job: Job) -> Made:
-    settings = job.config.distill
-    sources = _sources(job.config, job.run)
-    space = require_one_space(sources, job.run.vectors)
-    init = resolve_model(settings.init)
-    folder = ModelFolder.read(init)
-    check_init(folder, space)
-    check_head(settings, init, space)
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What a leaf is made from: vectors of one space, and the encoder that it begins as."""
+
+    sources: Sequence[Source]
+    space: Space
+    init: ModelFolder
+
+
+def _given(config: Config, run: Run) -> _Given:
+    """Find what a leaf is made from, and refuse what does not go together."""
+    settings = config.distill
+    sources = _sources(config, run)
+    space = require_one_space(sources, run.vectors)
+    init = ModelFolder.read(resolve_model(settings.init))
+    check_init(init, space)
+    check_head(settings, init.path, space)
     check_prefixes(settings, space)
     check_names(settings, [source.name for source in sources])
-    num_rows = sum(source.rows for source in sources)
+    return _Given(sources, space, init)
+
+
+def _check(config: Config, run: Run) -> None:
+    _given(config, run)
+
+
+def _make(job: Job) -> Made:
+    settings = job.config.distill
+    given = _given(job.config, job.run)
+    num_rows = sum(source.rows for source in given.sources)
     share = max(settings.held_out_share, min(LARGEST_SHARE, FEWEST_HELD_OUT / max(1, num_rows)))
-    tokenise = Tokenise(folder, space, held_out_share=share)
-    key = _key([source.version for source in sources], tokenise.made_with())
+    tokenise = Tokenise(given.init, given.space, held_out_share=share)
+    key = _key([source.version for source in given.sources], tokenise.made_with())
     texts = job.run.work(f"training/texts-{key}")
     job.cluster.connect()
     use_gpu = ray.cluster_resources().get("GPU", 0) > 0
@@ -94,11 +123,10 @@ def _make(job: Job) -> Made:
         unit=unit,
         may_grow=not job.cluster.is_ours,
     )
-    made_with = [STATE_VERSION, key, use_gpu, DISTILL.wanted(job.config)]
-    training = job.run.work(f"training/{_key(*made_with)}")
+    training = job.run.work(f"training/{_key(STATE_VERSION, key, use_gpu, _decisive(settings))}")
     job.progress.update(0, 0, note="laying texts out")
     with told(training):
-        counts = make_training_texts(sources, texts, tokenise)
+        counts = make_training_texts(given.sources, texts, tokenise)
     if texts.is_local:
         check_shared(texts.uri, seen_by=_seen_by_nodes(texts.file(COUNTS_FILE)))
     of_kind = weights_of_kinds(settings, counts)
@@ -111,9 +139,9 @@ def _make(job: Job) -> Made:
     with watched(job.progress, done="step", total="steps", notes=notes) as ticker:
         worker_job = WorkerJob(
             settings=settings,
-            space=space,
-            init=init,
-            pad_id=folder.pad_id,
+            space=given.space,
+            init=given.init.path,
+            pad_id=given.init.pad_id,
             of_kind=of_kind,
             counts=counts,
             cores=job.cluster.cores,
@@ -122,16 +150,14 @@ def _make(job: Job) -> Made:
             ticker=ticker,
         )
         # Until the first step there is no count: a head of 32,768 texts takes a minute.
-        note = waiting or f"starting workers on {unit}s, which begin with the head"
+        first = ", which fit the head or go on" if settings.head == "ridge" else ""
+        note = waiting or f"starting workers on {unit}s{first}"
         job.progress.update(0, 0, note=note)
         with told(training):
             _fit(worker_job, use_gpu=use_gpu)
-    # Only now: until here a leaf that is being served stays, and so does what a rerun goes on from.
-    job.part.clear()
-    for name in (UNTRAINED_FOLDER, MODEL_FOLDER):
-        job.part.take(training, name)
-    with tempfile.TemporaryDirectory() as copies:
-        return _check(job.part, job.part.fetch(MODEL_FOLDER, Path(copies)), taken)
+    with told(training):
+        course = _taken_over(job.part, training)
+    return _made(course, taken, given.space)
 
 
 def _seen_by_nodes(file: str) -> list[bool]:
@@ -158,6 +184,7 @@ def _fit(worker_job: WorkerJob, *, use_gpu: bool) -> None:
     training = worker_job.training
     storage, _, name = training.path.rpartition("/")
     for attempt in range(MAX_FAILURES + 1):
+        forget_broken_record(training)
         trainer = TorchTrainer(
             _train,
             train_loop_config={"job": worker_job},
@@ -178,21 +205,48 @@ def _fit(worker_job: WorkerJob, *, use_gpu: bool) -> None:
         )
         try:
             trainer.fit()
-        except ControllerError as error:
-            # Ray replaces a worker that is lost at work, but not one that is lost as it starts.
+        except TrainingFailedError as error:
             lost = any(isinstance(cause, RayActorError) for cause in all_causes(error))
-            if not lost or attempt == MAX_FAILURES:
+            if not lost:
                 raise
+            # Ray replaces a worker that is lost at work, but not one that is lost as it starts.
+            if isinstance(error, WorkerGroupError) or attempt == MAX_FAILURES:
+                raise _lost_too_often(error) from error
         else:
             return
 
 
-def _check(part: Part, leaf: Path, counts: Counts) -> Made:
-    """Load the leaf as the service will, and see that it encodes as it did in training."""
-    leaf_probe(leaf).check(EncoderSpec(folder=str(leaf)).load(), name=f"the leaf in {leaf}")
-    course = json.loads((leaf / TRAINING_FILE).read_text("utf-8"))
-    curve = course["curve"]
-    part.write(TRAINING_PLOT, training_plot(curve, best_step=course["best_step"]))
+def _lost_too_often(error: Exception) -> WorkersLost:
+    lost = next(cause for cause in all_causes(error) if isinstance(cause, RayActorError))
+    last = str(lost).partition("\n")[0]
+    return WorkersLost(
+        f"workers were lost more than {MAX_FAILURES} times, at last so: {last}. Run "
+        "the command again, and it goes on from the last checkpoint; where they were killed for "
+        "memory, lower distill.batch_size or distill.workers first"
+    )
+
+
+def _taken_over(part: Part, training: Part) -> dict[str, Any]:
+    """Put the trained leaf in the place of the one before; what training.json says of its course.
+
+    It is loaded before as the service will load it, and has to encode as it did in training.
+    """
+    with tempfile.TemporaryDirectory() as copies:
+        leaf = training.fetch(MODEL_FOLDER, Path(copies))
+        leaf_probe(leaf).check(EncoderSpec(folder=str(leaf)).load(), name=f"the leaf in {leaf}")
+        course: dict[str, Any] = json.loads((leaf / TRAINING_FILE).read_text("utf-8"))
+    # Only now: until here the files of the leaf before stay, and so does what a rerun goes on from.
+    part.clear()
+    for name in (UNTRAINED_FOLDER, MODEL_FOLDER):
+        part.take(training, name)
+    plot = training_plot(course["curve"], best_step=course["best_step"])
+    part.write(TRAINING_PLOT, plot)
+    return course
+
+
+def _made(course: Mapping[str, Any], counts: Counts, space: Space) -> Made:
+    """course: of the training, as training.json tells it."""
+    curve, skipped = course["curve"], course["skipped_steps"]
     best = next(point for point in curve if point["step"] == course["best_step"])
     before = curve[0]
     made = {
@@ -204,15 +258,25 @@ def _check(part: Part, leaf: Path, counts: Counts) -> Made:
         "cosine_after": best["cosine"],
         "overlap_before": before["overlap"],
         "overlap_after": best["overlap"],
+        "steps_skipped": skipped,
     }
-    notes = "".join(f"; {note}" for note in course["notes"])
+    told_of = [*course["notes"]]
+    if skipped:
+        told_of.append(f"{skipped:,} steps were skipped, as their gradient was not finite")
+    notes = "".join(f"; {note}" for note in told_of)
     return Made(
         counts=made,
         summary=f"{made['steps']:,} steps on {made['texts']:,} texts, held-out cosine "
         f"{before['cosine']:.3f} to {best['cosine']:.3f}, overlap@10 with the teacher "
         f"{before['overlap']:.3f} to {best['overlap']:.3f}{notes}",
-        space=leaf_space(leaf).fingerprint,
+        space=space.fingerprint,
     )
+
+
+def _decisive(settings: DistillConfig) -> dict[str, Any]:
+    """The settings that decide where a training gets: how often it is validated does not."""
+    passing = {"checkpoint_steps", "patience"}
+    return {name: value for name, value in settings.made_with().items() if name not in passing}
 
 
 def _key(*made_with: Any) -> str:
@@ -239,5 +303,6 @@ DISTILL = Stage(
     sections=("distill",),
     work="training",
     make=_make,
+    check=_check,
     outside=_outside,
 )

@@ -13,27 +13,27 @@ ByKind = dict[str, dict[str, int]]
 class Counts:
     """Texts to train on and texts held out: of each kind, of each source within it."""
 
-    trained_on: ByKind = field(default_factory=dict)
-    validated_on: ByKind = field(default_factory=dict)
+    trained_by_kind: ByKind = field(default_factory=dict)
+    held_out_by_kind: ByKind = field(default_factory=dict)
 
     @property
     def trained(self) -> int:
         """All texts to train on."""
-        return _sum(self.trained_on)
+        return _sum(self.trained_by_kind)
 
     @property
     def held_out(self) -> int:
         """All texts held out."""
-        return _sum(self.validated_on)
+        return _sum(self.held_out_by_kind)
 
     @property
     def sources(self) -> set[str]:
         """The names of all sources."""
-        return {name for sources in self.trained_on.values() for name in sources}
+        return {name for sources in self.trained_by_kind.values() for name in sources}
 
     def expected(self, kind: str, weights: Mapping[str, float]) -> float:
         """Texts of a kind in an epoch, by the weights of their sources."""
-        numbers = self.trained_on.get(kind, {})
+        numbers = self.trained_by_kind.get(kind, {})
         return sum(number * weights.get(name, 1.0) for name, number in numbers.items())
 
     def taken(self, of_kind: Mapping[str, float], weights: Mapping[str, float]) -> "Counts":
@@ -44,7 +44,7 @@ class Counts:
                 for kind, sources in of.items()
                 if of_kind.get(kind, 0.0) > 0
             }
-            for of in (self.trained_on, self.validated_on)
+            for of in (self.trained_by_kind, self.held_out_by_kind)
         ]
         return Counts(*left)
 
@@ -52,7 +52,9 @@ class Counts:
     def total(cls, parts: Iterable["Counts"]) -> "Counts":
         """The sum."""
         known = list(parts)
-        return cls(_total(p.trained_on for p in known), _total(p.validated_on for p in known))
+        return cls(
+            _total(p.trained_by_kind for p in known), _total(p.held_out_by_kind for p in known)
+        )
 
 
 def _total(parts: Iterable[ByKind]) -> ByKind:

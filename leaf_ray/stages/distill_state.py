@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import logging
 import pickle
 import shutil
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow.fs as pafs
 import ray.train
 import ray.train.collective
 import torch
@@ -22,6 +24,8 @@ log = logging.getLogger(__name__)
 # Changes with the fields of a state, or with what they mean.
 STATE_VERSION = 2
 STATE_FILE, DIGEST_FILE = "state.pt", "state.sha256"
+# Ray's own names: of its record of checkpoints, and of the folders of those.
+RECORD_FILE, CHECKPOINT_PREFIX = "checkpoint_manager_snapshot.json", "checkpoint_"
 # The last, and the one before it in case that cannot be read.
 CHECKPOINTS_KEPT = 2
 # What a checkpoint that is damaged raises. Storage that does not answer raises another OSError, and
@@ -99,40 +103,77 @@ def forget_unsent(training: Part) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def load_state() -> State | None:
+def forget_broken_record(training: Part) -> None:
+    """Take Ray's record of checkpoints away where Ray would fail on it.
+
+    Ray writes it in place, so that a kill or a full disk may leave half of it, and does not begin
+    where a folder that it names is gone. The folders are found without it.
+    """
+    data = training.read(RECORD_FILE)
+    if data is not None and not _named_by(data) <= set(_folders(training)):
+        log.warning("%s is broken and passed over", training.file(RECORD_FILE))
+        training.filesystem.delete_file(training.file(RECORD_FILE))
+
+
+def _named_by(record: bytes) -> set[str]:
+    """The folders that a record names; of a broken one, a name that no folder has."""
+    try:
+        fields = json.loads(record)
+        fields = json.loads(fields) if isinstance(fields, str) else fields
+        return {result["checkpoint_dir_name"] for result in fields["checkpoint_results"]}
+    except (ValueError, TypeError, KeyError):
+        return {""}
+
+
+def _folders(training: Part) -> list[str]:
+    """The names of all checkpoints' folders, the oldest first, as Ray names them by their time."""
+    selector = pafs.FileSelector(training.path, allow_not_found=True)
+    return sorted(
+        info.base_name
+        for info in training.filesystem.get_file_info(selector)
+        if info.type == pafs.FileType.Directory and info.base_name.startswith(CHECKPOINT_PREFIX)
+    )
+
+
+def load_state(training: Part) -> State | None:
     """The state to go on from: the last that can be read. None begins anew.
 
     The first worker chooses, so that all go on from one: replicas that differ would drift apart.
     """
     is_first = ray.train.get_context().get_world_rank() == 0
-    chosen, state = _last_readable() if is_first else ("", None)
+    chosen, state = _last_readable(_checkpoints(training)) if is_first else ("", None)
     chosen = ray.train.collective.broadcast_from_rank_zero(chosen)
     if is_first or not chosen:
         return state
-    with _reported()[chosen].as_directory() as folder:
+    with _checkpoint(training, chosen).as_directory() as folder:
         return _read(Path(folder))
 
 
-def _reported() -> dict[str, Checkpoint]:
-    """Checkpoints by the name of their folder, the oldest first."""
+def _checkpoints(training: Part) -> dict[str, Checkpoint]:
+    """Those that were uploaded, by the name of their folder, the oldest first."""
     if ray.train.get_checkpoint() is None:
-        return {}
+        # Without a record, half of one may be among them.
+        return {name: _checkpoint(training, name) for name in _folders(training)}
     reported = [one.checkpoint for one in ray.train.get_all_reported_checkpoints()]
     return {checkpoint.path.rsplit("/", 1)[-1]: checkpoint for checkpoint in reported}
 
 
-def _last_readable() -> tuple[str, State | None]:
+def _checkpoint(training: Part, name: str) -> Checkpoint:
+    return Checkpoint(training.file(name), filesystem=training.filesystem)
+
+
+def _last_readable(checkpoints: dict[str, Checkpoint]) -> tuple[str, State | None]:
     notes: list[str] = []
-    for name, checkpoint in reversed(_reported().items()):
+    for name, checkpoint in reversed(checkpoints.items()):
         try:
             with checkpoint.as_directory() as folder:
                 state = _read(Path(folder))
         except _DAMAGE as error:
-            notes.append(
-                f"the checkpoint {name} cannot be read ({error}): went on from the one before it"
-            )
+            notes.append(f"the checkpoint {name} cannot be read ({error}) and was passed over")
             log.warning(notes[-1])
             continue
+        if notes:
+            notes.append(f"went on from step {state.step:,}")
         state.notes.extend(notes)
         state.resumed.append(state.step)
         return name, state

@@ -32,6 +32,8 @@ TRAIN_FILE, HELD_OUT_FILE, COUNTS_FILE = "train-{:05}.arrow", "held-out-{:05}.ar
 TRAIN_FILES, HELD_OUT_FILES = "train-*.arrow", "held-out-*.arrow"
 # Changes with the form of the files.
 LAYOUT = 3
+# By which texts are held out. An old name: another would hold out others.
+HELD_OUT = "watch the training"
 # Broken rows are named up to this many.
 NAMED_ROWS = 5
 
@@ -102,7 +104,7 @@ class Tokenise:
                 space's dimension.
         """
         self._check(rows)
-        shares = hash_shares(rows["id"].to_pylist(), purpose="watch the training")
+        shares = hash_shares(rows["id"].to_pylist(), purpose=HELD_OUT)
         is_held_out = pa.array(shares < self.held_out_share)
         train, held_out = (
             self._laid_out(rows.filter(m)) for m in (pc.invert(is_held_out), is_held_out)

@@ -16,10 +16,10 @@ from leaf_ray.core.training_texts import Rows, TrainingTexts
 
 # Texts that a validation encodes, and the teacher's documents that they are searched in.
 NUM_TEXTS, NUM_DOCUMENTS = 512, 10_000
-# Fewer queries than this, and documents are looked at too.
+# With fewer queries than this, documents count too.
 FEWEST_QUERIES = 20
-# Texts of a forward pass without gradients.
-FORWARD_TEXTS = 64
+# Of a forward pass without gradients.
+FORWARD_TEXTS, FORWARD_TOKENS = 64, 16_384
 
 
 class Validation:
@@ -75,7 +75,8 @@ def forward(
     model.eval()
     outputs: dict[int, npt.NDArray[np.float32]] = {}
     with torch.inference_mode():
-        for batch in texts.by_length(rows, batch_size=FORWARD_TEXTS):
+        batches = texts.by_length(rows, batch_size=FORWARD_TEXTS, batch_tokens=FORWARD_TOKENS)
+        for batch in batches:
             moved = batch.to(leaf.device)
             output_BD = model(moved.input_ids_BL, moved.attention_mask_BL).float().cpu().numpy()
             outputs.update(zip(batch.rows_B.tolist(), output_BD, strict=True))

@@ -74,7 +74,7 @@ def train_worker(job: WorkerJob) -> None:
         )
         check_seen(job.counts, trained=len(texts), held_out=len(held_out), place=job.texts.uri)
         leaf = _built(job)
-        state = load_state() or State()
+        state = load_state(job.training) or State()
         worker = _Worker(job, leaf, texts, state, Keeper(job, state))
         if state.leaf:
             leaf.load_state_dict(state.leaf)
@@ -156,19 +156,18 @@ class _Worker:
         """Take the steps that are left; stops early where the validations say so."""
         settings, state = self.job.settings, self.state
         order = self._order()
-        num_steps = int(settings.epochs * order.steps_per_epoch)
-        if settings.epochs:
-            num_steps = max(1, num_steps)
+        state.workers = workers = ray.train.get_context().get_world_size()
+        if validation is not None and not state.curve:
+            self._keep_validation(validation, {})
+        if not settings.epochs:
+            return
+        num_steps = max(1, int(settings.epochs * order.steps_per_epoch))
         model = ray.train.torch.prepare_model(SentenceVectors(self.leaf))
         optimizer = LeafOptimizer(model, weight_decay=settings.weight_decay)
         if state.optimizer:
             optimizer.load_state_dict(state.optimizer)
         if state.rng is not None:
             torch.set_rng_state(state.rng)
-        if validation is not None and not state.curve:
-            self._keep_validation(validation, {})
-        workers = ray.train.get_context().get_world_size()
-        state.workers = workers
         steps = train(
             model,
             self._batches(order, num_steps - state.step, workers),

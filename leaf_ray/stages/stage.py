@@ -40,6 +40,7 @@ class Job:
 class Stage:
     """A verb: the part it makes, and the settings that decide the result.
 
+    check: refuses what can be refused before what is finished stops counting as that.
     work: the folder beside the parts where the stage keeps what it could resume; "" for none.
     outside: versions of what the configuration names to make the part from, by place, instead of
         parts of this run; None where it is parts of this run.
@@ -51,6 +52,7 @@ class Stage:
     about: str
     sections: tuple[str, ...]
     make: Callable[[Job], Made] = field(repr=False)
+    check: Callable[[RunConfig, Run], None] = field(default=lambda config, run: None, repr=False)
     outside: Callable[[RunConfig], Mapping[str, str] | None] = field(
         default=lambda config: None, repr=False
     )
@@ -77,6 +79,7 @@ def perform(
     Raises:
         MissingStage: a part that it reads is not finished.
         StaleStage, SpaceMismatch: its part is finished, but with other settings.
+        LeafRayError: any that its work, or the check before it, raises.
     """
     run = Run.open(config.root)
     part = run.part(stage.part)
@@ -85,17 +88,17 @@ def perform(
         takes = [name for name in stage.takes if run.part(name).manifest() is not None]
         inputs = inputs_of(run, *stage.reads, *takes)
         refuse_drift(run, lambda section: getattr(config, section).made_with(), *inputs)
-    if again:
-        unfinish_from(run, part)
-        _clear_work(stage, run)
-    wanted, manifest = stage.wanted(config), part.manifest()
+    wanted, manifest = stage.wanted(config), None if again else part.manifest()
     decision = decide(manifest, wanted=wanted, inputs=inputs, part=part.uri)
     progress.stage(stage.name, about=stage.about)
     if manifest is not None and decision is Decision.SKIP:
         _clear_work(stage, run)
         progress.end(f"finished before, {part.uri}")
         return manifest
+    stage.check(config, run)
     unfinish_from(run, part)
+    if again:
+        _clear_work(stage, run)
     began = time.monotonic()
     made = stage.make(Job(config, run, part, progress, cluster))
     finished = Manifest(

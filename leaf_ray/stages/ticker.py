@@ -54,12 +54,16 @@ def watched(
 
     def look() -> None:
         first: tuple[float, Mapping[str, float]] | None = None
+        last = 0.0
         while not stop.wait(1.0):
             counts = ray.get(ticker.read.remote())
             if done not in counts:
                 continue
             now = time.monotonic()
-            first = first or (now, dict(counts))
+            # Whoever replaces a lost worker begins from an earlier count.
+            if first is None or counts[done] < last:
+                first = (now, dict(counts))
+            last = counts[done]
             whole = counts.get(total, 0) if isinstance(total, str) else total
             note = notes({**counts, **_rates(counts, *first, now=now)})
             # Work that a lost worker had counted is counted again by the one that replaces it.

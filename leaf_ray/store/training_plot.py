@@ -31,7 +31,7 @@ def training_plot(curve: Sequence[Mapping[str, float]], *, best_step: int) -> by
     FigureCanvasAgg(figure)
     overlap_axes, cosine_axes, loss_axes = figure.subplots(1, 3)
     for axes, (name, label) in zip((overlap_axes, cosine_axes), PANELS, strict=True):
-        _draw_looks(axes, curve, name)
+        _draw_validations(axes, curve, name)
         axes.set_title(label, fontsize=11)
     _draw_loss(loss_axes, [point for point in curve if "loss" in point])
     best = next(point["texts"] for point in curve if point["step"] == best_step)
@@ -46,7 +46,7 @@ def training_plot(curve: Sequence[Mapping[str, float]], *, best_step: int) -> by
     return png.getvalue()
 
 
-def _draw_looks(axes: "Axes", curve: Sequence[Mapping[str, float]], name: str) -> None:
+def _draw_validations(axes: "Axes", curve: Sequence[Mapping[str, float]], name: str) -> None:
     texts = [point["texts"] for point in curve]
     for key, colour, label in (
         (name, MEAN_COLOUR, "all held-out texts"),

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,8 @@ import pytest
 from leaf_ray.cli.jobs import shipped_run_file
 from leaf_ray.cli.quickstart import RUN_FILE, _with_own_root
 from leaf_ray.config import load_config
+from leaf_ray.errors import SpaceMismatch
+from tests.spaces import a_space
 
 
 @pytest.mark.parametrize(
@@ -53,12 +56,23 @@ def test_of_two_paths_the_root_follows_the_one_that_counts() -> None:
     ],
     ids=str,
 )
-def test_a_given_leaf_is_used_as_it_is_in_a_run_of_its_own(overrides: list[str], root: str) -> None:
-    overrides = _with_own_root(overrides, leaf=Path("release/leaf-mpnet-23m/"))
+def test_a_given_leaf_is_used_as_it_is_in_a_run_of_its_own(
+    tmp_path: Path, overrides: list[str], root: str
+) -> None:
+    leaf = tmp_path / "leaf-mpnet-23m"
+    leaf.mkdir()
+    (leaf / "space.json").write_text(json.dumps(a_space(teacher="some/teacher").to_json()))
+    overrides = _with_own_root(overrides, leaf=leaf)
     config = load_config(shipped_run_file(RUN_FILE), overrides)
     assert config.root == root
-    assert config.distill.init == "release/leaf-mpnet-23m"
+    assert config.space.teacher == "some/teacher"
+    assert config.distill.init == str(leaf)
     assert (config.distill.head, config.distill.epochs) == ("init", 0)
+
+
+def test_what_is_no_leaf_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(SpaceMismatch, match=r"space\.json"):
+        _with_own_root([], leaf=tmp_path)
 
 
 def test_the_shipped_run_file_is_found_and_loads() -> None:

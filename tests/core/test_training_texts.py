@@ -146,13 +146,23 @@ def test_by_length_gives_every_row_once_shortest_first_and_says_which(
     texts: TrainingTexts,
 ) -> None:
     rows = np.array([11, 3, 8, 0, 5, 6, 1])
-    batches = list(texts.by_length(rows, batch_size=3))
+    batches = list(texts.by_length(rows, batch_size=3, batch_tokens=1000))
     assert [len(batch.rows_B) for batch in batches] == [3, 3, 1]
     for batch in batches:
         assert_whole(batch, batch.rows_B.tolist())
     given_rows = np.concatenate([batch.rows_B for batch in batches])
     assert sorted(given_rows) == sorted(rows)
     assert (np.diff(LENGTHS[given_rows]) >= 0).all()
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 9, 20])
+def test_by_length_keeps_to_a_number_of_tokens_and_leaves_no_text_out(
+    texts: TrainingTexts, batch_tokens: int
+) -> None:
+    batches = list(texts.by_length(np.arange(12), batch_size=5, batch_tokens=batch_tokens))
+    for batch in batches:
+        assert batch.input_ids_BL.numel() <= batch_tokens or len(batch.rows_B) == 1
+    assert sorted(np.concatenate([batch.rows_B for batch in batches])) == list(range(12))
 
 
 def test_a_text_comes_as_often_as_its_kind_and_its_source_say(texts: TrainingTexts) -> None:
@@ -198,6 +208,6 @@ def test_a_sample_may_be_taken_among_some(texts: TrainingTexts) -> None:
 def test_files_without_texts_hold_none(tmp_path: Path) -> None:
     texts = written(tmp_path, (0, 0))
     assert len(texts) == len(texts.sample(5)) == 0
-    assert list(texts.by_length(texts.sample(5), batch_size=4)) == []
+    assert list(texts.by_length(texts.sample(5), batch_size=4, batch_tokens=1000)) == []
     assert texts.expected_N(of_kind={}, of_source={}).tolist() == []
     assert len(texts.lengths_N) == len(texts.is_query_N) == 0

@@ -52,6 +52,16 @@ def test_training_json_holds_what_else_is_to_be_known_of_the_training(
     assert {name: training[name] for name in course} == course
 
 
+@pytest.mark.parametrize(("best_step", "after"), [(0, "0.500 after"), (8, "0.750 after")])
+def test_the_card_gives_the_cosine_of_the_leaf_that_is_kept(
+    tiny_init: Path, tmp_path: Path, best_step: int, after: str
+) -> None:
+    leaf = build_leaf(tiny_init, SPACE)
+    course = {"best_step": best_step}
+    save_leaf(leaf, SPACE, tmp_path, settings=SETTINGS, curve=CURVE, course=course)
+    assert f"0.500 before the first step, {after}." in (tmp_path / "README.md").read_text()
+
+
 def test_the_card_says_whose_leaf_it_is_and_how_near(folder: Path) -> None:
     card = (folder / "README.md").read_text()
     assert card.startswith("---\nlibrary_name: sentence-transformers\n")

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
+import torch
 import yaml
 from sentence_transformers import SentenceTransformer
 
@@ -46,8 +47,8 @@ def training_of(config: RunConfig) -> dict[str, Any]:
     return fields
 
 
-def vectors_by(config: RunConfig) -> np.ndarray:
-    leaf = SentenceTransformer(str(Path(config.root) / "leaf/model"), device="cpu")
+def vectors_by(config: RunConfig, *, name: str = "model") -> np.ndarray:
+    leaf = SentenceTransformer(str(Path(config.root) / "leaf" / name), device="cpu")
     vectors_ND: np.ndarray = leaf.encode_query(["a loud noise", "weather maps", "what is a leaf?"])
     return vectors_ND
 
@@ -119,7 +120,7 @@ def test_a_table_and_another_runs_vectors_are_trained_on_by_the_weights_of_their
     assert verbs.distill(config) == manifest, "finished, and nothing outside has changed"
 
 
-def test_training_stops_when_its_looks_get_no_better_and_keeps_the_best_leaf(
+def test_training_stops_when_validation_gets_no_better_and_keeps_the_best_leaf(
     small_run: RunConfig, tmp_path: Path
 ) -> None:
     # A rate at which nothing is learned.
@@ -132,6 +133,8 @@ def test_training_stops_when_its_looks_get_no_better_and_keeps_the_best_leaf(
     assert overlaps[training["best_step"]] == max(overlaps.values())
     assert manifest.counts["steps"] == training["curve"][-1]["step"] < 100
     assert manifest.counts["overlap_after"] == max(overlaps.values())
+    assert training["best_step"] == 0, "such a rate only ruins"
+    assert vectors_by(config) == pytest.approx(vectors_by(config, name="untrained"), abs=1e-6)
 
 
 def test_a_run_on_object_storage_is_distilled_by_two_workers(
@@ -171,16 +174,22 @@ def test_a_killed_training_goes_on_from_the_checkpoint_before_one_that_is_corrup
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
     psutil.wait_procs(family, timeout=60)
-    newest = _checkpoints(snapshot)[-1]
+    before, newest = _checkpoints(snapshot)[-2:]
     state = snapshot.parent / newest / "state.pt"
     state.write_bytes(state.read_bytes()[:-100])
+    kept = torch.load(snapshot.parent / before / "state.pt", weights_only=True)
+    # Ray's own record, cut off as it was being written.
+    snapshot.write_bytes(snapshot.read_bytes()[:-20])
     subprocess.run(command, check=True, timeout=400)
     training = training_of(config)
     assert [note for note in training["notes"] if newest in note and "cannot be read" in note]
+    assert training["resumed_steps"] == [kept["step"]]
+    assert training["curve"][: len(kept["curve"])] == kept["curve"]
     steps = [point["step"] for point in training["curve"]]
     assert steps == sorted(set(steps)), "each validation once, whatever was done again"
-    manifest = Run.open(config.root).leaf.require(command="")
-    assert manifest.counts["steps"] == steps[-1]
+    taught = training_of(small_run)["curve"][-1]
+    per_epoch = taught["texts"] / small_run.distill.epochs
+    assert training["curve"][-1]["texts"] == pytest.approx(90 * per_epoch, rel=0.05)
 
 
 def _checkpoints(snapshot: Path) -> list[str]:
@@ -201,13 +210,15 @@ def _wait_for_checkpoints(root: Path, driver: "subprocess.Popen[bytes]") -> Path
     raise AssertionError("no two checkpoints in time")
 
 
-def test_vectors_of_two_spaces_are_refused_before_anything_is_touched(
+def test_vectors_of_two_spaces_are_refused_and_the_leaf_that_there_is_stays_finished(
     small_run: RunConfig, rotated_run: RunConfig, tmp_path: Path
 ) -> None:
     config = distilling(small_run, tmp_path / "run", vectors=(small_run.root, rotated_run.root))
+    shutil.copytree(Path(small_run.root) / "leaf", tmp_path / "run" / "leaf")
+    finished = Run.open(config.root).leaf.manifest()
     with pytest.raises(SpaceMismatch, match=r"distill.vectors .*rotation"):
-        verbs.distill(config)
-    assert not (Path(config.root) / "leaf").exists()
+        verbs.distill(config, again=True)
+    assert Run.open(config.root).leaf.manifest() == finished
 
 
 def rewritten(config: RunConfig, vectors_ND: np.ndarray) -> None:

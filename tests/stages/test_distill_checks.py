@@ -126,7 +126,7 @@ def test_a_training_that_nothing_is_held_out_from_is_refused() -> None:
 
 
 def test_a_training_without_documents_is_not_validated_on_documents_alone() -> None:
-    counts = Counts(COUNTS.trained_on, {DOCUMENT: {"mine": 5}})
+    counts = Counts(COUNTS.trained_by_kind, {DOCUMENT: {"mine": 5}})
     check(counts, documents_per_query=1.0)
     with pytest.raises(InputError, match="none of 10 texts is held out"):
         check(counts, documents_per_query=0.0)

@@ -72,7 +72,7 @@ def files_of(folder: Path, files: str) -> TrainingTexts:
     return TrainingTexts(sorted(folder.glob(files)), pad_id=0)
 
 
-def test_each_text_is_either_trained_on_or_watched(tokenise: Tokenise) -> None:
+def test_each_text_is_either_trained_on_or_held_out(tokenise: Tokenise) -> None:
     rows = some_rows()
     train, held_out = tokenise(rows)
     laid_out = train["id"].to_pylist() + held_out["id"].to_pylist()
@@ -172,7 +172,7 @@ def test_pieces_are_written_as_files_of_their_number_and_counted(
     train, held_out = files_of(folder, TRAIN_FILES), files_of(folder, HELD_OUT_FILES)
     assert (counts.trained, counts.held_out) == (len(train), len(held_out))
     assert counts.trained + counts.held_out == 2 * NUM_TEXTS
-    assert sum(counts.trained_on[QUERY].values()) == train.is_query_N.sum()
+    assert sum(counts.trained_by_kind[QUERY].values()) == train.is_query_N.sum()
     assert counts.sources == {"mine", "wiki"}
     assert sorted(file.name for file in folder.iterdir()) == [
         "held-out-00000.arrow",
@@ -217,7 +217,7 @@ def test_counts_tell_kinds_and_sources_apart(tokenise: Tokenise, tmp_path: Path)
     write = WritePiece(Run.open(str(tmp_path)).work("training/texts-0"), tokenise)
     counts = Counts(**json.loads(write({"number": 0, "piece": Given(some_rows())})["counts"]))
     train, _ = tokenise(some_rows())
-    for kind, sources in counts.trained_on.items():
+    for kind, sources in counts.trained_by_kind.items():
         for source, number in sources.items():
             of_both = (pc.field("kind") == kind) & (pc.field("source") == source)
             assert len(train.filter(of_both)) == number > 0

@@ -108,7 +108,7 @@ def test_the_last_look_that_was_better_is_the_best_of_all(overlaps: list[float])
         ((0.5, 0.6, 0.4, 0.6), True),
     ],
 )
-def test_a_training_is_stale_when_two_looks_brought_no_gain_and_a_tie_is_none(
+def test_a_training_is_stale_when_two_validations_brought_no_gain_and_a_tie_is_none(
     overlaps: Sequence[float], *, expected: bool
 ) -> None:
     assert is_stale(curve_of(*overlaps), patience=2) is expected
@@ -120,7 +120,7 @@ def test_without_patience_no_training_is_stale(overlaps: list[float]) -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12, unique=True), st.integers(1, 5))
-def test_a_training_that_gets_better_with_each_look_is_never_stale(
+def test_a_training_that_gets_better_with_each_validation_is_never_stale(
     overlaps: list[float], patience: int
 ) -> None:
     assert not is_stale(curve_of(*sorted(overlaps)), patience=patience)
@@ -135,7 +135,7 @@ def test_a_leaf_that_is_its_teacher_is_as_near_as_can_be(
     assert list(measured.values()) == pytest.approx([1.0] * 4, abs=1e-5)
 
 
-def test_held_out_texts_that_do_not_count_are_not_looked_at(
+def test_held_out_texts_that_do_not_count_are_not_measured(
     leaf: SentenceTransformer, tmp_path: Path
 ) -> None:
     signs = [-1, 1, 1] * 6
@@ -148,7 +148,7 @@ def test_held_out_texts_that_do_not_count_are_not_looked_at(
     assert every["cosine"] == pytest.approx(1 / 3, abs=1e-5)
 
 
-def test_queries_alone_are_looked_at_where_enough_of_them_count(
+def test_queries_alone_are_measured_where_enough_of_them_count(
     leaf: SentenceTransformer, tmp_path: Path
 ) -> None:
     kinds = [QUERY] * FEWEST_QUERIES + [DOCUMENT] * 10
@@ -192,11 +192,11 @@ def test_a_leaf_whose_vectors_are_not_finite_is_as_far_as_can_be(
     assert set(validation.measure(leaf).values()) == {0.0}
 
 
-def test_a_look_leaves_the_leaf_in_training(leaf: SentenceTransformer, tmp_path: Path) -> None:
+def test_a_validation_leaves_no_dropout_at_work(leaf: SentenceTransformer, tmp_path: Path) -> None:
     texts = some_texts(leaf, tmp_path / "texts", [DOCUMENT] * 12, signs=[1] * 12)
     leaf.train()
     Validation(texts, all_of(texts), texts, all_of(texts)).measure(leaf)
-    assert leaf.training
+    assert not any(module.training for part in leaf for module in part.modules())
 
 
 def test_vectors_come_in_the_order_that_their_rows_were_asked_for(
