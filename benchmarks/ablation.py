@@ -5,6 +5,7 @@ collections that the teacher embedded. An hour on two cores; what is trained is 
 the cache, so that a killed run goes on (delete `benchmarks/ablation` in it to begin anew).
 """
 
+import hashlib
 import json
 import sys
 import time
@@ -114,9 +115,12 @@ def training_texts(init: Path) -> TrainingTexts:
     config = training_run()
     run = Run.open(config.root)
     space, folder = read_space(run.vectors), ModelFolder.read(init)
-    into = Run.open(str(WORK)).work(f"texts-{init.name}")
     source = own_source(run.vectors, source_column="source")
-    write = WritePiece(into, Tokenise(folder, space, held_out_share=config.distill.held_out_share))
+    tokenise = Tokenise(folder, space, held_out_share=config.distill.held_out_share)
+    made_with = json.dumps([source.version, *tokenise.made_with()])
+    key = hashlib.sha256(made_with.encode()).hexdigest()[:8]
+    into = Run.open(str(WORK)).work(f"texts-{init.name}-{key}")
+    write = WritePiece(into, tokenise)
     for number, piece in enumerate(source.pieces):
         if not into.exists(TRAIN_FILE.format(number)):
             write({"number": number, "piece": piece})
@@ -280,10 +284,10 @@ def main() -> None:
     print_table(rows)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "ablation.png").write_bytes(plot_ablation(rows))
-    best = max(rows, key=lambda name: rows[name]["overlap@10"]["mean"])
-    behind = rows[best]["overlap@10"]["gain"]["low"]
-    targets = [Target("overlap@10 that another choice surely gains", "<=", 0.0, max(0.0, behind))]
-    figures = {"texts seen": TEXTS_SEEN, "best": best, "rows": rows}
+    others = [name for name in rows if made[name] is not base]
+    gain = max(rows[name]["overlap@10"]["gain"]["low"] for name in others)
+    targets = [Target("overlap@10 that another choice surely gains", "<=", 0.0, gain)]
+    figures = {"texts seen": TEXTS_SEEN, "rows": rows}
     finish("ablation", targets, figures)
 
 

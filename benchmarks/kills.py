@@ -1,5 +1,6 @@
 """SIGKILL at random moments of a `leaf` command: of itself, of its processes, of its nodes."""
 
+import atexit
 import os
 import random
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ import psutil
 
 LEAF = str(Path(sys.executable).parent / "leaf")
 Command = subprocess.Popen[bytes]
+# A command that takes longer hangs.
+DEADLINE_SECONDS = 900.0
+KILLS_A_COMMAND = 5
 
 
 class Case:
@@ -23,23 +28,34 @@ class Case:
         self.file = folder / f"{name}.yaml"
         self.root = folder / name
         self.stage = stage
+        self.kills: list[Any] = []
         self.file.write_text(text)
+
+    def progress(self) -> object:
+        """What changes whenever there is more to lose; by itself always."""
+        return object()
+
+    def standing(self) -> Any:
+        """What a kill that comes now must not lose; kept in `kills` for each kill."""
 
     def start(self, stage: str | None = None, **environment: str) -> Command:
         """Start a stage, by itself the one that is to be disturbed."""
-        log = self.file.with_suffix(".log").open("ab")
-        return subprocess.Popen(
-            [LEAF, stage or self.stage, str(self.file)],
-            stdout=log,
-            stderr=log,
-            env={**os.environ, **environment},
-            start_new_session=True,
-        )
+        with self.file.with_suffix(".log").open("ab") as log:
+            command = subprocess.Popen(
+                [LEAF, stage or self.stage, str(self.file)],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **environment},
+                start_new_session=True,
+            )
+        # However the benchmark ends, nothing of it stays behind.
+        atexit.register(_end, command)
+        return command
 
     def run(self, stage: str | None = None) -> None:
         """Run a stage undisturbed."""
         command = self.start(stage)
-        command.wait()
+        command.wait(timeout=DEADLINE_SECONDS)
         self.require(command)
 
     def require(self, command: Command) -> None:
@@ -52,31 +68,56 @@ class Case:
         return self.file.with_suffix(".log").read_text()[-12000:]
 
 
+def _end(command: Command) -> None:
+    if command.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(command.pid, signal.SIGKILL)
+
+
 def kill_drivers(
     make: Callable[[str], Any], chance: random.Random, *, kills: int, within: tuple[float, float]
 ) -> list[Any]:
     """Kill the command itself; its rerun goes on. As many cases as the kills take.
 
-    make: a case of a name; it knows whether it `is_finished`. within: seconds to live.
+    make: a case of a name; it knows whether it `is_finished`. within: seconds to live, from when
+        it has got further than it was at the last kill.
     """
     cases: list[Any] = []
     done = 0
     while done < kills or not cases[-1].is_finished:
         if not cases or cases[-1].is_finished:
             cases.append(make(f"driver-{len(cases)}"))
-        command = cases[-1].start()
-        try:
-            command.wait(timeout=chance.uniform(*within) if done < kills else 600)
-        except subprocess.TimeoutExpired:
+        case = cases[-1]
+        before = case.progress()
+        command = case.start()
+        if done < kills and _lives(case, command, before, chance.uniform(*within)):
             family = psutil.Process(command.pid).children(recursive=True)
+            case.kills.append(case.standing())
             os.kill(command.pid, signal.SIGKILL)
             command.wait()
             # Ray's processes see that their driver is gone and end by themselves.
-            psutil.wait_procs(family, timeout=60)
+            _, alive = psutil.wait_procs(family, timeout=60)
+            if alive:
+                sys.exit(f"{len(alive)} processes outlive their driver: {alive}")
             done += 1
         else:
-            cases[-1].require(command)
+            command.wait(timeout=DEADLINE_SECONDS)
+            case.require(command)
     return cases
+
+
+def _lives(case: Case, command: Command, before: object, seconds: float) -> bool:
+    """Whether a command is still at work so many seconds after it has got further than `before`."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while case.progress() == before:
+        if command.poll() is not None:
+            return False
+        if time.monotonic() > deadline:
+            sys.exit(f"{case.file} hangs:\n{case.log()}")
+        time.sleep(0.1)
+    with suppress(subprocess.TimeoutExpired):
+        command.wait(timeout=seconds)
+    return command.poll() is None
 
 
 def kill_processes(
@@ -93,8 +134,10 @@ def kill_processes(
         ours = psutil.Process(command.pid).children(recursive=True)
         found = [process for process in ours if title in " ".join(_cmdline(process))]
         if found:
-            chance.choice(found).send_signal(signal.SIGKILL)
-        return bool(found)
+            with suppress(psutil.NoSuchProcess):
+                chance.choice(found).send_signal(signal.SIGKILL)
+                return True
+        return False
 
     return _disturbed(lambda n: make(f"process-{n}"), chance, kill, kills=kills, within=within)
 
@@ -144,15 +187,19 @@ def _disturbed(
     cases: list[Any] = []
     done = 0
     while done < kills:
-        cases.append(make(len(cases)))
-        command = cases[-1].start(**environment)
-        while command.poll() is None:
-            try:
-                command.wait(timeout=chance.uniform(*within))
-            except subprocess.TimeoutExpired:
-                if done < kills and kill(command):
-                    done += 1
-        cases[-1].require(command)
+        case = make(len(cases))
+        cases.append(case)
+        # With more of them a command may rightly give up.
+        left = min(kills - done, KILLS_A_COMMAND)
+        before = case.progress()
+        command = case.start(**environment)
+        while left and _lives(case, command, before, chance.uniform(*within)):
+            before, standing = case.progress(), case.standing()
+            if kill(command):
+                case.kills.append(standing)
+                done, left = done + 1, left - 1
+        command.wait(timeout=DEADLINE_SECONDS)
+        case.require(command)
     return cases
 
 

@@ -4,13 +4,19 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
 import ray.train
-from ray.exceptions import RayActorError
+from ray.exceptions import (
+    NodeDiedError,
+    RayActorError,
+    TaskUnschedulableError,
+    WorkerCrashedError,
+)
 from ray.train import (
     CheckpointConfig,
     FailureConfig,
@@ -164,7 +170,11 @@ def _seen_by_nodes(file: str) -> list[bool]:
     sees = ray.remote(num_cpus=0)(Path.is_file)
     places = [NodeAffinitySchedulingStrategy(n["NodeID"], soft=False) for n in working_nodes()]
     asked = [sees.options(scheduling_strategy=place).remote(Path(file)) for place in places]
-    seen: list[bool] = ray.get(asked)
+    seen: list[bool] = []
+    for answer in asked:
+        # A node that was lost is listed for some seconds more, and says nothing of the storage.
+        with suppress(NodeDiedError, TaskUnschedulableError, WorkerCrashedError):
+            seen.append(ray.get(answer))
     return seen
 
 
