@@ -44,6 +44,7 @@ from leaf_ray.runs import Run
 from leaf_ray.runs.parts import read_space
 from leaf_ray.stages.distill_sources import own_source
 from leaf_ray.stages.distill_texts import TRAIN_FILE, TRAIN_FILES, Tokenise, WritePiece
+from leaf_ray.stages.distill_validation import FORWARD_TEXTS, FORWARD_TOKENS
 from leaf_ray.stages.distill_worker import HEAD_TEXTS, SPREAD_TEXTS
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -173,7 +174,7 @@ def fitted_head(
     rows = texts.sample(number, among=taken_N(texts, taken))
     features: dict[int, np.ndarray] = {}
     with torch.inference_mode():
-        for batch in texts.by_length(rows, batch_size=64, batch_tokens=16_384):
+        for batch in texts.by_length(rows, batch_size=FORWARD_TEXTS, batch_tokens=FORWARD_TOKENS):
             feature_BF = several.pooled(batch.input_ids_BL, batch.attention_mask_BL).numpy()
             features.update(zip(batch.rows_B.tolist(), feature_BF, strict=True))
     return fit_head(np.stack([features[row] for row in rows.tolist()]), texts.vectors(rows))

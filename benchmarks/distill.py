@@ -1,7 +1,8 @@
 """Distilling against sentence-transformers' trainer: speed, and what a leaf keeps at equal time.
 
 Two hours on two cores, nothing else running. Each piece is kept in the cache, in a folder of the
-recipe that it was measured with, so that a killed run goes on with the piece that it was at.
+recipe that it was measured with, so that a killed run goes on with the piece that it was at (delete
+`benchmarks/distill` in the cache to begin anew, as after a change of the code).
 """
 
 import hashlib
@@ -40,6 +41,7 @@ from leaf_ray.encoders.resolve import cache_folder, resolve_model
 from leaf_ray.runs import Run
 from leaf_ray.runs.parts import read_space, vectors_dataset
 from leaf_ray.stages.distill_texts import HELD_OUT
+from leaf_ray.stages.distill_worker import HEAD_TEXTS
 
 PEER = (
     "torch==2.13.0",
@@ -59,7 +61,8 @@ EQUAL_SECONDS, DOCSTRING_SECONDS = 20 * 60, 30 * 60
 OVERHEAD_SECONDS, SLACK = 240, 0.1
 JOBS = Path(__file__).parents[1] / "jobs"
 KEPT = cache_folder() / "benchmarks" / "distill"
-RECIPE = json.dumps(DistillConfig().made_with(), sort_keys=True)
+CONSTANTS = [SPEED_STEPS, BATCH, WARM_SHARE, ROUNDS, EQUAL_SECONDS, OVERHEAD_SECONDS, SLACK]
+RECIPE = json.dumps([DistillConfig().made_with(), PEER, HEAD_TEXTS, CONSTANTS], sort_keys=True)
 WORK = KEPT / hashlib.sha256(RECIPE.encode()).hexdigest()[:8]
 SAMPLING = Sampling(10_000)
 PUBLISHED = Path(__file__).parents[1] / "release" / "leaf-mpnet-23m"

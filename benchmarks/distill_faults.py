@@ -1,8 +1,8 @@
 """SIGKILL at random moments of a distillation: worker, driver, nodes of a 3-node cluster.
 
-Each comes after a checkpoint that the training has got to since the last. It has to go on from that
-one or a later one, and in the end to have taken the steps, seen the texts and got as near to its
-teacher as a training that nobody disturbed. Besides, a disk that is full when a checkpoint is
+Each comes after a checkpoint that the training has made since the kill before. It has to go on from
+that one or a later one, and in the end to have taken the steps, seen the texts and got as near to
+its teacher as a training that nobody disturbed. Besides, a disk that is full when a checkpoint is
 written. Half an hour.
 """
 
@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,9 @@ from leaf_ray.runs import Run
 from leaf_ray.testing import write_tiny_model
 
 KILLS, NUM_TEXTS, SEED = 10, 4_000, 0
-CHECKPOINT_STEPS, EPOCHS = 100, 30
+CHECKPOINT_STEPS, EPOCHS = 100, 60
+# A kill after this share of the steps might come when all are taken.
+LAST_KILLED = 0.7
 RUN = """
 root: {root}
 space: {{teacher: {folder}/teacher, max_length: 24}}
@@ -51,7 +54,11 @@ distill:
 class Distillation(Case):
     """One run folder, whose leaf is distilled as often as it takes."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    most_kills = 5
+
+    def __init__(self, folder: Path, name: str, *, calm: "Distillation | None" = None) -> None:
+        self.calm = calm
+        self._last_saved = {"step": 0, "resumed": -1}
         settings = {"epochs": EPOCHS, "workers": 2, "checkpoint_steps": CHECKPOINT_STEPS}
         text = RUN.format(root=folder / name, folder=folder, **settings)
         super().__init__(folder, name, text, stage="distill")
@@ -65,25 +72,37 @@ class Distillation(Case):
     def is_finished(self) -> bool:
         return Run.open(str(self.root)).leaf.manifest() is not None
 
-    def progress(self) -> int:
-        return self.standing()
+    @property
+    def is_ready(self) -> bool:
+        """Whether a checkpoint was made since the last kill, and the end is not near."""
+        saved = self._saved()
+        return saved["resumed"] >= len(self.kills) and saved["step"] <= LAST_KILLED * self.num_steps
 
     def standing(self) -> int:
-        """The step of the last checkpoint that Ray has taken note of; 0 before the first."""
-        steps = [0]
+        """The step of the last checkpoint that Ray has taken note of."""
+        return self._saved()["step"]
+
+    @cached_property
+    def num_steps(self) -> int:
+        """Of the whole training."""
+        steps: int = self.calm.training()["curve"][-1]["step"] if self.calm else 0
+        return steps
+
+    def _saved(self) -> dict[str, int]:
+        """Of that checkpoint: its step, and how often it was resumed before."""
         for record in self.root.glob("training/*/checkpoint_manager_snapshot.json"):
             # Ray writes it in place.
             with suppress(ValueError, FileNotFoundError):
-                fields = json.loads(record.read_text())
-                fields = json.loads(fields) if isinstance(fields, str) else fields
-                steps += [result["metrics"]["step"] for result in fields["checkpoint_results"]]
-        return max(steps)
+                last = json.loads(record.read_text())["checkpoint_results"][-1]
+                self._last_saved = last["metrics"]
+        return self._last_saved
 
     def repeated(self) -> int:
         """Kills after which more was repeated than what followed the last checkpoint."""
         resumed = self.training()["resumed_steps"]
-        gone_on = sum(at >= saved for at, saved in zip(resumed, self.kills, strict=False))
-        return len(self.kills) - gone_on
+        if len(resumed) != len(self.kills):
+            return len(self.kills)
+        return sum(at < saved for at, saved in zip(resumed, self.kills, strict=True))
 
 
 def full_disk(folder: Path) -> bool:
@@ -98,7 +117,8 @@ def full_disk(folder: Path) -> bool:
     case = Distillation(folder, "full")
     try:
         command = case.start(TMPDIR=str(scratch), RAY_TMPDIR="/tmp")
-        while not case.standing() and command.poll() is None:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not case.standing() and command.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
         with suppress(OSError), (scratch / "rest").open("wb", buffering=0) as rest:
             while rest.write(bytes(4096)):
@@ -109,7 +129,8 @@ def full_disk(folder: Path) -> bool:
         subprocess.run(["umount", "-l", str(scratch)], check=True)
     saved = case.standing()
     case.run()
-    return told and 0 < saved <= case.training()["resumed_steps"][0]
+    resumed = case.training()["resumed_steps"]
+    return told and bool(resumed) and 0 < saved <= resumed[0]
 
 
 def points_off(curve: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> int:
@@ -147,7 +168,7 @@ def main() -> None:
         wanted = calm.training()["curve"]
 
         def make(name: str) -> Distillation:
-            return Distillation(folder, name)
+            return Distillation(folder, name, calm=calm)
 
         shared_by = {"kills": KILLS, "within": (0.0, 8.0)}
         faults: dict[str, Callable[[], list[Distillation]]] = {

@@ -18,11 +18,16 @@ LEAF = str(Path(sys.executable).parent / "leaf")
 Command = subprocess.Popen[bytes]
 # A command that takes longer hangs.
 DEADLINE_SECONDS = 900.0
-KILLS_A_COMMAND = 5
 
 
 class Case:
-    """One run file, whose stage is run as often as it takes."""
+    """One run file, whose stage is run as often as it takes.
+
+    kills: what each kill must not have lost, as `standing` told it before.
+    most_kills: of one command, which may rightly give up with more of them.
+    """
+
+    most_kills = 1_000
 
     def __init__(self, folder: Path, name: str, text: str, *, stage: str) -> None:
         self.file = folder / f"{name}.yaml"
@@ -31,12 +36,13 @@ class Case:
         self.kills: list[Any] = []
         self.file.write_text(text)
 
-    def progress(self) -> object:
-        """What changes whenever there is more to lose; by itself always."""
-        return object()
+    @property
+    def is_ready(self) -> bool:
+        """Whether a kill that comes now would tell something."""
+        return True
 
     def standing(self) -> Any:
-        """What a kill that comes now must not lose; kept in `kills` for each kill."""
+        """What a kill that comes now must not lose."""
 
     def start(self, stage: str | None = None, **environment: str) -> Command:
         """Start a stage, by itself the one that is to be disturbed."""
@@ -80,7 +86,7 @@ def kill_drivers(
     """Kill the command itself; its rerun goes on. As many cases as the kills take.
 
     make: a case of a name; it knows whether it `is_finished`. within: seconds to live, from when
-        it has got further than it was at the last kill.
+        it is ready.
     """
     cases: list[Any] = []
     done = 0
@@ -88,9 +94,8 @@ def kill_drivers(
         if not cases or cases[-1].is_finished:
             cases.append(make(f"driver-{len(cases)}"))
         case = cases[-1]
-        before = case.progress()
         command = case.start()
-        if done < kills and _lives(case, command, before, chance.uniform(*within)):
+        if done < kills and _lives(case, command, chance.uniform(*within)):
             family = psutil.Process(command.pid).children(recursive=True)
             case.kills.append(case.standing())
             os.kill(command.pid, signal.SIGKILL)
@@ -106,10 +111,10 @@ def kill_drivers(
     return cases
 
 
-def _lives(case: Case, command: Command, before: object, seconds: float) -> bool:
-    """Whether a command is still at work so many seconds after it has got further than `before`."""
+def _lives(case: Case, command: Command, seconds: float) -> bool:
+    """Whether a command is still at work, and worth a kill, so many seconds after it was ready."""
     deadline = time.monotonic() + DEADLINE_SECONDS
-    while case.progress() == before:
+    while not case.is_ready:
         if command.poll() is not None:
             return False
         if time.monotonic() > deadline:
@@ -117,7 +122,7 @@ def _lives(case: Case, command: Command, before: object, seconds: float) -> bool
         time.sleep(0.1)
     with suppress(subprocess.TimeoutExpired):
         command.wait(timeout=seconds)
-    return command.poll() is None
+    return command.poll() is None and case.is_ready
 
 
 def kill_processes(
@@ -189,12 +194,10 @@ def _disturbed(
     while done < kills:
         case = make(len(cases))
         cases.append(case)
-        # With more of them a command may rightly give up.
-        left = min(kills - done, KILLS_A_COMMAND)
-        before = case.progress()
+        left = min(kills - done, case.most_kills)
         command = case.start(**environment)
-        while left and _lives(case, command, before, chance.uniform(*within)):
-            before, standing = case.progress(), case.standing()
+        while left and _lives(case, command, chance.uniform(*within)):
+            standing = case.standing()
             if kill(command):
                 case.kills.append(standing)
                 done, left = done + 1, left - 1

@@ -8,7 +8,8 @@ LeafRayError
 |-- ModelNotFound       a model is neither a folder nor on the hub    (FileNotFoundError)
 |-- MissingStage        a stage's input is not finished               (FileNotFoundError)
 |-- StaleStage          a finished part was made with other settings  (RuntimeError)
-|-- StorageError        what a long work leaves cannot be written   (OSError)
+|-- StorageError        what a long work leaves cannot be written     (OSError)
+|-- WorkersLost         workers of a training died again and again    (RuntimeError)
 |-- EndpointError       an embeddings endpoint refuses, or is silent  (RuntimeError)
 `-- ServiceError        the service cannot start or does not answer   (RuntimeError)
 

@@ -1,5 +1,6 @@
 """`leaf quickstart`: the whole path once, on texts that every machine has."""
 
+import json
 import re
 import shlex
 import sys
@@ -17,8 +18,9 @@ from leaf_ray.cli.show import print_hits, print_report
 from leaf_ray.config import RunConfig, load_config
 from leaf_ray.core.texts import QUERY, TEST
 from leaf_ray.encoders.leaf_folder import leaf_space
-from leaf_ray.errors import ServiceError
+from leaf_ray.errors import ServiceError, SpaceMismatch
 from leaf_ray.runs import Run
+from leaf_ray.runs.folder import MODEL_FOLDER
 from leaf_ray.runs.parts import texts_dataset
 from leaf_ray.stages import verbs
 from leaf_ray.store.table import Hit
@@ -59,24 +61,42 @@ def _with_own_root(overrides: Sequence[str], *, leaf: Path | None = None) -> lis
     """Other texts or a given leaf are another run: with a folder of its own unless one is named.
 
     Raises:
-        SpaceMismatch: what is given is no leaf.
+        SpaceMismatch: what is given is no leaf, or one of a rotated space.
     """
-    given = list(overrides)
-    if leaf is not None:
-        given = [f"space.teacher={leaf_space(leaf).teacher}", *given]
-        given += [f"distill.init={leaf}", "distill.head=init", "distill.epochs=0"]
+    given = list(overrides) if leaf is None else [*_as_it_is(leaf), *overrides]
     # Of several, the last one counts, as in the configuration.
     paths = [o.partition("=")[2] for o in given if o.startswith("texts.path=")]
     if not (paths or leaf) or any(o.startswith("root=") for o in given):
         return given
-    names = [_folder_name(paths[-1], otherwise="texts") if paths else Path(RUN_FILE).stem]
+    names = [_folder_name(Path(paths[-1]).stem) or "texts" if paths else Path(RUN_FILE).stem]
     if leaf is not None:
-        names.append(_folder_name(str(leaf), otherwise="leaf"))
+        # That of a run is in RUN/leaf/model.
+        path = leaf.absolute()
+        names.append(_folder_name((path.parents[1] if path.name == MODEL_FOLDER else path).name))
     return [*given, f"root=runs/{'-'.join(names)}"]
 
 
-def _folder_name(path: str, *, otherwise: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "-", Path(path).stem).strip("-").lower() or otherwise
+def _as_it_is(leaf: Path) -> list[str]:
+    """What makes a run of a leaf's own space, and takes the leaf without training it."""
+    space = leaf_space(leaf)
+    if space.rotation:
+        raise SpaceMismatch(
+            f"{leaf} is a leaf of a rotated space, whose documents have to be rotated by the very "
+            "same: use it in the run that it is from"
+        )
+    return [
+        f"space.teacher={space.teacher}",
+        # As YAML, in which a prompt's colon means something else.
+        f"space.query_prompt={json.dumps(space.query_prompt)}",
+        f"space.document_prompt={json.dumps(space.document_prompt)}",
+        f"distill.init={leaf}",
+        "distill.head=init",
+        "distill.epochs=0",
+    ]
+
+
+def _folder_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()
 
 
 def _questions(config: RunConfig) -> Sequence[str]:

@@ -10,22 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-import ray.train
-from ray.exceptions import (
-    NodeDiedError,
-    RayActorError,
-    TaskUnschedulableError,
-    WorkerCrashedError,
-)
-from ray.train import (
-    CheckpointConfig,
-    FailureConfig,
-    RunConfig,
-    ScalingConfig,
-    TrainingFailedError,
-    WorkerGroupError,
-)
-from ray.train.torch import TorchTrainer
+from ray.exceptions import NodeDiedError, TaskUnschedulableError, WorkerCrashedError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from leaf_ray.config import RunConfig as Config
@@ -36,7 +21,6 @@ from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.leaf_folder import TRAINING_FILE, leaf_probe
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.resolve import resolve_model
-from leaf_ray.errors import WorkersLost
 from leaf_ray.runs import Part, Run
 from leaf_ray.runs.folder import MODEL_FOLDER, TRAINING_PLOT, UNTRAINED_FOLDER
 from leaf_ray.stages.cluster import working_nodes
@@ -51,7 +35,8 @@ from leaf_ray.stages.distill_checks import (
     weights_of_kinds,
 )
 from leaf_ray.stages.distill_counts import Counts
-from leaf_ray.stages.distill_errors import handed_over, is_told, told
+from leaf_ray.stages.distill_errors import told
+from leaf_ray.stages.distill_fit import fit
 from leaf_ray.stages.distill_job import WorkerJob
 from leaf_ray.stages.distill_sources import (
     Source,
@@ -60,23 +45,14 @@ from leaf_ray.stages.distill_sources import (
     require_one_space,
     version_of,
 )
-from leaf_ray.stages.distill_state import (
-    CHECKPOINTS_KEPT,
-    STATE_VERSION,
-    forget_broken_record,
-)
+from leaf_ray.stages.distill_state import STATE_VERSION
 from leaf_ray.stages.distill_texts import COUNTS_FILE, Tokenise, make_training_texts
-from leaf_ray.stages.failures import all_causes
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.stages.ticker import watched
 from leaf_ray.store.training_plot import training_plot
 
 # Texts that are held out, at least, as long as they are no more than this share.
 FEWEST_HELD_OUT, LARGEST_SHARE = 12, 0.2
-# Lost workers are replaced this often before the run gives up; run again, it goes on.
-MAX_FAILURES = 10
-# Between steps glibc would give memory back to the system, only to ask for it anew: 5 % of a step.
-KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
 
 
 def _sources(config: Config, run: Run) -> list[Source]:
@@ -160,7 +136,7 @@ def _make(job: Job) -> Made:
         note = waiting or f"starting workers on {unit}s{first}"
         job.progress.update(0, 0, note=note)
         with told(training):
-            _fit(worker_job, use_gpu=use_gpu)
+            fit(worker_job, use_gpu=use_gpu)
     with told(training):
         course = _taken_over(job.part, training)
     return _made(course, taken, given.space)
@@ -176,64 +152,6 @@ def _seen_by_nodes(file: str) -> list[bool]:
         with suppress(NodeDiedError, TaskUnschedulableError, WorkerCrashedError):
             seen.append(ray.get(answer))
     return seen
-
-
-def _train(config: dict[str, WorkerJob]) -> None:
-    job = config["job"]
-    if is_told(job.training):
-        return
-    with handed_over(job.training, rank=ray.train.get_context().get_world_rank()):
-        # Imported in the workers only: sentence-transformers costs ten seconds of a core in every
-        # process that loads it, and Ray Data's processes load this module.
-        from leaf_ray.stages.distill_worker import train_worker
-
-        train_worker(job)
-
-
-def _fit(worker_job: WorkerJob, *, use_gpu: bool) -> None:
-    training = worker_job.training
-    storage, _, name = training.path.rpartition("/")
-    for attempt in range(MAX_FAILURES + 1):
-        forget_broken_record(training)
-        trainer = TorchTrainer(
-            _train,
-            train_loop_config={"job": worker_job},
-            scaling_config=ScalingConfig(
-                num_workers=worker_job.settings.workers,
-                use_gpu=use_gpu,
-                # Without GPUs, workers of one machine would share its cores.
-                placement_strategy="PACK" if use_gpu else "SPREAD",
-            ),
-            run_config=RunConfig(
-                name=name,
-                storage_path=storage,
-                storage_filesystem=training.filesystem,
-                failure_config=FailureConfig(max_failures=MAX_FAILURES),
-                checkpoint_config=CheckpointConfig(num_to_keep=CHECKPOINTS_KEPT),
-                worker_runtime_env={"env_vars": KEEP_MEMORY},
-            ),
-        )
-        try:
-            trainer.fit()
-        except TrainingFailedError as error:
-            lost = any(isinstance(cause, RayActorError) for cause in all_causes(error))
-            if not lost:
-                raise
-            # Ray replaces a worker that is lost at work, but not one that is lost as it starts.
-            if isinstance(error, WorkerGroupError) or attempt == MAX_FAILURES:
-                raise _lost_too_often(error) from error
-        else:
-            return
-
-
-def _lost_too_often(error: Exception) -> WorkersLost:
-    lost = next(cause for cause in all_causes(error) if isinstance(cause, RayActorError))
-    last = str(lost).partition("\n")[0]
-    return WorkersLost(
-        f"workers were lost more than {MAX_FAILURES} times, at last so: {last}. Run "
-        "the command again, and it goes on from the last checkpoint; where they were killed for "
-        "memory, lower distill.batch_size or distill.workers first"
-    )
 
 
 def _taken_over(part: Part, training: Part) -> dict[str, Any]:
@@ -284,7 +202,7 @@ def _made(course: Mapping[str, Any], counts: Counts, space: Space) -> Made:
 
 
 def _decisive(settings: DistillConfig) -> dict[str, Any]:
-    """The settings that decide where a training gets: how often it is validated does not."""
+    """The settings that decide what a checkpoint holds; how often, and when to stop, do not."""
     passing = {"checkpoint_steps", "patience"}
     return {name: value for name, value in settings.made_with().items() if name not in passing}
 

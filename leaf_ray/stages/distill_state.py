@@ -81,7 +81,7 @@ def save_state(state: State | None, *, training: Part) -> Path | None:
     (folder / STATE_FILE).write_bytes(file.getbuffer())
     (folder / DIGEST_FILE).write_text(hashlib.sha256(file.getbuffer()).hexdigest())
     ray.train.report(
-        {"step": state.step},
+        {"step": state.step, "resumed": len(state.resumed)},
         checkpoint=Checkpoint.from_directory(str(folder)),
         checkpoint_upload_mode=CheckpointUploadMode.ASYNC,
     )
@@ -119,7 +119,6 @@ def _named_by(record: bytes) -> set[str]:
     """The folders that a record names; of a broken one, a name that no folder has."""
     try:
         fields = json.loads(record)
-        fields = json.loads(fields) if isinstance(fields, str) else fields
         return {result["checkpoint_dir_name"] for result in fields["checkpoint_results"]}
     except (ValueError, TypeError, KeyError):
         return {""}
@@ -141,7 +140,7 @@ def load_state(training: Part) -> State | None:
     The first worker chooses, so that all go on from one: replicas that differ would drift apart.
     """
     is_first = ray.train.get_context().get_world_rank() == 0
-    chosen, state = _last_readable(_checkpoints(training)) if is_first else ("", None)
+    chosen, state = _last_readable(training) if is_first else ("", None)
     chosen = ray.train.collective.broadcast_from_rank_zero(chosen)
     if is_first or not chosen:
         return state
@@ -149,24 +148,16 @@ def load_state(training: Part) -> State | None:
         return _read(Path(folder))
 
 
-def _checkpoints(training: Part) -> dict[str, Checkpoint]:
-    """Those that were uploaded, by the name of their folder, the oldest first."""
-    if ray.train.get_checkpoint() is None:
-        # Without a record, half of one may be among them.
-        return {name: _checkpoint(training, name) for name in _folders(training)}
-    reported = [one.checkpoint for one in ray.train.get_all_reported_checkpoints()]
-    return {checkpoint.path.rsplit("/", 1)[-1]: checkpoint for checkpoint in reported}
-
-
 def _checkpoint(training: Part, name: str) -> Checkpoint:
     return Checkpoint(training.file(name), filesystem=training.filesystem)
 
 
-def _last_readable(checkpoints: dict[str, Checkpoint]) -> tuple[str, State | None]:
+def _last_readable(training: Part) -> tuple[str, State | None]:
     notes: list[str] = []
-    for name, checkpoint in reversed(checkpoints.items()):
+    # Not those alone that Ray has taken note of: half of one is found out by its digest.
+    for name in reversed(_folders(training)):
         try:
-            with checkpoint.as_directory() as folder:
+            with _checkpoint(training, name).as_directory() as folder:
                 state = _read(Path(folder))
         except _DAMAGE as error:
             notes.append(f"the checkpoint {name} cannot be read ({error}) and was passed over")

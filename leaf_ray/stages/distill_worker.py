@@ -155,12 +155,12 @@ class _Worker:
     def run(self, validation: Validation | None) -> None:
         """Take the steps that are left; stops early where the validations say so."""
         settings, state = self.job.settings, self.state
-        order = self._order()
         state.workers = workers = ray.train.get_context().get_world_size()
         if validation is not None and not state.curve:
             self._keep_validation(validation, {})
         if not settings.epochs:
             return
+        order = self._order()
         num_steps = max(1, int(settings.epochs * order.steps_per_epoch))
         model = ray.train.torch.prepare_model(SentenceVectors(self.leaf))
         optimizer = LeafOptimizer(model, weight_decay=settings.weight_decay)

@@ -53,13 +53,14 @@ def _data(run: Run) -> dict[str, str]:
         data["texts trained on"] = f"{leaf.counts.get('texts', 0):,}"
         data["texts that it was validated on"] = f"{leaf.counts.get('held_out', 0):,}"
         if sources := _sources(run, leaf):
-            data["sources"] = sources
+            data["texts by source"] = sources
     return data
 
 
 def _sources(run: Run, leaf: Manifest) -> str:
-    """Texts to train on of each source, most first; "" where this run does not know them."""
+    """Texts of each source that counts, most first; "" where this run does not know them."""
     made_with = leaf.made_with.get("distill", {})
+    weights = made_with.get("weights", {})
     if made_with.get("vectors") or run.vectors.manifest() is None:
         return ""
     dataset = vectors_dataset(run.vectors)
@@ -67,7 +68,11 @@ def _sources(run: Run, leaf: Manifest) -> str:
     if column not in dataset.schema.names:
         return ""
     named = dataset.to_table(columns=[column], filter=pc.field("split") == TRAIN)[column]
-    counted = pc.value_counts(named.drop_null()).to_pylist()
+    counted = [
+        row
+        for row in pc.value_counts(named.drop_null()).to_pylist()
+        if weights.get(row["values"], 1.0) > 0
+    ]
     largest = sorted(counted, key=lambda row: (-row["counts"], str(row["values"])))
     listed = [f"{row['values']} {row['counts']:,}" for row in largest[:LISTED_SOURCES]]
     more = len(largest) - len(listed)

@@ -53,6 +53,8 @@ def _causes(error: BaseException) -> list[BaseException]:
     # A task of Ray keeps what it failed with in the one, a worker of Ray Train in the other.
     named += [getattr(error, "cause", None), getattr(error, "_base_exc", None)]
     named += [getattr(error, "controller_failure", None)]
+    # Of a worker of Ray Train that was lost.
+    named += [getattr(error, "health_check_failure", None)]
     if isinstance(failures, dict):
         named.extend(failures.values())
     return [cause for cause in named if isinstance(cause, BaseException)]

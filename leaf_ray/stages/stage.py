@@ -74,7 +74,7 @@ def perform(
 ) -> Manifest:
     """Run one stage unless its part is finished.
 
-    again: let the part and all that follow it count as unfinished first.
+    again: make it though it is finished, without what is left of work on it.
 
     Raises:
         MissingStage: a part that it reads is not finished.

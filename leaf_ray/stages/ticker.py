@@ -45,7 +45,7 @@ def watched(
 
     total: a number, or the name of a count that holds it.
     notes: what to say of the counts, and of `NAME_rate` of each, per second since `done` was first
-        there: what a resumed run did before is not counted as speed.
+        there, or fell: what a resumed run did before is not counted as speed.
     """
     # Beside the driver: with another node it would be lost while the work goes on.
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,14 @@ def test_of_two_paths_the_root_follows_the_one_that_counts() -> None:
     assert (config.texts.path, config.root) == ("second.jsonl", "runs/second")
 
 
+def a_leaf(folder: Path, **space: Any) -> Path:
+    """A folder that says of which space its leaf is, and nothing else."""
+    folder.mkdir(parents=True)
+    space = {"teacher": "some/teacher", "query_prompt": "query: ", **space}
+    (folder / "space.json").write_text(json.dumps(a_space(**space).to_json()))
+    return folder
+
+
 @pytest.mark.parametrize(
     ("overrides", "root"),
     [
@@ -59,15 +68,26 @@ def test_of_two_paths_the_root_follows_the_one_that_counts() -> None:
 def test_a_given_leaf_is_used_as_it_is_in_a_run_of_its_own(
     tmp_path: Path, overrides: list[str], root: str
 ) -> None:
-    leaf = tmp_path / "leaf-mpnet-23m"
-    leaf.mkdir()
-    (leaf / "space.json").write_text(json.dumps(a_space(teacher="some/teacher").to_json()))
+    leaf = a_leaf(tmp_path / "leaf-mpnet-23m")
     overrides = _with_own_root(overrides, leaf=leaf)
     config = load_config(shipped_run_file(RUN_FILE), overrides)
     assert config.root == root
     assert config.space.teacher == "some/teacher"
+    assert config.space.query_prompt == "query: "
     assert config.distill.init == str(leaf)
     assert (config.distill.head, config.distill.epochs) == ("init", 0)
+
+
+def test_leaves_of_two_runs_get_two_runs(tmp_path: Path) -> None:
+    leaves = [a_leaf(tmp_path / name / "leaf" / "model") for name in ("mine", "other-1.1")]
+    roots = [_with_own_root([], leaf=leaf)[-1] for leaf in leaves]
+    assert roots == ["root=runs/quickstart-mine", "root=runs/quickstart-other-1-1"]
+
+
+def test_a_leaf_of_a_rotated_space_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    leaf = a_leaf(tmp_path / "leaf", rotation="sha256:00")
+    with pytest.raises(SpaceMismatch, match="rotated space"):
+        _with_own_root([], leaf=leaf)
 
 
 def test_what_is_no_leaf_is_refused_before_anything_is_made(tmp_path: Path) -> None:

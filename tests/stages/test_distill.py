@@ -194,7 +194,6 @@ def test_a_killed_training_goes_on_from_the_checkpoint_before_one_that_is_corrup
 
 def _checkpoints(snapshot: Path) -> list[str]:
     fields = json.loads(snapshot.read_text())
-    fields = json.loads(fields) if isinstance(fields, str) else fields
     return [result["checkpoint_dir_name"] for result in fields["checkpoint_results"]]
 
 

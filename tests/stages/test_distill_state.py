@@ -13,8 +13,6 @@ from leaf_ray.stages.distill_state import (
     RECORD_FILE,
     STATE_FILE,
     State,
-    _checkpoint,
-    _folders,
     _last_readable,
     forget_broken_record,
 )
@@ -40,8 +38,7 @@ def training(tmp_path: Path) -> Part:
 
 
 def last(training: Part) -> State | None:
-    found = {name: _checkpoint(training, name) for name in _folders(training)}
-    return _last_readable(found)[1]
+    return _last_readable(training)[1]
 
 
 def damage(training: Part, name: str) -> None:

@@ -79,14 +79,14 @@ def all_of(texts: TrainingTexts) -> np.ndarray:
         ((0.5, 0.7, 0.7), 10, True),
     ],
 )
-def test_a_look_is_better_when_it_is_as_good_as_the_best_before(
+def test_a_validation_is_better_when_it_is_as_good_as_the_best_before(
     overlaps: Sequence[float], best: int, *, expected: bool
 ) -> None:
     assert is_better(curve_of(*overlaps), best) is expected
 
 
 @given(st.lists(st.sampled_from((0.1, 0.2, 0.3)), min_size=1, max_size=12))
-def test_the_last_look_that_was_better_is_the_best_of_all(overlaps: list[float]) -> None:
+def test_the_last_validation_that_was_better_is_the_best_of_all(overlaps: list[float]) -> None:
     curve, best = curve_of(*overlaps), 0
     for number in range(1, len(curve) + 1):
         if is_better(curve[:number], best):

@@ -75,11 +75,16 @@ def a_trained_run(root: Path, **distill: Any) -> Run:
 
 
 def test_the_sources_of_the_texts_are_named_with_their_numbers(tmp_path: Path) -> None:
-    assert known_of(a_trained_run(tmp_path / "run")).data["sources"] == "faq 2, wiki 1"
+    assert known_of(a_trained_run(tmp_path / "run")).data["texts by source"] == "faq 2, wiki 1"
+
+
+def test_a_source_that_weighs_nothing_is_not_named(tmp_path: Path) -> None:
+    run = a_trained_run(tmp_path / "run", weights={"wiki": 0.0, "faq": 2.0})
+    assert known_of(run).data["texts by source"] == "faq 2"
 
 
 def test_of_other_runs_and_of_texts_without_sources_nothing_is_said(tmp_path: Path) -> None:
     elsewhere = a_trained_run(tmp_path / "elsewhere", vectors=["runs/other"])
     unnamed = a_trained_run(tmp_path / "unnamed", source_column="origin")
     for run in (elsewhere, unnamed):
-        assert "sources" not in known_of(run).data
+        assert "texts by source" not in known_of(run).data

@@ -36,7 +36,13 @@ def size(png: bytes) -> tuple[int, int]:
         (BEGIN, *(point(3200 * n, overlap=0.3 + n / 50) for n in range(1, 21))),
         (BEGIN, point(5_000_000, loss=float("nan"))),
     ],
-    ids=["not_trained", "without_a_beginning", "one_look", "many_looks", "nothing_but_skipped"],
+    ids=[
+        "not_trained",
+        "without_a_beginning",
+        "one_validation",
+        "many_validations",
+        "nothing_but_skipped",
+    ],
 )
 @pytest.mark.filterwarnings("error")
 def test_the_figure_is_a_readable_png(curve: tuple[dict[str, float], ...]) -> None:
@@ -47,7 +53,7 @@ def test_the_figure_is_a_readable_png(curve: tuple[dict[str, float], ...]) -> No
     assert height >= 400
 
 
-def test_the_same_looks_give_the_same_figure_and_others_another() -> None:
+def test_the_same_curve_gives_the_same_figure_and_others_another() -> None:
     curve = [BEGIN, point(3200)]
     first = training_plot(curve, best_step=0)
     assert training_plot(curve, best_step=0) == first
