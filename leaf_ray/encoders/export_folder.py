@@ -58,7 +58,10 @@ def store_in_float16(folder: Path) -> None:
             name: weight.half() if weight.dtype == torch.float32 else weight
             for name, weight in weights.items()
         }
+        mode = file.stat().st_mode
         save_file(halved, file, metadata={"format": "pt"})
+        # It would be the writer's alone.
+        file.chmod(mode)
     # Without it transformers would compute in the type of the file.
     config_file = folder / "config.json"
     config = json.loads(config_file.read_text("utf-8"))

@@ -136,6 +136,14 @@ def test_a_leafs_folder_can_be_exported_too(leaf: Path, tmp_path: Path) -> None:
     assert again.checked.lowest_cosine >= 0.99999, "an export is a leaf again"
 
 
+def test_float16_files_may_be_read_by_whoever_may_read_the_leafs(
+    leaf: Path, tmp_path: Path
+) -> None:
+    exported = verbs.export(leaf, tmp_path / "out", precision="f16").folder
+    for file in leaf.rglob("*.safetensors"):
+        assert (exported / file.relative_to(leaf)).stat().st_mode == file.stat().st_mode
+
+
 def test_float16_halves_the_files_and_not_the_products(leaf: Path, tmp_path: Path) -> None:
     exported = verbs.export(leaf, tmp_path / "out", precision="f16")
     sizes = [
