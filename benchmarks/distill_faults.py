@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -52,12 +51,15 @@ distill:
 
 
 class Distillation(Case):
-    """One run folder, whose leaf is distilled as often as it takes."""
+    """One run folder, whose leaf is distilled as often as it takes.
+
+    num_steps: of the whole training, for one that is to be killed.
+    """
 
     most_kills = 5
 
-    def __init__(self, folder: Path, name: str, *, calm: "Distillation | None" = None) -> None:
-        self.calm = calm
+    def __init__(self, folder: Path, name: str, *, num_steps: int = 0) -> None:
+        self.num_steps = num_steps
         self._last_saved = {"step": 0, "resumed": -1}
         settings = {"epochs": EPOCHS, "workers": 2, "checkpoint_steps": CHECKPOINT_STEPS}
         text = RUN.format(root=folder / name, folder=folder, **settings)
@@ -81,12 +83,6 @@ class Distillation(Case):
     def standing(self) -> int:
         """The step of the last checkpoint that Ray has taken note of."""
         return self._saved()["step"]
-
-    @cached_property
-    def num_steps(self) -> int:
-        """Of the whole training."""
-        steps: int = self.calm.training()["curve"][-1]["step"] if self.calm else 0
-        return steps
 
     def _saved(self) -> dict[str, int]:
         """Of that checkpoint: its step, and how often it was resumed before."""
@@ -168,7 +164,7 @@ def main() -> None:
         wanted = calm.training()["curve"]
 
         def make(name: str) -> Distillation:
-            return Distillation(folder, name, calm=calm)
+            return Distillation(folder, name, num_steps=wanted[-1]["step"])
 
         shared_by = {"kills": KILLS, "within": (0.0, 8.0)}
         faults: dict[str, Callable[[], list[Distillation]]] = {

@@ -84,10 +84,6 @@ def _given(config: Config, run: Run) -> _Given:
     return _Given(sources, space, init)
 
 
-def _check(config: Config, run: Run) -> None:
-    _given(config, run)
-
-
 def _make(job: Job) -> Made:
     settings = job.config.distill
     given = _given(job.config, job.run)
@@ -231,6 +227,6 @@ DISTILL = Stage(
     sections=("distill",),
     work="training",
     make=_make,
-    check=_check,
+    check=_given,
     outside=_outside,
 )

@@ -52,7 +52,7 @@ class Stage:
     about: str
     sections: tuple[str, ...]
     make: Callable[[Job], Made] = field(repr=False)
-    check: Callable[[RunConfig, Run], None] = field(default=lambda config, run: None, repr=False)
+    check: Callable[[RunConfig, Run], object] = field(default=lambda config, run: None, repr=False)
     outside: Callable[[RunConfig], Mapping[str, str] | None] = field(
         default=lambda config: None, repr=False
     )
