@@ -25,6 +25,7 @@ from benchmarks.ablation_plot import plot_ablation
 from benchmarks.searched import TEACHER, searched
 from benchmarks.targets import RESULTS, Target, finish
 from benchmarks.training_vectors import training_run
+from leaf_ray.config.sections import DistillConfig
 from leaf_ray.core.autocast import autocast
 from leaf_ray.core.bootstrap import Sampling, mean_interval, paired_difference
 from leaf_ray.core.leaf import build_leaf, freeze_unused, word_embeddings
@@ -47,7 +48,7 @@ from leaf_ray.stages.distill_texts import TRAIN_FILE, TRAIN_FILES, Tokenise, Wri
 from leaf_ray.stages.distill_validation import FORWARD_TEXTS, FORWARD_TOKENS
 from leaf_ray.stages.distill_worker import HEAD_TEXTS, SPREAD_TEXTS
 
-MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+DEFAULT = DistillConfig()
 COLLECTIONS = ("scifact", "vaswani", "cranfield", "cisi", "med")
 TEXTS_SEEN = 32_000
 SAMPLING = Sampling(10_000)
@@ -58,18 +59,18 @@ WORK = cache_folder() / "benchmarks" / "ablation"
 class Choices:
     """What is chosen; the defaults are those that everything is compared with."""
 
-    loss: str = "l2"
-    scores: float = 1.0
+    loss: str = DEFAULT.loss
+    scores: float = DEFAULT.score_weight
     spread: Literal["documents", "both"] = "both"
     head_texts: int = HEAD_TEXTS
     layers: tuple[int, ...] = (6,)
-    batch: int = 32
+    batch: int = DEFAULT.batch_size
     texts: Literal["queries", "documents", "both"] = "both"
-    rate: float = 1e-4
-    floor: float = 1e-5
-    init: str = MINILM
+    rate: float = DEFAULT.learning_rate
+    floor: float = DEFAULT.final_learning_rate
+    init: str = DEFAULT.init
     init_layers: tuple[int, ...] = ()
-    similarity: float = 0.0
+    similarity: float = DEFAULT.similarity_weight
 
 
 BASE = Choices()
@@ -224,10 +225,10 @@ def trained(choices: Choices) -> dict[str, Any]:
             cycles=1,
             peak=choices.rate,
             floor=choices.floor,
-            warmup_steps=min(50, num_steps // 10),
+            warmup_steps=min(DEFAULT.warmup_steps, num_steps // 10),
         ),
     )
-    optimizer = LeafOptimizer(student, weight_decay=0.01)
+    optimizer = LeafOptimizer(student, weight_decay=DEFAULT.weight_decay)
     began = time.process_time()
     with autocast(torch.device("cpu"), "auto"):
         for step in train(student, batches, optimizer, recipe):

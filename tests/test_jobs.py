@@ -80,8 +80,16 @@ def test_teachers_bring_their_own_prompts_or_are_given_them(
     assert config.space.teacher == teacher
     assert config.space.query_prompt == stated
     assert config.space.document_prompt is None
-    assert config.distill.init == "sentence-transformers/all-MiniLM-L6-v2"
     assert config.embed.dtype == "float16"
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_papers_objective_and_start_are_kept(name: str) -> None:
+    distill = job(name).distill
+    assert distill.init == "nreimers/MiniLM-L6-H384-uncased"
+    assert distill.loss == "l2"
+    assert distill.score_weight == distill.similarity_weight == 0
+    assert distill.prefix_weights == {}
 
 
 def test_the_mpnet_leaf_anneals_once_and_mostly_over_queries() -> None:

@@ -17,7 +17,8 @@ class SpaceConfig(Section):
     """The teacher, and how texts are put to it."""
 
     teacher: str
-    """A sentence-transformers folder, or a model id; with `endpoint`, the name it knows it by."""
+    """The folder of a model of sentence-transformers or transformers (which is pooled by mean), or
+    a model id; with `endpoint`, the name it knows it by."""
     endpoint: str | None = None
     """The base URL of an OpenAI-compatible API, such as https://host/v1. None: a local model."""
     dimensions: Positive | None = None
@@ -31,9 +32,20 @@ class SpaceConfig(Section):
     """Put before queries. None: the teacher's own."""
     document_prompt: str | None = None
     """Put before documents. None: the teacher's own."""
+    normalize: Literal[True] | None = None
+    """true: scale the vectors of a local teacher to unit length where its folder does not, for one
+    that is compared by cosine. None: as its folder has it."""
     rotation: Literal["pca"] | None = None
     """pca: turn the space onto the principal axes of the teacher's vectors, so that a teacher
     without MRL can be cut to its leading dimensions. None: the teacher's own axes."""
+
+    @model_validator(mode="after")
+    def _scales_a_local_one(self) -> Self:
+        if self.normalize and self.endpoint is not None:
+            raise ValueError(
+                "normalize: an endpoint's vectors are taken as they are; leave it out with endpoint"
+            )
+        return self
 
 
 class ColumnsConfig(Section):
@@ -131,9 +143,9 @@ class DistillConfig(Section):
     """The leaf, trained into the teacher's space."""
 
     init: str = "sentence-transformers/all-MiniLM-L6-v2"
-    """The encoder to start from, a sentence-transformers folder or a model id, which reads
-    `space.max_length` tokens and is pooled by mean; the teacher's own for a leaf made of some of
-    its layers."""
+    """The encoder to start from, the folder of a model of sentence-transformers or transformers, or
+    a model id, which reads `space.max_length` tokens and is pooled by mean; the teacher's own for a
+    leaf made of some of its layers."""
     init_layers: tuple[Positive, ...] = ()
     """Layers of `init` that the leaf is made of, counted from 1. []: all."""
     vectors: tuple[str, ...] = ()

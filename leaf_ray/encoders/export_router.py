@@ -106,12 +106,15 @@ def _joined(
     leaf: "SentenceTransformer", teacher: "SentenceTransformer", space: Space
 ) -> "SentenceTransformer":
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Router
+    from sentence_transformers.sentence_transformer.modules import Normalize, Router
 
     # Its own limit may be longer than what the documents were cut at.
     teacher.max_seq_length = space.max_length
+    of_teacher = list(teacher.children())
+    if space.normalized and not isinstance(of_teacher[-1], Normalize):
+        of_teacher.append(Normalize())
     router = Router.for_query_document(
-        query_modules=list(leaf.children()), document_modules=list(teacher.children())
+        query_modules=list(leaf.children()), document_modules=of_teacher
     )
     return SentenceTransformer(
         modules=[router],

@@ -1,4 +1,4 @@
-"""What a sentence-transformers folder says of its model, read without loading the model."""
+"""What a model's folder says of it, read without loading the model."""
 
 import hashlib
 import json
@@ -23,7 +23,9 @@ COMMENTARY = {
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """One model on disk.
+    """One model on disk, of sentence-transformers or of transformers alone.
+
+    The latter is pooled by mean, as sentence-transformers pools it.
 
     max_length: tokens per text, special tokens included.
     positions: tokens that the architecture could read at most.
@@ -46,14 +48,17 @@ class ModelFolder:
         """Read the folder's JSON files.
 
         Raises:
-            ModelNotFound: it is no sentence-transformers folder, or one without a transformer.
+            ModelNotFound: it is no such folder, or one without a transformer.
         """
-        if not (path / "modules.json").is_file():
+        if not is_model(path):
             raise ModelNotFound(
-                f"{path} is not a sentence-transformers folder: it has no modules.json; "
-                "name such a folder, or a model id"
+                f"{path} is not the folder of a model: it has neither modules.json, as "
+                "sentence-transformers writes it, nor config.json; name such a folder, or a model "
+                "id"
             )
         modules = {m["type"].rsplit(".", 1)[-1]: path / m["path"] for m in _json(path, "modules")}
+        if not modules:
+            modules = {"Transformer": path}
         if "Transformer" not in modules:
             raise ModelNotFound(
                 f"{path} holds no transformer, only {', '.join(modules)}; "
@@ -65,7 +70,7 @@ class ModelFolder:
         return cls(
             path=path,
             max_length=_max_length(transformer, config),
-            pooling=_pooling(modules["Pooling"]) if "Pooling" in modules else "none",
+            pooling=_pooling(path, modules.get("Pooling")),
             normalized="Normalize" in modules,
             query_prompt=prompts.get("query") or "",
             document_prompt=prompts.get("document") or prompts.get("passage") or "",
@@ -95,6 +100,11 @@ class ModelFolder:
         yield from sorted(f for f in self.path.rglob("*") if f.is_file())
 
 
+def is_model(path: Path) -> bool:
+    """Whether a folder holds a model, of sentence-transformers or of transformers alone."""
+    return any((path / name).is_file() for name in ("modules.json", "config.json"))
+
+
 def _update(digest: "hashlib._Hash", file: Path) -> None:
     with file.open("rb") as stream:
         while chunk := stream.read(1 << 22):
@@ -118,7 +128,9 @@ def _pads(transformer: Path, config: dict[str, Any]) -> bool:
     return named is not None or config.get("pad_token_id") is not None
 
 
-def _pooling(folder: Path) -> str:
+def _pooling(model: Path, folder: Path | None) -> str:
+    if folder is None:
+        return "none" if (model / "modules.json").is_file() else "mean"
     fields = _json(folder, "config")
     if mode := fields.get("pooling_mode"):
         return mode if isinstance(mode, str) else "+".join(mode)

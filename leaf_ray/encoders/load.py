@@ -4,13 +4,16 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from leaf_ray.core.backend import Backend, precision_of
 from leaf_ray.core.space import Space
 from leaf_ray.encoders.folder import ModelFolder
-from leaf_ray.encoders.forward import OpenVINOForward, TorchForward, computes_in_bf16
+from leaf_ray.encoders.forward import Ids, OpenVINOForward, TorchForward, computes_in_bf16
 from leaf_ray.encoders.openvino_quiet import import_openvino
 from leaf_ray.encoders.resolve import resolve_model
-from leaf_ray.encoders.sentence import SentenceEncoder
+from leaf_ray.encoders.sentence import Forward, SentenceEncoder
 from leaf_ray.encoders.tokenizer import Tokenizer
 
 # Padding included. On a CPU what a layer hands to the next stays in the cache (int8 is 15 % faster
@@ -28,6 +31,7 @@ class EncoderSpec:
     streams: forward passes at once, which share the threads (OpenVINO): 1 gives a single text's
         vector soonest, 0 is one for each thread and encodes the most texts per second.
     batch_tokens: the token budget of one forward pass, padding included; 0 chooses by device.
+    normalize: scale vectors to unit length where the model does not.
     trust_remote_code: run code that comes with the model's folder.
     """
 
@@ -39,6 +43,7 @@ class EncoderSpec:
     threads: int = 0
     streams: int = 1
     batch_tokens: int = 0
+    normalize: bool = False
     trust_remote_code: bool = False
 
     def load(self) -> SentenceEncoder:
@@ -53,7 +58,7 @@ class EncoderSpec:
         streams = (self.streams or threads) if backend.startswith("openvino") else 1
         forward = self._forward(folder, backend, threads, streams, device)
         return SentenceEncoder(
-            forward,
+            _scaled(forward) if self.normalize and not folder.normalized else forward,
             Tokenizer(folder, max_length=self.max_length or folder.max_length),
             name=backend,
             dimension=forward.dimension,
@@ -98,7 +103,7 @@ class EncoderSpec:
         batch_tokens: int = 0,
         trust_remote_code: bool = False,
     ) -> "EncoderSpec":
-        """The teacher as its space declares it: that length, those prompts."""
+        """The teacher as its space declares it: that length, those prompts, unit vectors or not."""
         return cls(
             folder=str(folder),
             backend=backend,
@@ -108,8 +113,19 @@ class EncoderSpec:
             threads=threads,
             streams=streams,
             batch_tokens=batch_tokens,
+            normalize=space.normalized,
             trust_remote_code=trust_remote_code,
         )
+
+
+def _scaled(forward: Forward) -> Forward:
+    def unit(ids_BL: Ids, mask_BL: Ids) -> npt.NDArray[np.float32]:
+        vectors_BD = forward(ids_BL, mask_BL)
+        lengths_B1 = np.linalg.norm(vectors_BD, axis=1, keepdims=True)
+        scaled_BD: npt.NDArray[np.float32] = vectors_BD / np.maximum(lengths_B1, 1e-12)
+        return scaled_BD
+
+    return unit
 
 
 def automatic_backend() -> Backend:

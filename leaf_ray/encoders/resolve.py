@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from leaf_ray.encoders.folder import is_model
 from leaf_ray.encoders.model_wheels import default_folder
 from leaf_ray.errors import ModelNotFound
 
@@ -25,11 +26,11 @@ def resolve_model(name: str, *, trust_remote_code: bool = False) -> Path:
     # Another organisation's model of the same name is another model.
     is_packaged = name.rpartition("/")[0] in ("", "sentence-transformers")
     for candidate in (folder, local) if is_packaged else (folder,):
-        if (candidate / "modules.json").is_file():
+        if is_model(candidate):
             return candidate.resolve()
     if folder.is_dir() or name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ModelNotFound(
-            f"{name} is not a sentence-transformers folder (no modules.json in it); "
+            f"{name} is not the folder of a model (neither modules.json nor config.json is in it); "
             "name such a folder, or a model id such as sentence-transformers/all-mpnet-base-v2"
         )
     code = ["*.py"] if trust_remote_code else []
@@ -43,10 +44,14 @@ def _from_hub(name: str, local: Path, code: list[str]) -> Path:
     model_id = name if "/" in name else f"sentence-transformers/{name}"
     try:
         patterns = ["*.json", "*.txt", "*.model", "*.safetensors", *code]
-        return Path(snapshot_download(model_id, allow_patterns=patterns))
+        folder = Path(snapshot_download(model_id, allow_patterns=patterns))
+        if not any(folder.rglob("*.safetensors")):
+            # As older models are stored, where it is all there is.
+            snapshot_download(model_id, allow_patterns=["*pytorch_model*.bin"])
+        return folder
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ModelNotFound(
             f"no model {name}: there is no folder {name}, none at {local}, and the hub did not "
             f"give {model_id} ({type(error).__name__}). Run `leaf models` to fetch the demo's "
-            "models from PyPI, or name a local sentence-transformers folder"
+            "models from PyPI, or name a local model's folder"
         ) from error

@@ -23,11 +23,13 @@ def describe_space(
     max_length: int | None,
     query_prompt: str | None,
     document_prompt: str | None,
+    normalize: bool = False,
     trust_remote_code: bool = False,
 ) -> Space:
     """Describe the teacher in `path` and take its probe in float32 torch, the precision of record.
 
-    name: for people; the last part of it is kept. None takes what the folder says.
+    name: for people; the last part of it is kept. normalize: to unit length where the folder does
+        not say so. None takes what the folder says.
 
     Raises:
         ModelNotFound: `path` is no model.
@@ -45,6 +47,7 @@ def describe_space(
         max_length=max_length or folder.max_length,
         query_prompt=query_prompt,
         document_prompt=document_prompt,
+        normalize=normalize,
         trust_remote_code=trust_remote_code,
     )
     encoder = spec.load()
@@ -52,7 +55,7 @@ def describe_space(
         teacher=name.rstrip("/").rpartition("/")[2],
         weights=f"sha256:{folder.weights_sha256()}",
         pooling=folder.pooling,
-        normalized=folder.normalized,
+        normalized=folder.normalized or normalize,
         query_prompt=folder.query_prompt if query_prompt is None else query_prompt,
         document_prompt=folder.document_prompt if document_prompt is None else document_prompt,
         max_length=max_length or folder.max_length,

@@ -31,6 +31,7 @@ from leaf_ray.stages.distill_checks import (
     check_prefixes,
     check_room,
     check_shared,
+    check_space,
     check_texts,
     weights_of_kinds,
 )
@@ -76,6 +77,8 @@ def _given(config: Config, run: Run) -> _Given:
     settings = config.distill
     sources = _sources(config, run)
     space = require_one_space(sources, run.vectors)
+    if settings.vectors:
+        check_space(config.space, space)
     init = ModelFolder.read(resolve_model(settings.init))
     check_init(init, space)
     check_head(settings, init.path, space)
@@ -110,6 +113,7 @@ def _make(job: Job) -> Made:
     of_kind = weights_of_kinds(settings, counts)
     check_texts(settings, counts, of_kind)
     taken = counts.taken(of_kind, settings.weights)
+    job.begin()
     notes = (
         "loss {loss:.3f}, held-out cosine {cosine:.3f}, overlap@10 {overlap:.3f}, "
         "{texts_rate:.0f} texts/s"
@@ -228,5 +232,6 @@ DISTILL = Stage(
     work="training",
     make=_make,
     check=_given,
+    begins_itself=True,
     outside=_outside,
 )

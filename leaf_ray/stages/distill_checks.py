@@ -3,17 +3,58 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from leaf_ray.config.sections import DistillConfig
+from leaf_ray.config.sections import DistillConfig, SpaceConfig
 from leaf_ray.core.space import Space, require_same_space
 from leaf_ray.core.texts import DOCUMENT, QUERY
-from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.folder import ModelFolder, is_model
 from leaf_ray.encoders.leaf_folder import leaf_space
-from leaf_ray.errors import ConfigError, InputError
+from leaf_ray.errors import ConfigError, InputError, SpaceMismatch
 from leaf_ray.stages.distill_counts import Counts
 
 # The fewest that a head can be fitted on.
 FEWEST_TEXTS = 10
+
+
+def check_space(wanted: SpaceConfig, space: Space) -> None:
+    """Refuse vectors of another space than the run file describes, as far as it does.
+
+    A leaf of another teacher could not be evaluated or served by this run.
+
+    Raises:
+        SpaceMismatch: they differ in the teacher, or in what is stated of how it is asked.
+    """
+    stated: dict[str, Any] = {
+        "max_length": wanted.max_length,
+        "query_prompt": wanted.query_prompt,
+        "document_prompt": wanted.document_prompt,
+    }
+    differ = [
+        f"{name}: {value!r} against {getattr(space, name)!r}"
+        for name, value in stated.items()
+        if value is not None and value != getattr(space, name)
+    ]
+    if (wanted.rotation is not None) != bool(space.rotation):
+        differ.append(f"rotation: {wanted.rotation} against {space.rotation[:8] or None}")
+    if not _is_teacher_of(wanted.teacher, space):
+        differ.append(f"teacher: {wanted.teacher} against {space.teacher}")
+    if differ:
+        raise SpaceMismatch(
+            f"distill.vectors are of the space {space}, and the run file describes another "
+            f"({'; '.join(differ)}): write into its section `space` what they were made with, or "
+            "name other vectors"
+        )
+
+
+def _is_teacher_of(name: str, space: Space) -> bool:
+    if name.rstrip("/").rpartition("/")[2] == space.teacher:
+        return True
+    # A model has many names; where it is at hand, its weights decide.
+    folder = Path(name).expanduser()
+    if not is_model(folder):
+        return False
+    return f"sha256:{ModelFolder.read(folder).weights_sha256()}" == space.weights
 
 
 def check_init(folder: ModelFolder, space: Space) -> None:
@@ -28,11 +69,22 @@ def check_init(folder: ModelFolder, space: Space) -> None:
             f"space {space} has texts of {space.max_length}: start from another encoder, or make "
             f"the vectors again with space.max_length={folder.positions}"
         )
-    if not folder.pads:
+    check_padding("stated" if folder.pads else None, name=folder.path.name)
+
+
+def check_padding(token: str | None, *, name: str) -> None:
+    """Refuse an encoder whose tokenizer has no padding token.
+
+    token: as the tokenizer has it. A folder need not say; many kinds of tokenizer have one anyway.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if token is None:
         raise ConfigError(
-            f"the tokenizer of distill.init {folder.path.name} has no padding token, so that texts "
-            "of several lengths cannot be one batch: set pad_token in its tokenizer_config.json, "
-            "or start from another encoder"
+            f"the tokenizer of distill.init {name} has no padding token, so that texts of several "
+            "lengths cannot be one batch: set pad_token in its tokenizer_config.json, or start "
+            "from another encoder"
         )
 
 

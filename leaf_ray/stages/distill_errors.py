@@ -15,6 +15,7 @@ import pyarrow.fs as pafs
 from leaf_ray import errors
 from leaf_ray.errors import ConfigError, LeafRayError, StorageError
 from leaf_ray.runs import Part
+from leaf_ray.stages.distill_disk import give_up_reserve
 from leaf_ray.stages.failures import all_causes, own_errors
 
 FOLDER = "errors"
@@ -26,12 +27,14 @@ def handed_over(training: Part, *, rank: int) -> Iterator[None]:
     try:
         yield
     except LeafRayError as error:
+        give_up_reserve(training, FOLDER)
         _write(training, error, rank=rank)
         raise
     except OSError as error:
         if error.errno == errno.ENOSPC:
             # The file may find no room either; then the error comes by way of Ray.
             with suppress(OSError):
+                give_up_reserve(training, FOLDER)
                 _write(training, _disk_full(training, error), rank=rank)
         raise
     except RuntimeError as error:

@@ -1,5 +1,6 @@
 """What the driver of a distillation sends to its workers; quick to import."""
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -46,6 +47,11 @@ class WorkerJob:
         return self.init if self.init.is_dir() else resolve_model(self.settings.init)
 
 
+def temporary_name(training: Part) -> str:
+    """What tells the temporary files of a training from those of any other on a machine."""
+    return hashlib.sha256(training.uri.encode()).hexdigest()[:16]
+
+
 @contextmanager
 def local_texts(job: WorkerJob, *, clean: bool) -> Iterator[Path]:
     """The training texts' folder on this machine, copied once for all of its workers.
@@ -58,8 +64,7 @@ def local_texts(job: WorkerJob, *, clean: bool) -> Iterator[Path]:
         return
     folder, _, name = job.texts.path.rpartition("/")
     # Of this training alone, so that no other is left without.
-    training = job.training.path.rpartition("/")[2]
-    cache = Path(tempfile.gettempdir()) / f"leaf_ray-{training}"
+    cache = Path(tempfile.gettempdir()) / f"leaf_ray-{temporary_name(job.training)}"
     yield replace(job.texts, path=folder).fetch(name, cache)
     if clean:
         shutil.rmtree(cache, ignore_errors=True)

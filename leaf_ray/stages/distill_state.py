@@ -18,6 +18,7 @@ import torch
 from ray.train import Checkpoint, CheckpointUploadMode
 
 from leaf_ray.runs import Part
+from leaf_ray.stages.distill_job import temporary_name
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ def is_unsent(folder: Path | None) -> bool:
 
 
 def _prefix(training: Part) -> str:
-    return f"leaf_ray-checkpoint-{training.path.rpartition('/')[2]}-"
+    return f"leaf_ray-checkpoint-{temporary_name(training)}-"
 
 
 def forget_unsent(training: Part) -> None:

@@ -33,7 +33,8 @@ from leaf_ray.core.train import Batch, Recipe, Step, train
 from leaf_ray.core.training_texts import Rows, TrainingTexts
 from leaf_ray.runs.folder import MODEL_FOLDER, UNTRAINED_FOLDER
 from leaf_ray.stages.cluster import cores_per_node
-from leaf_ray.stages.distill_checks import check_seen
+from leaf_ray.stages.distill_checks import check_padding, check_seen
+from leaf_ray.stages.distill_disk import check_disk
 from leaf_ray.stages.distill_job import WorkerJob, local_texts
 from leaf_ray.stages.distill_keep import Keeper
 from leaf_ray.stages.distill_state import (
@@ -74,6 +75,9 @@ def train_worker(job: WorkerJob) -> None:
         )
         check_seen(job.counts, trained=len(texts), held_out=len(held_out), place=job.texts.uri)
         leaf = _built(job)
+        check_padding(leaf.tokenizer.pad_token, name=job.settings.init)
+        weights = sum(w.numel() * w.element_size() for w in leaf.state_dict().values())
+        check_disk(job.training, weights=weights)
         state = load_state(job.training) or State()
         worker = _Worker(job, leaf, texts, state, Keeper(job, state))
         if state.leaf:
@@ -162,7 +166,11 @@ class _Worker:
             return
         order = self._order()
         num_steps = max(1, int(settings.epochs * order.steps_per_epoch))
-        model = ray.train.torch.prepare_model(SentenceVectors(self.leaf))
+        # Gradients stay where they are exchanged: 6 % of a step on two cores, which copies took.
+        shared = {"gradient_as_bucket_view": True}
+        model = ray.train.torch.prepare_model(
+            SentenceVectors(self.leaf), parallel_strategy_kwargs=shared
+        )
         optimizer = LeafOptimizer(model, weight_decay=settings.weight_decay)
         if state.optimizer:
             optimizer.load_state_dict(state.optimizer)

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from leaf_ray.config import RunConfig
@@ -27,20 +28,26 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a stage's work is given."""
+    """What a stage's work is given.
+
+    begin: from here on the part that is there does not count as finished.
+    """
 
     config: RunConfig
     run: Run
     part: Part
     progress: Progress
     cluster: Cluster
+    begin: Callable[[], object] = field(default=lambda: None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """A verb: the part it makes, and the settings that decide the result.
 
-    check: refuses what can be refused before what is finished stops counting as that.
+    check: refuses what can be refused before anything is touched.
+    begins_itself: its work looks at more of what it is given, and calls `begin` when that is not
+        refused; otherwise that is before the work.
     work: the folder beside the parts where the stage keeps what it could resume; "" for none.
     outside: versions of what the configuration names to make the part from, by place, instead of
         parts of this run; None where it is parts of this run.
@@ -56,6 +63,7 @@ class Stage:
     outside: Callable[[RunConfig], Mapping[str, str] | None] = field(
         default=lambda config: None, repr=False
     )
+    begins_itself: bool = False
     work: str = ""
     takes: tuple[str, ...] = ()
 
@@ -96,11 +104,13 @@ def perform(
         progress.end(f"finished before, {part.uri}")
         return manifest
     stage.check(config, run)
-    unfinish_from(run, part)
     if again:
         _clear_work(stage, run)
+    begin = partial(unfinish_from, run, part)
+    if not stage.begins_itself:
+        begin()
     began = time.monotonic()
-    made = stage.make(Job(config, run, part, progress, cluster))
+    made = stage.make(Job(config, run, part, progress, cluster, begin))
     finished = Manifest(
         stage=stage.name,
         made_with=wanted,

@@ -64,6 +64,7 @@ def describe_teacher(config: RunConfig) -> Space:
         max_length=wanted.max_length,
         query_prompt=wanted.query_prompt,
         document_prompt=wanted.document_prompt,
+        normalize=wanted.normalize is not None,
         trust_remote_code=wanted.trust_remote_code,
     )
 
@@ -76,6 +77,7 @@ def describe_known(config: RunConfig, path: str, *, sample: pa.Table) -> Space:
 
     Raises:
         InputError: the vectors cannot be read.
+        ConfigError: they would have to be scaled.
         SpaceMismatch: they are not the teacher's.
     """
     given = GivenVectors.open(path, scratch=cache_folder())
@@ -89,6 +91,11 @@ def describe_known(config: RunConfig, path: str, *, sample: pa.Table) -> Space:
             normalized=given.normalized,
             max_length=wanted.max_length,
             prompts=(wanted.query_prompt or "", wanted.document_prompt or ""),
+        )
+    if wanted.normalize and not given.normalized:
+        raise ConfigError(
+            f"{shown(path)} holds vectors that are not of unit length, and they are taken as they "
+            "are: scale them first, or leave out space.normalize"
         )
     if space.dimension != given.dimension:
         raise SpaceMismatch(

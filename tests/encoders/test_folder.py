@@ -4,9 +4,12 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sentence_transformers import SentenceTransformer
 
 from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.errors import ModelNotFound
 from tests.encoders.models import a_copy, edit
 
@@ -66,6 +69,19 @@ def test_a_model_without_normalisation_says_so(copy: Path) -> None:
     modules = json.loads((copy / "modules.json").read_text())
     (copy / "modules.json").write_text(json.dumps(modules[:2]))
     assert not ModelFolder.read(copy).normalized
+
+
+def test_a_folder_of_transformers_alone_is_pooled_by_mean(copy: Path) -> None:
+    for name in ("modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"):
+        (copy / name).unlink()
+    bare = ModelFolder.read(copy)
+    assert (bare.pooling, bare.normalized, bare.query_prompt) == ("mean", False, "")
+    theirs = SentenceTransformer(str(copy), device="cpu")
+    assert bare.max_length == theirs.max_seq_length
+    ours = EncoderSpec(folder=str(copy), backend="torch-f32").load()
+    np.testing.assert_allclose(
+        ours.encode(["a loud noise"], kind="query"), theirs.encode(["a loud noise"]), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,7 +157,10 @@ def test_the_hash_does_not_change_with_what_is_only_said_of_a_model(copy: Path, 
 
 def test_a_folder_of_something_else_and_no_folder_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "not-there"):
-        with pytest.raises(ModelNotFound, match=r"no modules\.json; name such a folder, or"):
+        with pytest.raises(
+            ModelNotFound,
+            match=r"neither modules\.json, .* nor config\.json; name such a folder, or",
+        ):
             ModelFolder.read(path)
 
 

@@ -101,5 +101,5 @@ def test_a_spec_survives_pickling_between_processes(tiny_teacher: Path) -> None:
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelNotFound, match="is not a sentence-transformers folder"):
+    with pytest.raises(ModelNotFound, match="is not the folder of a model"):
         EncoderSpec(folder=str(tmp_path)).load()

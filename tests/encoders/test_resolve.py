@@ -1,5 +1,6 @@
 """A model is a folder, a name in the models folder, or an id on the hub, in that order."""
 
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,34 @@ def test_a_folder_may_be_named_from_home(tmp_path: Path, monkeypatch: pytest.Mon
     assert resolve_model("~/mine") == model
 
 
+def test_a_folder_of_transformers_alone_is_a_model_too(tmp_path: Path) -> None:
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "config.json").write_text("{}", "utf-8")
+    assert resolve_model("bare") == tmp_path / "bare"
+
+
+@pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])
+def test_weights_of_either_form_come_from_a_hub_and_no_more_than_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: str
+) -> None:
+    snapshot = a_model(tmp_path / "snapshot")
+    there = {"config.json", weights, "onnx/model.onnx", "openvino/openvino_model.bin"}
+
+    def fetch(model_id: str, allow_patterns: list[str]) -> str:
+        assert model_id == "someone/tiny"
+        for name in there:
+            if any(fnmatch(name, pattern) for pattern in allow_patterns):
+                (snapshot / name).parent.mkdir(exist_ok=True)
+                (snapshot / name).write_text("{}", "utf-8")
+        return str(snapshot)
+
+    # There is no hub to ask in a test.
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    model = resolve_model("someone/tiny")
+    found = {file.name for file in model.rglob("*") if file.is_file()}
+    assert found == {"modules.json", "config.json", weights}
+
+
 @pytest.mark.parametrize("name", ["tiny", "sentence-transformers/tiny"])
 def test_an_id_is_found_in_the_models_folder_with_or_without_its_owner(
     tmp_path: Path, name: str
@@ -51,13 +80,13 @@ def test_a_folder_goes_before_the_models_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["./no", "/no/such/model", "~/no", "runs/a/leaf/model"])
 def test_a_path_that_is_not_there_is_refused_without_asking_a_hub(name: str) -> None:
-    with pytest.raises(ModelNotFound, match=r"is not a sentence-transformers folder \(no modules"):
+    with pytest.raises(ModelNotFound, match=r"is not the folder of a model \(neither"):
         resolve_model(name)
 
 
 def test_a_folder_of_something_else_is_refused_without_asking_a_hub(tmp_path: Path) -> None:
     (tmp_path / "tiny").mkdir()
-    with pytest.raises(ModelNotFound, match="tiny is not a sentence-transformers folder"):
+    with pytest.raises(ModelNotFound, match="tiny is not the folder of a model"):
         resolve_model("tiny")
 
 

@@ -192,32 +192,52 @@ def test_a_killed_training_goes_on_from_the_checkpoint_before_one_that_is_corrup
     assert training["curve"][-1]["texts"] == pytest.approx(90 * per_epoch, rel=0.05)
 
 
+def test_a_worker_that_is_killed_is_replaced_and_no_text_is_left_out(
+    small_run: RunConfig, tmp_path: Path
+) -> None:
+    config = distilling(
+        small_run, tmp_path / "run", epochs=90, batch_size=4, workers=2, checkpoint_steps=100
+    )
+    file = tmp_path / "run.yaml"
+    file.write_text(yaml.safe_dump(json.loads(config.model_dump_json())), "utf-8")
+    driver = subprocess.Popen([sys.executable, "-m", "leaf_ray", "distill", str(file)])
+    snapshot = _wait_for_checkpoints(Path(config.root), driver, number=1)
+    saved = json.loads(snapshot.read_text())["checkpoint_results"][-1]["metrics"]["step"]
+    workers = [
+        process
+        for process in psutil.Process(driver.pid).children(recursive=True)
+        if "RayTrainWorker" in " ".join(process.cmdline())
+    ]
+    assert len(workers) == 2
+    workers[-1].send_signal(signal.SIGKILL)
+    assert driver.wait(timeout=400) == 0
+    training = training_of(config)
+    (resumed,) = training["resumed_steps"]
+    steps = [point["step"] for point in training["curve"]]
+    assert saved <= resumed < steps[-1]
+    assert steps == sorted(set(steps)), "each validation once, whatever was done again"
+    # Ninety times the same whole steps, of two batches of four.
+    assert training["curve"][-1]["texts"] == steps[-1] * 8
+    assert steps[-1] % 90 == 0
+
+
 def _checkpoints(snapshot: Path) -> list[str]:
     fields = json.loads(snapshot.read_text())
     return [result["checkpoint_dir_name"] for result in fields["checkpoint_results"]]
 
 
-def _wait_for_checkpoints(root: Path, driver: "subprocess.Popen[bytes]") -> Path:
-    """The snapshot of a training that has two checkpoints."""
+def _wait_for_checkpoints(
+    root: Path, driver: "subprocess.Popen[bytes]", *, number: int = 2
+) -> Path:
+    """The snapshot of a training that has so many checkpoints."""
     deadline = time.monotonic() + 200
     while time.monotonic() < deadline:
         assert driver.poll() is None, "it ended before it could be killed"
         for snapshot in root.glob("training/*/checkpoint_manager_snapshot.json"):
-            if len(_checkpoints(snapshot)) >= 2:
+            if len(_checkpoints(snapshot)) >= number:
                 return snapshot
         time.sleep(0.1)
-    raise AssertionError("no two checkpoints in time")
-
-
-def test_vectors_of_two_spaces_are_refused_and_the_leaf_that_there_is_stays_finished(
-    small_run: RunConfig, rotated_run: RunConfig, tmp_path: Path
-) -> None:
-    config = distilling(small_run, tmp_path / "run", vectors=(small_run.root, rotated_run.root))
-    shutil.copytree(Path(small_run.root) / "leaf", tmp_path / "run" / "leaf")
-    finished = Run.open(config.root).leaf.manifest()
-    with pytest.raises(SpaceMismatch, match=r"distill.vectors .*rotation"):
-        verbs.distill(config, again=True)
-    assert Run.open(config.root).leaf.manifest() == finished
+    raise AssertionError("no such checkpoints in time")
 
 
 def rewritten(config: RunConfig, vectors_ND: np.ndarray) -> None:
@@ -235,6 +255,15 @@ def stored(config: RunConfig) -> np.ndarray:
     return vectors_of(pq.read_table(file))
 
 
+def is_refused(config: RunConfig, small_run: RunConfig, error: type[Exception], said: str) -> bool:
+    """Whether it is, by these words, and the leaf that is there stays finished."""
+    shutil.copytree(Path(small_run.root) / "leaf", Path(config.root) / "leaf")
+    finished = Run.open(config.root).leaf.manifest()
+    with pytest.raises(error, match=said):
+        verbs.distill(config, again=True)
+    return Run.open(config.root).leaf.manifest() == finished
+
+
 def test_a_vector_that_is_not_finite_is_refused_by_the_name_of_its_text(
     small_run: RunConfig, tmp_path: Path
 ) -> None:
@@ -242,8 +271,8 @@ def test_a_vector_that_is_not_finite_is_refused_by_the_name_of_its_text(
     vectors_ND = stored(config)
     vectors_ND[:, 3] = np.nan
     rewritten(config, vectors_ND)
-    with pytest.raises(InputError, match=r"texts .* a vector that is not finite, such as '"):
-        verbs.distill(config)
+    said = r"texts .* a vector that is not finite, such as '"
+    assert is_refused(config, small_run, InputError, said)
 
 
 def test_vectors_of_another_dimension_than_their_spaces_are_refused(
@@ -251,14 +280,31 @@ def test_vectors_of_another_dimension_than_their_spaces_are_refused(
 ) -> None:
     config = distilling(small_run, tmp_path / "run")
     rewritten(config, stored(config)[:, :8])
-    with pytest.raises(InputError, match=r"have 8 dimensions, but their space .* has 32"):
-        verbs.distill(config)
+    said = r"have 8 dimensions, but their space .* has 32"
+    assert is_refused(config, small_run, InputError, said)
 
 
 def test_fewer_texts_than_a_step_takes_are_refused(small_run: RunConfig, tmp_path: Path) -> None:
     config = distilling(small_run, tmp_path / "run", batch_size=32, workers=4, accumulate=8)
-    with pytest.raises(InputError, match=r"training texts are too few: a step of 32 batches"):
-        verbs.distill(config)
+    said = r"training texts are too few: a step of 32 batches"
+    assert is_refused(config, small_run, InputError, said)
+
+
+def test_vectors_of_two_spaces_are_refused(
+    small_run: RunConfig, rotated_run: RunConfig, tmp_path: Path
+) -> None:
+    config = distilling(small_run, tmp_path / "run", vectors=(small_run.root, rotated_run.root))
+    assert is_refused(config, small_run, SpaceMismatch, r"distill.vectors .*rotation")
+
+
+def test_vectors_of_another_space_than_the_run_describes_are_refused(
+    small_run: RunConfig, tmp_path: Path
+) -> None:
+    config = distilling(small_run, tmp_path / "run", vectors=(small_run.root,))
+    space = config.space.model_copy(update={"max_length": 16})
+    config = config.model_copy(update={"space": space})
+    said = r"the run file describes another \(max_length: 16 against 32\)"
+    assert is_refused(config, small_run, SpaceMismatch, said)
 
 
 def test_weights_of_a_source_that_is_not_there_are_refused_with_those_that_are(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from leaf_ray.config.sections import DistillConfig
+from leaf_ray.config.sections import DistillConfig, SpaceConfig
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.errors import ConfigError, InputError, SpaceMismatch
@@ -13,10 +13,12 @@ from leaf_ray.stages.distill_checks import (
     check_head,
     check_init,
     check_names,
+    check_padding,
     check_prefixes,
     check_room,
     check_seen,
     check_shared,
+    check_space,
     check_texts,
     weights_of_kinds,
 )
@@ -69,6 +71,34 @@ def test_a_head_is_taken_from_a_leaf_of_this_space_alone(tmp_path: Path, tiny_in
     with pytest.raises(SpaceMismatch, match="is not a leaf"):
         check_head(with_head, tiny_init, space)
     check_head(settings(), tiny_init, space)
+
+
+def test_vectors_have_to_be_of_the_space_that_the_run_describes(tiny_teacher: Path) -> None:
+    space = a_space()
+    same = {"teacher": f"someone/{space.teacher}"}
+    check_space(SpaceConfig(**same), space)
+    check_space(SpaceConfig(**same, max_length=space.max_length), space)
+    for other, said in (
+        ({"max_length": 7}, f"max_length: 7 against {space.max_length}"),
+        ({"query_prompt": "ask: "}, "query_prompt: 'ask: ' against"),
+        ({"rotation": "pca"}, "rotation: pca against None"),
+        ({"teacher": "another"}, f"teacher: another against {space.teacher}"),
+        ({"teacher": str(tiny_teacher)}, f"against {space.teacher}"),
+    ):
+        with pytest.raises(SpaceMismatch, match="the run file describes another") as refused:
+            check_space(SpaceConfig.model_validate(same | other), space)
+        assert said in str(refused.value)
+
+
+def test_a_teacher_of_another_name_is_known_by_its_weights(tiny_teacher: Path) -> None:
+    weights = f"sha256:{ModelFolder.read(tiny_teacher).weights_sha256()}"
+    check_space(SpaceConfig(teacher=str(tiny_teacher)), a_space(weights=weights))
+
+
+def test_a_tokenizer_without_a_token_to_pad_with_is_refused() -> None:
+    check_padding("[PAD]", name="mine")
+    with pytest.raises(ConfigError, match=r"distill.init mine has no padding token"):
+        check_padding(None, name="mine")
 
 
 def test_a_weight_cannot_be_of_one_of_two_sources_with_one_name() -> None:

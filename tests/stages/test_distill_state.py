@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ from leaf_ray.stages.distill_state import (
     STATE_FILE,
     State,
     _last_readable,
+    _prefix,
     forget_broken_record,
+    forget_unsent,
+    is_unsent,
 )
 
 NAMES = ("checkpoint_2026-01-01_10-00-00", "checkpoint_2026-01-01_11-00-00")
@@ -44,6 +48,19 @@ def last(training: Part) -> State | None:
 def damage(training: Part, name: str) -> None:
     state = Path(training.file(name), STATE_FILE)
     state.write_bytes(state.read_bytes()[:-10])
+
+
+def test_what_a_killed_worker_had_not_sent_is_taken_away_and_no_other_trainings(
+    training: Part, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    same_name = Run.open(str(tmp_path / "other")).work("training/0123456789abcdef")
+    mine, others = (Path(tempfile.mkdtemp(prefix=_prefix(part))) for part in (training, same_name))
+    assert is_unsent(mine)
+    forget_unsent(training)
+    assert not is_unsent(mine)
+    assert is_unsent(others)
+    assert not is_unsent(None)
 
 
 def test_of_several_checkpoints_the_last_is_gone_on_with(training: Part) -> None:

@@ -15,6 +15,9 @@ from sentence_transformers import SentenceTransformer
 
 from leaf_ray.config import RunConfig, load_config
 from leaf_ray.core.schedule import linear_cycles
+from leaf_ray.core.schema import vectors_of
+from leaf_ray.runs import Run
+from leaf_ray.runs.parts import read_space, vectors_dataset
 from leaf_ray.stages import verbs
 from leaf_ray.testing import write_tiny_model
 from tests.encoders.models import edit
@@ -30,17 +33,20 @@ MAX_LENGTH = 128
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A recipe, and what its teacher is like. own_prompt: that the teacher's folder names."""
+    """A recipe, and what its teacher is like.
+
+    scales: whether its folder says so itself. own_prompt: that it names.
+    """
 
     job: str
     dimension: int
-    normalized: bool
+    scales: bool
     own_prompt: str
 
 
 SHAPES = (
-    Shape("leaf_ir", dimension=768, normalized=True, own_prompt=PROMPT),
-    Shape("leaf_mt", dimension=1024, normalized=False, own_prompt=""),
+    Shape("leaf_ir", dimension=768, scales=True, own_prompt=PROMPT),
+    Shape("leaf_mt", dimension=1024, scales=False, own_prompt=""),
 )
 
 
@@ -88,6 +94,9 @@ def finished(
     shape: Shape = request.param
     folder = tmp_path_factory.mktemp(shape.job)
     init = write_tiny_model(folder / "init", dimension=384, seed=2, max_length=MAX_LENGTH)
+    # As transformers alone would write it.
+    for name in ("modules.json", "config_sentence_transformers.json", "sentence_bert_config.json"):
+        (init / name).unlink()
     config = load_config(
         JOBS / f"{shape.job}.yaml",
         [
@@ -107,7 +116,7 @@ def finished(
 def a_teacher(folder: Path, shape: Shape) -> Path:
     write_tiny_model(folder, dimension=shape.dimension, seed=1, max_length=MAX_LENGTH)
     edit(folder / "config_sentence_transformers.json", prompts={"query": shape.own_prompt})
-    if not shape.normalized:
+    if not shape.scales:
         modules = folder / "modules.json"
         kept = [m for m in json.loads(modules.read_text("utf-8")) if "Normalize" not in m["type"]]
         modules.write_text(json.dumps(kept), "utf-8")
@@ -121,8 +130,18 @@ def test_the_leaf_loads_anywhere_with_its_teachers_dimension(finished: Finished)
     assert head.bias is not None
     vectors_ND = leaf.encode_document([QUESTION, "a title"])
     assert vectors_ND.shape == (2, finished.shape.dimension)
-    is_unit = np.allclose(np.linalg.norm(vectors_ND, axis=1), 1, atol=1e-5)
-    assert is_unit == finished.shape.normalized
+    np.testing.assert_allclose(np.linalg.norm(vectors_ND, axis=1), 1, atol=1e-5)
+    assert leaf.similarity_fn_name == "cosine"
+
+
+def test_the_teachers_vectors_are_unit_vectors_whatever_its_folder_says(
+    finished: Finished,
+) -> None:
+    vectors = Run.open(finished.config.root).vectors
+    assert read_space(vectors).normalized
+    teacher_ND = vectors_of(vectors_dataset(vectors).to_table())
+    # Stored in float16.
+    np.testing.assert_allclose(np.linalg.norm(teacher_ND, axis=1), 1, atol=2e-3)
 
 
 def test_the_leaf_carries_the_prompts(finished: Finished) -> None:

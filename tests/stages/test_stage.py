@@ -1,6 +1,7 @@
 """A stage makes its part once, and refuses what it cannot do before it takes anything away."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,33 @@ def test_what_is_refused_takes_nothing_away(config: RunConfig, *, again: bool) -
         do(stage(refuse), config, again=again)
     assert run.texts.manifest() == finished
     assert run.work("work").read("unfinished") == b"of hours"
+
+
+def test_work_that_begins_itself_may_refuse_what_it_was_given_and_takes_nothing_away(
+    config: RunConfig,
+) -> None:
+    do(stage(), config)
+    finished = Run.open(config.root).texts.manifest()
+
+    def look_first(job: Job) -> Made:
+        assert job.run.texts.manifest() == finished
+        raise InputError("not like this")
+
+    with pytest.raises(InputError, match="not like this"):
+        do(replace(stage(), make=look_first, begins_itself=True), config, again=True)
+    assert Run.open(config.root).texts.manifest() == finished
+
+
+def test_what_is_made_again_counts_as_unfinished_from_where_it_begins(config: RunConfig) -> None:
+    do(stage(), config)
+
+    def begin(job: Job) -> Made:
+        job.begin()
+        assert job.run.texts.manifest() is None
+        return make(job)
+
+    do(replace(stage(), make=begin, begins_itself=True), config, again=True)
+    assert Run.open(config.root).texts.manifest() is not None
 
 
 def test_what_is_finished_is_not_checked_once_more(config: RunConfig) -> None:

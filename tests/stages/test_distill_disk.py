@@ -1,0 +1,44 @@
+"""A training that would fill its disk is not begun, and errors find room on one that is full."""
+
+from pathlib import Path
+
+import pytest
+
+from leaf_ray.errors import StorageError
+from leaf_ray.runs import Part, Run
+from leaf_ray.stages.distill_disk import check_disk, give_up_reserve, reserved
+
+
+@pytest.fixture
+def training(tmp_path: Path) -> Part:
+    return Run.open(str(tmp_path / "run")).work("training/0123456789abcdef")
+
+
+def test_a_leaf_that_fits_is_trained(training: Part) -> None:
+    check_disk(training, weights=1_000)
+
+
+def test_a_leaf_whose_checkpoint_does_not_fit_is_refused_with_what_is_wanted(
+    training: Part,
+) -> None:
+    with pytest.raises(StorageError, match=r"the disk is full: .* takes 3,000,000,000.0 MB"):
+        check_disk(training, weights=10**15)
+
+
+def test_the_temporary_folder_has_to_hold_a_checkpoint_too(
+    training: Part, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
+    with pytest.raises(StorageError, match="scratch has room for"):
+        check_disk(training, weights=10**15)
+
+
+def test_what_is_reserved_is_free_again(training: Part) -> None:
+    file = Path(training.file("errors/reserve"))
+    with reserved(training, "errors"):
+        assert file.stat().st_size >= 4096
+        give_up_reserve(training, "errors")
+        assert not file.exists()
+    with reserved(training, "errors"):
+        pass
+    assert not file.exists()
