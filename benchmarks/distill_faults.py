@@ -2,7 +2,7 @@
 
 Each comes after a checkpoint that the training has made since the kill before. It has to go on from
 that one or a later one, and in the end to have taken the steps, seen the texts and got as near to
-its teacher as a training that nobody disturbed. Besides, a disk that is full when a checkpoint is
+its teacher as a training that nobody disturbed. Besides, disks that are full when a checkpoint is
 written. Half an hour.
 """
 
@@ -101,31 +101,37 @@ class Distillation(Case):
         return sum(at < saved for at, saved in zip(resumed, self.kills, strict=True))
 
 
-def full_disk(folder: Path) -> bool:
-    """Whether a full disk ends in one clear line, and the training goes on once there is room."""
-    scratch = folder / "scratch"
-    scratch.mkdir()
-    # Room for a leaf and for checkpoints, until all the rest is taken.
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(scratch)]
+def full_disk(folder: Path, *, holds_run: bool) -> bool:
+    """Whether a full disk ends in one clear line, and the training goes on once there is room.
+
+    holds_run: it is the run's own disk, else that of the temporary folder.
+    """
+    case = Distillation(folder, "full-run" if holds_run else "full-temporary")
+    small = case.root if holds_run else folder / "temporary"
+    environment = {} if holds_run else {"TMPDIR": str(small), "RAY_TMPDIR": "/tmp"}
+    small.mkdir()
+    # Room for leaves and for checkpoints, and for a run's texts, until all the rest is taken.
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={8 if holds_run else 1}m", "tmpfs", str(small)]
     if subprocess.run(mount, check=False).returncode:
         print("full disk: not tried, since this user may not mount a small one")
         return False
-    case = Distillation(folder, "full")
     try:
-        command = case.start(TMPDIR=str(scratch), RAY_TMPDIR="/tmp")
+        command = case.start(**environment)
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not case.standing() and command.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
-        with suppress(OSError), (scratch / "rest").open("wb", buffering=0) as rest:
+        with suppress(OSError), (small / "rest").open("wb", buffering=0) as rest:
             while rest.write(bytes(4096)):
                 pass
         command.wait(timeout=DEADLINE_SECONDS)
         told = "the disk is full" in case.log() and command.returncode == 1
+        (small / "rest").unlink()
+        saved = case.standing()
+        case.run()
+        resumed = case.training()["resumed_steps"]
     finally:
-        subprocess.run(["umount", "-l", str(scratch)], check=True)
-    saved = case.standing()
-    case.run()
-    resumed = case.training()["resumed_steps"]
+        subprocess.run(["umount", "-l", str(small)], check=True)
+    print(f"full disk of {small.name}: {told=}, {saved=}, {resumed=}", flush=True)
     return told and bool(resumed) and 0 < saved <= resumed[0]
 
 
@@ -192,9 +198,11 @@ def main() -> None:
                 Target(f"{name} killed: final held-out loss off by, share", "<=", 0.01, loss),
                 Target(f"{name} killed: repeated more than since a checkpoint", "<=", 0, repeated),
             ]
-        targets.append(
-            Target("full disk told in one line, and gone on with", ">=", 1, full_disk(folder))
-        )
+        for holds_run, name in ((False, "temporary folder"), (True, "run")):
+            done = full_disk(folder, holds_run=holds_run)
+            targets.append(
+                Target(f"full disk of the {name} told in one line, and gone on with", ">=", 1, done)
+            )
     finish("distill_faults", targets, figures)
 
 
