@@ -125,7 +125,7 @@ def full_disk(folder: Path, *, holds_run: bool) -> bool:
                 pass
         command.wait(timeout=DEADLINE_SECONDS)
         told = "the disk is full" in case.log() and command.returncode == 1
-        (small / "rest").unlink()
+        (small / "rest").unlink(missing_ok=True)
         saved = case.standing()
         case.run()
         resumed = case.training()["resumed_steps"]

@@ -17,8 +17,8 @@ class SpaceConfig(Section):
     """The teacher, and how texts are put to it."""
 
     teacher: str
-    """The folder of a model of sentence-transformers or transformers (which is pooled by mean), or
-    a model id; with `endpoint`, the name it knows it by."""
+    """The folder of a model of sentence-transformers or transformers, or a model id; with
+    `endpoint`, the name it knows it by."""
     endpoint: str | None = None
     """The base URL of an OpenAI-compatible API, such as https://host/v1. None: a local model."""
     dimensions: Positive | None = None

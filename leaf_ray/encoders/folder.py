@@ -21,15 +21,20 @@ COMMENTARY = {
 }
 
 
+_BARE_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "pytorch_model*.bin", "*.py")
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
     """One model on disk, of sentence-transformers or of transformers alone.
 
-    The latter is pooled by mean, as sentence-transformers pools it.
+    The latter is pooled as sentence-transformers pools it: by mean, or by its last token where it
+    was made to write on.
 
     max_length: tokens per text, special tokens included.
     positions: tokens that the architecture could read at most.
-    pads: whether there is a token to pad with.
+    layers: of the transformer; 0 where it does not say.
+    pads: whether the folder names a token to pad with.
     pooling: the pooling mode, "mean" or another of sentence-transformers' names.
     """
 
@@ -41,6 +46,7 @@ class ModelFolder:
     document_prompt: str
     pad_id: int
     pads: bool
+    layers: int
     positions: int
 
     @classmethod
@@ -70,12 +76,13 @@ class ModelFolder:
         return cls(
             path=path,
             max_length=_max_length(transformer, config),
-            pooling=_pooling(path, modules.get("Pooling")),
+            pooling=_pooling(path, modules.get("Pooling"), config),
             normalized="Normalize" in modules,
             query_prompt=prompts.get("query") or "",
             document_prompt=prompts.get("document") or prompts.get("passage") or "",
             pad_id=config.get("pad_token_id") or 0,
-            pads=_pads(transformer, config),
+            pads=_pads(transformer),
+            layers=int(config.get("num_hidden_layers") or 0),
             positions=int(config.get("max_position_embeddings", 512)),
         )
 
@@ -97,7 +104,15 @@ class ModelFolder:
         return digest.hexdigest()
 
     def _files(self) -> Iterator[Path]:
-        yield from sorted(f for f in self.path.rglob("*") if f.is_file())
+        files = sorted(f for f in self.path.rglob("*") if f.is_file())
+        if (self.path / "modules.json").is_file():
+            yield from files
+            return
+        # What a training leaves beside a bare model is not part of it.
+        for file in files:
+            is_own = any(file.match(pattern) for pattern in _BARE_FILES)
+            if is_own and file.parent == self.path and file.name != "trainer_state.json":
+                yield file
 
 
 def is_model(path: Path) -> bool:
@@ -123,17 +138,23 @@ def _max_length(transformer: Path, config: dict[str, Any]) -> int:
     return int(declared or min(int(tokenizer or positions), int(positions)))
 
 
-def _pads(transformer: Path, config: dict[str, Any]) -> bool:
-    named = _json(transformer, "tokenizer_config").get("pad_token")
-    return named is not None or config.get("pad_token_id") is not None
+def _pads(transformer: Path) -> bool:
+    files = ("tokenizer_config", "special_tokens_map")
+    return any(_json(transformer, file).get("pad_token") is not None for file in files)
 
 
-def _pooling(model: Path, folder: Path | None) -> str:
+def _pooling(model: Path, folder: Path | None, config: dict[str, Any]) -> str:
     if folder is None:
-        return "none" if (model / "modules.json").is_file() else "mean"
+        return "none" if (model / "modules.json").is_file() else _pooling_of_bare(config)
     fields = _json(folder, "config")
     if mode := fields.get("pooling_mode"):
         return mode if isinstance(mode, str) else "+".join(mode)
     prefix = "pooling_mode_"
     modes = [k.removeprefix(prefix) for k, v in fields.items() if k.startswith(prefix) and v]
     return "+".join(m.removesuffix("_tokens").removesuffix("_token") for m in modes)
+
+
+def _pooling_of_bare(config: dict[str, Any]) -> str:
+    first, *_ = config.get("architectures") or [""]
+    writes_on = first.endswith("ForCausalLM") and config.get("is_causal") is not False
+    return "lasttoken" if writes_on else "mean"

@@ -25,7 +25,7 @@ CPU_BATCH_TOKENS, CUDA_BATCH_TOKENS = 512, 65_536
 class EncoderSpec:
     """All that is needed to load an encoder, small enough to send to any process.
 
-    folder: a sentence-transformers folder on the loading machine, or a model id.
+    folder: of a model on the loading machine, or a model id.
     max_length, query_prompt, document_prompt: None takes what the folder says.
     threads: CPU threads of the forward pass; 0 takes all cores.
     streams: forward passes at once, which share the threads (OpenVINO): 1 gives a single text's

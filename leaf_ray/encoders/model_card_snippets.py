@@ -45,14 +45,17 @@ import json
 from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Router
+from sentence_transformers.sentence_transformer.modules import Normalize, Router
 
 folder = Path("{folder}")
 reference = json.loads((folder / "router.json").read_text())
 leaf = SentenceTransformer(str(folder))
 teacher = SentenceTransformer(reference["teacher"])
 teacher.max_seq_length = reference["max_length"]
-router = Router.for_query_document(list(leaf.children()), list(teacher.children()))
+documents = list(teacher.children())
+if reference["similarity_fn_name"] == "cosine":
+    documents.append(Normalize())  # where it scales already, once more changes nothing
+router = Router.for_query_document(list(leaf.children()), documents)
 model = SentenceTransformer(
     modules=[router], prompts=leaf.prompts, similarity_fn_name=reference["similarity_fn_name"]
 )

@@ -21,23 +21,32 @@ def resolve_model(name: str, *, trust_remote_code: bool = False) -> Path:
     Raises:
         ModelNotFound: none of them has it; the message says what was tried and what to do.
     """
+    found = model_on_disk(name)
+    if found is not None:
+        return found
     folder = Path(name).expanduser()
-    local = default_folder() / folder.name
-    # Another organisation's model of the same name is another model.
-    is_packaged = name.rpartition("/")[0] in ("", "sentence-transformers")
-    for candidate in (folder, local) if is_packaged else (folder,):
-        if is_model(candidate):
-            return candidate.resolve()
     if folder.is_dir() or name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ModelNotFound(
             f"{name} is not the folder of a model (neither modules.json nor config.json is in it); "
             "name such a folder, or a model id such as sentence-transformers/all-mpnet-base-v2"
         )
     code = ["*.py"] if trust_remote_code else []
-    return _from_hub(name, local, code)
+    return _from_hub(name, code)
 
 
-def _from_hub(name: str, local: Path, code: list[str]) -> Path:
+def model_on_disk(name: str) -> Path | None:
+    """The folder of a model that is on this machine under its own name; None asks no hub."""
+    folder = Path(name).expanduser()
+    # Another organisation's model of the same name is another model.
+    is_packaged = name.rpartition("/")[0] in ("", "sentence-transformers")
+    packaged = default_folder() / folder.name
+    for candidate in (folder, packaged) if is_packaged else (folder,):
+        if is_model(candidate):
+            return candidate.resolve()
+    return None
+
+
+def _from_hub(name: str, code: list[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
@@ -45,13 +54,17 @@ def _from_hub(name: str, local: Path, code: list[str]) -> Path:
     try:
         patterns = ["*.json", "*.txt", "*.model", "*.safetensors", *code]
         folder = Path(snapshot_download(model_id, allow_patterns=patterns))
-        if not any(folder.rglob("*.safetensors")):
-            # As older models are stored, where it is all there is.
-            snapshot_download(model_id, allow_patterns=["*pytorch_model*.bin"])
+        # As older models are stored, for the parts that have no other weights.
+        parts = [folder, *(path for path in folder.iterdir() if path.is_dir())]
+        older = [part for part in parts if not any(part.glob("*.safetensors"))]
+        names = [str(part.relative_to(folder) / "pytorch_model*.bin") for part in older]
+        if older:
+            snapshot_download(model_id, revision=folder.name, allow_patterns=names)
         return folder
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ModelNotFound(
-            f"no model {name}: there is no folder {name}, none at {local}, and the hub did not "
-            f"give {model_id} ({type(error).__name__}). Run `leaf models` to fetch the demo's "
-            "models from PyPI, or name a local model's folder"
+            f"no model {name}: there is no folder {name}, none at "
+            f"{default_folder() / Path(name).name}, and the hub did not give {model_id} "
+            f"({type(error).__name__}). Run `leaf models` to fetch the demo's models from PyPI, or "
+            "name a local model's folder"
         ) from error

@@ -28,8 +28,8 @@ def describe_space(
 ) -> Space:
     """Describe the teacher in `path` and take its probe in float32 torch, the precision of record.
 
-    name: for people; the last part of it is kept. normalize: to unit length where the folder does
-        not say so. None takes what the folder says.
+    name: for people; the last part of it is kept. max_length, prompts: None takes what the folder
+        says. normalize: to unit length, where the folder does not do so.
 
     Raises:
         ModelNotFound: `path` is no model.

@@ -27,6 +27,7 @@ from leaf_ray.stages.cluster import working_nodes
 from leaf_ray.stages.distill_checks import (
     check_head,
     check_init,
+    check_layers,
     check_names,
     check_prefixes,
     check_room,
@@ -36,7 +37,8 @@ from leaf_ray.stages.distill_checks import (
     weights_of_kinds,
 )
 from leaf_ray.stages.distill_counts import Counts
-from leaf_ray.stages.distill_errors import told
+from leaf_ray.stages.distill_disk import reserved
+from leaf_ray.stages.distill_errors import ERRORS_FOLDER, told
 from leaf_ray.stages.distill_fit import fit
 from leaf_ray.stages.distill_job import WorkerJob
 from leaf_ray.stages.distill_sources import (
@@ -81,6 +83,7 @@ def _given(config: Config, run: Run) -> _Given:
         check_space(config.space, space)
     init = ModelFolder.read(resolve_model(settings.init))
     check_init(init, space)
+    check_layers(settings, init)
     check_head(settings, init.path, space)
     check_prefixes(settings, space)
     check_names(settings, [source.name for source in sources])
@@ -135,7 +138,7 @@ def _make(job: Job) -> Made:
         first = ", which fit the head or go on" if settings.head == "ridge" else ""
         note = waiting or f"starting workers on {unit}s{first}"
         job.progress.update(0, 0, note=note)
-        with told(training):
+        with told(training), reserved(training, ERRORS_FOLDER):
             fit(worker_job, use_gpu=use_gpu)
     with told(training):
         course = _taken_over(job.part, training)

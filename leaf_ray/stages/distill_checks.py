@@ -8,8 +8,9 @@ from typing import Any
 from leaf_ray.config.sections import DistillConfig, SpaceConfig
 from leaf_ray.core.space import Space, require_same_space
 from leaf_ray.core.texts import DOCUMENT, QUERY
-from leaf_ray.encoders.folder import ModelFolder, is_model
+from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.leaf_folder import leaf_space
+from leaf_ray.encoders.resolve import model_on_disk
 from leaf_ray.errors import ConfigError, InputError, SpaceMismatch
 from leaf_ray.stages.distill_counts import Counts
 
@@ -37,8 +38,10 @@ def check_space(wanted: SpaceConfig, space: Space) -> None:
     ]
     if (wanted.rotation is not None) != bool(space.rotation):
         differ.append(f"rotation: {wanted.rotation} against {space.rotation[:8] or None}")
-    if not _is_teacher_of(wanted.teacher, space):
-        differ.append(f"teacher: {wanted.teacher} against {space.teacher}")
+    if wanted.normalize and not space.normalized:
+        differ.append("normalize: True against None")
+    if not _is_teacher_of(wanted, space):
+        differ.append(f"teacher: {wanted.endpoint or ''} {wanted.teacher} against {space.weights}")
     if differ:
         raise SpaceMismatch(
             f"distill.vectors are of the space {space}, and the run file describes another "
@@ -47,14 +50,16 @@ def check_space(wanted: SpaceConfig, space: Space) -> None:
         )
 
 
-def _is_teacher_of(name: str, space: Space) -> bool:
-    if name.rstrip("/").rpartition("/")[2] == space.teacher:
-        return True
-    # A model has many names; where it is at hand, its weights decide.
-    folder = Path(name).expanduser()
-    if not is_model(folder):
+def _is_teacher_of(wanted: SpaceConfig, space: Space) -> bool:
+    origin = space.weights.partition(":")[0]
+    if origin != "given" and (wanted.endpoint is not None) != (origin == "endpoint"):
         return False
-    return f"sha256:{ModelFolder.read(folder).weights_sha256()}" == space.weights
+    # A model has many names; where it is at hand, its weights decide.
+    folder = model_on_disk(wanted.teacher) if origin == "sha256" else None
+    if folder is not None:
+        return f"sha256:{ModelFolder.read(folder).weights_sha256()}" == space.weights
+    ours, theirs = (name.rstrip("/").rpartition("/")[2] for name in (wanted.teacher, space.teacher))
+    return ours == theirs
 
 
 def check_init(folder: ModelFolder, space: Space) -> None:
@@ -69,22 +74,33 @@ def check_init(folder: ModelFolder, space: Space) -> None:
             f"space {space} has texts of {space.max_length}: start from another encoder, or make "
             f"the vectors again with space.max_length={folder.positions}"
         )
-    check_padding("stated" if folder.pads else None, name=folder.path.name)
+    if not folder.pads and not _pads_unsaid(folder.path):
+        raise ConfigError(
+            f"the tokenizer of distill.init {folder.path.name} has no padding token, so that texts "
+            "of several lengths cannot be one batch: set pad_token in its tokenizer_config.json, "
+            "or start from another encoder"
+        )
 
 
-def check_padding(token: str | None, *, name: str) -> None:
-    """Refuse an encoder whose tokenizer has no padding token.
+def _pads_unsaid(folder: Path) -> bool:
+    # Many kinds of tokenizer have such a token though no file says so. transformers knows, but
+    # takes seconds to load.
+    from transformers import AutoTokenizer
 
-    token: as the tokenizer has it. A folder need not say; many kinds of tokenizer have one anyway.
+    return AutoTokenizer.from_pretrained(str(folder)).pad_token is not None
+
+
+def check_layers(settings: DistillConfig, init: ModelFolder) -> None:
+    """Refuse layers that the encoder has not.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: as said.
     """
-    if token is None:
+    beyond = [layer for layer in settings.init_layers if init.layers and layer > init.layers]
+    if beyond:
         raise ConfigError(
-            f"the tokenizer of distill.init {name} has no padding token, so that texts of several "
-            "lengths cannot be one batch: set pad_token in its tokenizer_config.json, or start "
-            "from another encoder"
+            f"distill.init_layers names layer {beyond[0]}, but the encoder has layers 1 to "
+            f"{init.layers}"
         )
 
 

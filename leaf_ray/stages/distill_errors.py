@@ -18,7 +18,7 @@ from leaf_ray.runs import Part
 from leaf_ray.stages.distill_disk import give_up_reserve
 from leaf_ray.stages.failures import all_causes, own_errors
 
-FOLDER = "errors"
+ERRORS_FOLDER = "errors"
 
 
 @contextmanager
@@ -27,14 +27,14 @@ def handed_over(training: Part, *, rank: int) -> Iterator[None]:
     try:
         yield
     except LeafRayError as error:
-        give_up_reserve(training, FOLDER)
+        give_up_reserve(training, ERRORS_FOLDER)
         _write(training, error, rank=rank)
         raise
     except OSError as error:
         if error.errno == errno.ENOSPC:
             # The file may find no room either; then the error comes by way of Ray.
             with suppress(OSError):
-                give_up_reserve(training, FOLDER)
+                give_up_reserve(training, ERRORS_FOLDER)
                 _write(training, _disk_full(training, error), rank=rank)
         raise
     except RuntimeError as error:
@@ -68,7 +68,7 @@ def is_told(training: Part) -> bool:
 
 def _write(training: Part, error: LeafRayError, *, rank: int) -> None:
     fields = {"kind": type(error).__name__, "message": str(error)}
-    training.write(f"{FOLDER}/{rank:05}.json", json.dumps(fields).encode())
+    training.write(f"{ERRORS_FOLDER}/{rank:05}.json", json.dumps(fields).encode())
 
 
 def _raise_first(training: Part) -> None:
@@ -81,10 +81,10 @@ def _raise_first(training: Part) -> None:
 
 
 def _files(training: Part) -> list[str]:
-    selector = pafs.FileSelector(training.file(FOLDER), allow_not_found=True)
+    selector = pafs.FileSelector(training.file(ERRORS_FOLDER), allow_not_found=True)
     listed = training.filesystem.get_file_info(selector)
     names = sorted(info.base_name for info in listed if info.base_name.endswith(".json"))
-    return [f"{FOLDER}/{name}" for name in names]
+    return [f"{ERRORS_FOLDER}/{name}" for name in names]
 
 
 def _forget(training: Part) -> None:

@@ -13,8 +13,7 @@ from ray.train import (
 from ray.train.torch import TorchTrainer
 
 from leaf_ray.errors import WorkersLost
-from leaf_ray.stages.distill_disk import reserved
-from leaf_ray.stages.distill_errors import FOLDER, handed_over, is_told
+from leaf_ray.stages.distill_errors import handed_over, is_told
 from leaf_ray.stages.distill_job import WorkerJob
 from leaf_ray.stages.distill_state import CHECKPOINTS_KEPT, forget_broken_record
 from leaf_ray.stages.failures import all_causes
@@ -34,38 +33,37 @@ def fit(worker_job: WorkerJob, *, use_gpu: bool) -> None:
     """
     training = worker_job.training
     storage, _, name = training.path.rpartition("/")
-    with reserved(training, FOLDER):
-        for attempt in range(MAX_FAILURES + 1):
-            forget_broken_record(training)
-            trainer = TorchTrainer(
-                _train,
-                train_loop_config={"job": worker_job},
-                scaling_config=ScalingConfig(
-                    num_workers=worker_job.settings.workers,
-                    use_gpu=use_gpu,
-                    # Without GPUs, workers of one machine would share its cores.
-                    placement_strategy="PACK" if use_gpu else "SPREAD",
-                ),
-                run_config=RunConfig(
-                    name=name,
-                    storage_path=storage,
-                    storage_filesystem=training.filesystem,
-                    failure_config=FailureConfig(max_failures=MAX_FAILURES),
-                    checkpoint_config=CheckpointConfig(num_to_keep=CHECKPOINTS_KEPT),
-                    worker_runtime_env={"env_vars": KEEP_MEMORY},
-                ),
-            )
-            try:
-                trainer.fit()
-            except TrainingFailedError as error:
-                lost = lost_too_often(error)
-                if lost is None:
-                    raise
-                # Ray replaces a worker that is lost at work, but not one that is lost as it starts.
-                if isinstance(error, WorkerGroupError) or attempt == MAX_FAILURES:
-                    raise lost from error
-            else:
-                return
+    for attempt in range(MAX_FAILURES + 1):
+        forget_broken_record(training)
+        trainer = TorchTrainer(
+            _train,
+            train_loop_config={"job": worker_job},
+            scaling_config=ScalingConfig(
+                num_workers=worker_job.settings.workers,
+                use_gpu=use_gpu,
+                # Without GPUs, workers of one machine would share its cores.
+                placement_strategy="PACK" if use_gpu else "SPREAD",
+            ),
+            run_config=RunConfig(
+                name=name,
+                storage_path=storage,
+                storage_filesystem=training.filesystem,
+                failure_config=FailureConfig(max_failures=MAX_FAILURES),
+                checkpoint_config=CheckpointConfig(num_to_keep=CHECKPOINTS_KEPT),
+                worker_runtime_env={"env_vars": KEEP_MEMORY},
+            ),
+        )
+        try:
+            trainer.fit()
+        except TrainingFailedError as error:
+            lost = lost_too_often(error)
+            if lost is None:
+                raise
+            # Ray replaces a worker that is lost at work, but not one that is lost as it starts.
+            if isinstance(error, WorkerGroupError) or attempt == MAX_FAILURES:
+                raise lost from error
+        else:
+            return
 
 
 def lost_too_often(error: Exception) -> WorkersLost | None:

@@ -1,6 +1,7 @@
 """What the driver of a distillation sends to its workers; quick to import."""
 
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -49,7 +50,8 @@ class WorkerJob:
 
 def temporary_name(training: Part) -> str:
     """What tells the temporary files of a training from those of any other on a machine."""
-    return hashlib.sha256(training.uri.encode()).hexdigest()[:16]
+    path = os.path.realpath(training.path) if training.is_local else training.path
+    return hashlib.sha256(path.encode()).hexdigest()[:16]
 
 
 @contextmanager

@@ -33,7 +33,7 @@ from leaf_ray.core.train import Batch, Recipe, Step, train
 from leaf_ray.core.training_texts import Rows, TrainingTexts
 from leaf_ray.runs.folder import MODEL_FOLDER, UNTRAINED_FOLDER
 from leaf_ray.stages.cluster import cores_per_node
-from leaf_ray.stages.distill_checks import check_padding, check_seen
+from leaf_ray.stages.distill_checks import check_seen
 from leaf_ray.stages.distill_disk import check_disk
 from leaf_ray.stages.distill_job import WorkerJob, local_texts
 from leaf_ray.stages.distill_keep import Keeper
@@ -75,17 +75,16 @@ def train_worker(job: WorkerJob) -> None:
         )
         check_seen(job.counts, trained=len(texts), held_out=len(held_out), place=job.texts.uri)
         leaf = _built(job)
-        check_padding(leaf.tokenizer.pad_token, name=job.settings.init)
-        weights = sum(w.numel() * w.element_size() for w in leaf.state_dict().values())
-        check_disk(job.training, weights=weights)
+        if context.get_world_rank() == 0 and job.settings.epochs:
+            forget_unsent(job.training)
+            weights = sum(w.numel() * w.element_size() for w in leaf.state_dict().values())
+            check_disk(job.training, weights=weights)
         state = load_state(job.training) or State()
         worker = _Worker(job, leaf, texts, state, Keeper(job, state))
         if state.leaf:
             leaf.load_state_dict(state.leaf)
         elif worker.is_first:
             worker.begin()
-        if worker.is_first:
-            forget_unsent(job.training)
         validation = worker.validation(held_out) if worker.is_first else None
         with autocast(leaf.device, job.settings.precision):
             worker.run(validation)

@@ -119,6 +119,8 @@ def perform(
         seconds=round(time.monotonic() - began, 2),
         space=made.space,
     )
+    # Once more for work that forgets to: what follows from the part before is stale.
+    begin()
     part.finish(finished)
     # Only now: until here a rerun goes on from it.
     _clear_work(stage, run)

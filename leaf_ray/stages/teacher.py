@@ -82,6 +82,11 @@ def describe_known(config: RunConfig, path: str, *, sample: pa.Table) -> Space:
     """
     given = GivenVectors.open(path, scratch=cache_folder())
     wanted = config.space
+    if wanted.normalize and not given.normalized:
+        raise ConfigError(
+            f"{shown(path)} holds vectors that are not of unit length, and they are taken as they "
+            "are: scale them first, or leave out space.normalize"
+        )
     try:
         space = describe_teacher(config)
     except ModelNotFound:
@@ -91,11 +96,6 @@ def describe_known(config: RunConfig, path: str, *, sample: pa.Table) -> Space:
             normalized=given.normalized,
             max_length=wanted.max_length,
             prompts=(wanted.query_prompt or "", wanted.document_prompt or ""),
-        )
-    if wanted.normalize and not given.normalized:
-        raise ConfigError(
-            f"{shown(path)} holds vectors that are not of unit length, and they are taken as they "
-            "are: scale them first, or leave out space.normalize"
         )
     if space.dimension != given.dimension:
         raise SpaceMismatch(

@@ -25,6 +25,15 @@ def a_copy(model: Path, folder: Path, **changes: dict[str, Any]) -> Path:
     return folder
 
 
+def unscaled(model: Path, folder: Path) -> Path:
+    """Copy a model whose vectors are then not of unit length."""
+    a_copy(model, folder)
+    modules = json.loads((folder / "modules.json").read_text("utf-8"))
+    kept = [module for module in modules if not module["type"].endswith("Normalize")]
+    (folder / "modules.json").write_text(json.dumps(kept), "utf-8")
+    return folder
+
+
 def edit(file: Path, **fields: Any) -> None:
     """Set keys of a JSON file; None removes one."""
     old = json.loads(file.read_text("utf-8")) if file.is_file() else {}

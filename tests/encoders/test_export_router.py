@@ -23,7 +23,7 @@ from leaf_ray.encoders.model_card_snippets import FOLDER, Form, usage
 from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.errors import ConfigError, ModelNotFound, SpaceMismatch
 from tests.encoders.exports import cosines, run_block, space_of, write_leaf
-from tests.encoders.models import TEXTS, a_copy
+from tests.encoders.models import TEXTS, a_copy, unscaled
 
 
 @pytest.fixture(scope="module")
@@ -132,10 +132,7 @@ def test_router_json_names_the_teacher_its_weights_and_its_length(
 def test_a_space_of_inner_products_is_compared_by_them_in_the_cards_snippet_too(
     tiny_teacher: Path, tiny_init: Path, tmp_path: Path, form: Form
 ) -> None:
-    plain = a_copy(tiny_teacher, tmp_path / "teacher")
-    modules = json.loads((plain / "modules.json").read_text())
-    without = [module for module in modules if not module["type"].endswith("Normalize")]
-    (plain / "modules.json").write_text(json.dumps(without))
+    plain = unscaled(tiny_teacher, tmp_path / "teacher")
     space = space_of(plain)
     assert not space.normalized
     leaf, folder = write_leaf(tiny_init, space, tmp_path / "leaf"), tmp_path / "router"
@@ -152,6 +149,31 @@ def test_a_space_of_inner_products_is_compared_by_them_in_the_cards_snippet_too(
     lengths = (np.linalg.norm(names[side], axis=1) for side in ("queries", "documents"))
     cosines = products / np.outer(*lengths)
     assert np.abs(products - cosines).min() > 0.01, "cosines would not show it"
+
+
+@pytest.mark.parametrize("form", ["router", "router-reference"])
+def test_a_teacher_that_is_to_be_scaled_is_scaled_in_a_router_too(
+    tiny_teacher: Path, tiny_init: Path, tmp_path: Path, form: Form
+) -> None:
+    plain = unscaled(tiny_teacher, tmp_path / "teacher")
+    space = space_of(plain, normalize=True)
+    assert space.normalized
+    leaf, folder = write_leaf(tiny_init, space, tmp_path / "leaf"), tmp_path / "router"
+    if form == "router":
+        write_router(leaf, plain, space, folder)
+    else:
+        write_router_reference(leaf, str(plain), space, folder)
+    (block, *_) = re.findall(r"```python\n(.*?)```", usage(form, dimension=32), re.DOTALL)
+    shown = run_block(block.replace(FOLDER, str(folder)))["model"]
+    ours_ND = (
+        EncoderSpec.for_teacher(plain, space, backend="torch-f32")
+        .load()
+        .encode(TEXTS, kind="document")
+    )
+    for model in (shown, load_router(folder)):
+        documents_ND = model.encode_document(list(TEXTS))
+        np.testing.assert_allclose(np.linalg.norm(documents_ND, axis=1), 1, atol=1e-5)
+        np.testing.assert_allclose(documents_ND, ours_ND, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ def test_a_folder_says_what_its_model_is(tiny_teacher: Path) -> None:
         document_prompt="",
         pad_id=0,
         pads=True,
+        layers=2,
         positions=64,
     )
 
@@ -101,16 +102,44 @@ def test_pooling_is_read_as_old_and_new_versions_write_it(
     assert ModelFolder.read(copy).pooling == expected
 
 
+@pytest.mark.parametrize("file", ["tokenizer_config.json", "special_tokens_map.json"])
+def test_a_folder_may_name_a_token_to_pad_with_or_not(copy: Path, file: str) -> None:
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        edit(copy / name, pad_token=None)
+    # Every BERT's configuration has a number for it, whatever its tokenizer is.
+    edit(copy / "config.json", pad_token_id=0)
+    assert not ModelFolder.read(copy).pads
+    edit(copy / file, pad_token="[PAD]")
+    assert ModelFolder.read(copy).pads
+
+
 @pytest.mark.parametrize(
-    ("pad_token", "pad_id", "expected"),
-    [("[PAD]", 0, True), ("[PAD]", None, True), (None, 0, True), (None, None, False)],
+    ("fields", "pooling"),
+    [
+        ({"architectures": ["BertModel"]}, "mean"),
+        ({"architectures": ["BertForCausalLM"]}, "lasttoken"),
+        ({"architectures": ["BertForCausalLM"], "is_causal": False}, "mean"),
+    ],
 )
-def test_a_model_pads_if_its_tokenizer_or_its_configuration_has_a_token_to_pad_with(
-    copy: Path, pad_token: str | None, pad_id: int | None, *, expected: bool
+def test_a_bare_model_is_pooled_as_sentence_transformers_pools_it(
+    copy: Path, fields: dict[str, object], pooling: str
 ) -> None:
-    edit(copy / "tokenizer_config.json", pad_token=pad_token)
-    edit(copy / "config.json", pad_token_id=pad_id)
-    assert ModelFolder.read(copy).pads == expected
+    (copy / "modules.json").unlink()
+    edit(copy / "config.json", **fields)
+    assert ModelFolder.read(copy).pooling == pooling
+    theirs = SentenceTransformer(str(copy), device="cpu")[1]
+    assert theirs.pooling_mode == pooling
+
+
+def test_what_a_training_leaves_beside_a_bare_model_is_not_part_of_it(copy: Path) -> None:
+    (copy / "modules.json").unlink()
+    before = ModelFolder.read(copy)
+    weights, everything = before.weights_sha256(), before.sha256()
+    (copy / "checkpoint-10").mkdir()
+    for name in ("checkpoint-10/model.safetensors", "training_args.bin", "trainer_state.json"):
+        (copy / name).write_text("{}", "utf-8")
+    after = ModelFolder.read(copy)
+    assert (after.weights_sha256(), after.sha256()) == (weights, everything)
 
 
 def test_the_weights_have_the_sha256_of_their_file(tiny_teacher: Path) -> None:

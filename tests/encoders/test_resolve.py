@@ -42,14 +42,20 @@ def test_a_folder_of_transformers_alone_is_a_model_too(tmp_path: Path) -> None:
     assert resolve_model("bare") == tmp_path / "bare"
 
 
-@pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])
-def test_weights_of_either_form_come_from_a_hub_and_no_more_than_is_needed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: str
+@pytest.mark.parametrize(
+    ("there", "left_out"),
+    [
+        (["model.safetensors", "pytorch_model.bin"], ["pytorch_model.bin"]),
+        (["pytorch_model.bin", "onnx/model.onnx"], ["onnx/model.onnx"]),
+        (["model.safetensors", "2_Dense/config.json", "2_Dense/pytorch_model.bin"], []),
+    ],
+)
+def test_a_hub_gives_the_weights_of_each_part_in_one_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: list[str], left_out: list[str]
 ) -> None:
     snapshot = a_model(tmp_path / "snapshot")
-    there = {"config.json", weights, "onnx/model.onnx", "openvino/openvino_model.bin"}
 
-    def fetch(model_id: str, allow_patterns: list[str]) -> str:
+    def fetch(model_id: str, *, allow_patterns: list[str], revision: str | None = None) -> str:
         assert model_id == "someone/tiny"
         for name in there:
             if any(fnmatch(name, pattern) for pattern in allow_patterns):
@@ -60,8 +66,8 @@ def test_weights_of_either_form_come_from_a_hub_and_no_more_than_is_needed(
     # There is no hub to ask in a test.
     monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
     model = resolve_model("someone/tiny")
-    found = {file.name for file in model.rglob("*") if file.is_file()}
-    assert found == {"modules.json", "config.json", weights}
+    found = {str(file.relative_to(model)) for file in model.rglob("*") if file.is_file()}
+    assert found == {"modules.json", *there} - set(left_out)
 
 
 @pytest.mark.parametrize("name", ["tiny", "sentence-transformers/tiny"])

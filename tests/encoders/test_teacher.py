@@ -15,7 +15,7 @@ from leaf_ray.encoders.endpoint import EndpointSpec
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.teacher import describe_endpoint, describe_given, describe_space
 from leaf_ray.errors import ConfigError, ModelNotFound, SpaceMismatch
-from tests.encoders.models import a_copy
+from tests.encoders.models import a_copy, unscaled
 from tests.faulty_endpoint import FaultyEndpoint, vectors_of
 
 PROMPTS = {"prompts": {"query": "query: ", "document": "passage: "}}
@@ -47,6 +47,23 @@ def test_settings_of_the_run_go_before_the_folder_even_when_empty(prompted: Path
     space = described(prompted, max_length=20, query_prompt="", document_prompt="d: ")
     assert (space.query_prompt, space.document_prompt) == ("", "d: ")
     assert space.max_length == 20
+
+
+@pytest.mark.parametrize("backend", ["torch-f32", "openvino-f32"])
+def test_a_teacher_that_does_not_scale_its_vectors_is_scaled_where_that_is_asked(
+    tiny_teacher: Path, tmp_path: Path, backend: Backend
+) -> None:
+    plain = unscaled(tiny_teacher, tmp_path / "plain")
+    as_it_is, scaled = described(plain), described(plain, normalize=True)
+    assert (as_it_is.normalized, scaled.normalized) == (False, True)
+    assert as_it_is.fingerprint != scaled.fingerprint
+    vectors_PD = as_it_is.probe.vectors_PD
+    lengths_P1 = np.linalg.norm(vectors_PD, axis=1, keepdims=True)
+    assert np.abs(lengths_P1 - 1).max() > 0.01
+    np.testing.assert_allclose(scaled.probe.vectors_PD, vectors_PD / lengths_P1, atol=1e-6)
+    for space in (as_it_is, scaled):
+        encoder = EncoderSpec.for_teacher(plain, space, backend=backend).load()
+        space.probe.check(encoder, name="the teacher")
 
 
 def test_the_same_teacher_described_twice_is_one_space(tiny_teacher: Path) -> None:

@@ -320,21 +320,23 @@ def test_an_init_without_a_padding_token_is_refused(
 ) -> None:
     init = tmp_path / "init"
     shutil.copytree(tiny_init, init)
-    for name, key in (("tokenizer_config.json", "pad_token"), ("config.json", "pad_token_id")):
-        fields = json.loads((init / name).read_text())
-        fields.pop(key, None)
-        (init / name).write_text(json.dumps(fields))
+    # A BERT's tokenizer has one though no file says so; this kind has what is said.
+    (init / "special_tokens_map.json").unlink(missing_ok=True)
+    said = json.loads((init / "tokenizer_config.json").read_text())
+    said.pop("pad_token")
+    said["tokenizer_class"] = "PreTrainedTokenizerFast"
+    (init / "tokenizer_config.json").write_text(json.dumps(said))
     config = distilling(small_run, tmp_path / "run", init=str(init))
-    with pytest.raises(ConfigError, match=r"no padding token.*pad_token in its tokenizer_config"):
-        verbs.distill(config)
+    expected = r"no padding token.*pad_token in its tokenizer_config"
+    assert is_refused(config, small_run, ConfigError, expected)
 
 
 def test_a_layer_that_the_init_has_not_is_refused_at_once_and_in_one_line(
     small_run: RunConfig, tmp_path: Path
 ) -> None:
     config = distilling(small_run, tmp_path / "run", init_layers=(7,))
-    with pytest.raises(ConfigError, match=r"names layer 7, but the encoder has layers 1 to 2"):
-        verbs.distill(config)
+    said = r"names layer 7, but the encoder has layers 1 to 2"
+    assert is_refused(config, small_run, ConfigError, said)
 
 
 def test_a_prefix_that_is_longer_than_the_vectors_is_refused(

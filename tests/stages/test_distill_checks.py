@@ -12,8 +12,8 @@ from leaf_ray.errors import ConfigError, InputError, SpaceMismatch
 from leaf_ray.stages.distill_checks import (
     check_head,
     check_init,
+    check_layers,
     check_names,
-    check_padding,
     check_prefixes,
     check_room,
     check_seen,
@@ -73,32 +73,53 @@ def test_a_head_is_taken_from_a_leaf_of_this_space_alone(tmp_path: Path, tiny_in
     check_head(settings(), tiny_init, space)
 
 
-def test_vectors_have_to_be_of_the_space_that_the_run_describes(tiny_teacher: Path) -> None:
-    space = a_space()
-    same = {"teacher": f"someone/{space.teacher}"}
-    check_space(SpaceConfig(**same), space)
-    check_space(SpaceConfig(**same, max_length=space.max_length), space)
-    for other, said in (
-        ({"max_length": 7}, f"max_length: 7 against {space.max_length}"),
-        ({"query_prompt": "ask: "}, "query_prompt: 'ask: ' against"),
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"max_length": 7}, "max_length: 7 against 48"),
+        ({"query_prompt": "ask: "}, "query_prompt: 'ask: ' against 'query: '"),
         ({"rotation": "pca"}, "rotation: pca against None"),
-        ({"teacher": "another"}, f"teacher: another against {space.teacher}"),
-        ({"teacher": str(tiny_teacher)}, f"against {space.teacher}"),
-    ):
-        with pytest.raises(SpaceMismatch, match="the run file describes another") as refused:
-            check_space(SpaceConfig.model_validate(same | other), space)
-        assert said in str(refused.value)
+        ({"teacher": "another"}, "another against sha256:78c0197b"),
+        ({"endpoint": "https://host/v1"}, "https://host/v1 someone/big-model against sha256:"),
+    ],
+)
+def test_vectors_have_to_be_of_the_space_that_the_run_describes(
+    changes: dict[str, object], said: str
+) -> None:
+    wanted = {"teacher": "someone/big-model", "max_length": 48}
+    check_space(SpaceConfig.model_validate(wanted), a_space())
+    with pytest.raises(SpaceMismatch, match="the run file describes another") as refused:
+        check_space(SpaceConfig.model_validate(wanted | changes), a_space())
+    assert said in str(refused.value)
 
 
-def test_a_teacher_of_another_name_is_known_by_its_weights(tiny_teacher: Path) -> None:
+def test_vectors_that_are_to_be_unit_vectors_have_to_be() -> None:
+    wanted = SpaceConfig(teacher="big-model", normalize=True)
+    check_space(wanted, a_space())
+    with pytest.raises(SpaceMismatch, match="normalize: True against None"):
+        check_space(wanted, a_space(normalized=False))
+
+
+def test_a_teacher_that_is_at_hand_is_known_by_its_weights(tiny_teacher: Path) -> None:
     weights = f"sha256:{ModelFolder.read(tiny_teacher).weights_sha256()}"
-    check_space(SpaceConfig(teacher=str(tiny_teacher)), a_space(weights=weights))
+    wanted = SpaceConfig(teacher=str(tiny_teacher))
+    check_space(wanted, a_space(weights=weights))
+    with pytest.raises(SpaceMismatch, match="describes another"):
+        check_space(wanted, a_space(teacher=tiny_teacher.name))
 
 
-def test_a_tokenizer_without_a_token_to_pad_with_is_refused() -> None:
-    check_padding("[PAD]", name="mine")
-    with pytest.raises(ConfigError, match=r"distill.init mine has no padding token"):
-        check_padding(None, name="mine")
+def test_a_teacher_behind_an_endpoint_may_have_an_owner_in_its_name() -> None:
+    space = a_space(teacher="owner/big", weights="endpoint:https://host/v1 owner/big")
+    check_space(SpaceConfig(teacher="owner/big", endpoint="https://host/v1"), space)
+    with pytest.raises(SpaceMismatch, match="describes another"):
+        check_space(SpaceConfig(teacher="owner/big"), space)
+
+
+def test_layers_that_the_encoder_has_not_are_refused(tiny_init: Path) -> None:
+    init = ModelFolder.read(tiny_init)
+    check_layers(settings(init_layers=(1, 2)), init)
+    with pytest.raises(ConfigError, match=r"names layer 3, but the encoder has layers 1 to 2"):
+        check_layers(settings(init_layers=(1, 3)), init)
 
 
 def test_a_weight_cannot_be_of_one_of_two_sources_with_one_name() -> None:

@@ -4,12 +4,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from leaf_ray.config import RunConfig
 from leaf_ray.core.texts import DOCUMENT
-from leaf_ray.errors import EncodingError, EndpointError, SpaceMismatch
+from leaf_ray.errors import ConfigError, EncodingError, EndpointError, SpaceMismatch
 from leaf_ray.runs import Part, Run
 from leaf_ray.runs.chunks import finished_chunks
 from leaf_ray.runs.parts import read_space, write_space
@@ -157,4 +158,17 @@ def test_given_vectors_that_are_not_those_of_their_teacher_are_refused(
     space = {"teacher": str(tiny_teacher), "max_length": 32}
     config = a_config(root, source, space=space, embed={"vectors": str(file)})
     with pytest.raises(SpaceMismatch, match="is not the teacher's: cosine"):
+        verbs.embed(config)
+
+
+@pytest.mark.parametrize("is_at_hand", [False, True])
+def test_given_vectors_are_taken_as_they_are_and_not_scaled(
+    root: Path, source: Path, tiny_teacher: Path, tmp_path: Path, *, is_at_hand: bool
+) -> None:
+    rows = {"id": ["d0"], "vector": [[3.0] * 32]}
+    pq.write_table(pa.table(rows), tmp_path / "given.parquet")
+    teacher = str(tiny_teacher) if is_at_hand else "/models/only-known-by-name"
+    space = {"teacher": teacher, "max_length": 32, "normalize": True}
+    config = a_config(root, source, space=space, embed={"vectors": str(tmp_path / "given.parquet")})
+    with pytest.raises(ConfigError, match="not of unit length, and they are taken as they are"):
         verbs.embed(config)

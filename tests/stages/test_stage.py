@@ -58,7 +58,7 @@ def test_what_is_refused_takes_nothing_away(config: RunConfig, *, again: bool) -
     assert run.work("work").read("unfinished") == b"of hours"
 
 
-def test_work_that_begins_itself_may_refuse_what_it_was_given_and_takes_nothing_away(
+def test_work_that_begins_itself_may_refuse_and_what_is_finished_stays_so(
     config: RunConfig,
 ) -> None:
     do(stage(), config)
