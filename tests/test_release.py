@@ -1,5 +1,6 @@
 """The leaf in release/ is small, whole, and finds what its teacher finds."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,6 +41,17 @@ def test_it_finds_what_its_teacher_finds(shared_data: Path) -> None:
         for asked in (EncoderSpec(folder=str(LEAF)).load(), encoder)
     ]
     assert overlap(*found, k=10).mean() > 0.6
+
+
+def test_its_card_says_what_it_keeps_with_intervals_at_every_size() -> None:
+    card = (LEAF / "README.md").read_text("utf-8")
+    assert "Averages over 5 collections" in card
+    for name in ("scifact, 5,183", "vaswani, 11,429", "cranfield, 1,398", "cisi, 1,460", "med, "):
+        assert f"\n{name}" in card
+    for stored in ("float32", "float16", "int8", "binary", "binary, rescored"):
+        for dimension in (32, 64, 128, 256, 384, 768):
+            rows = re.findall(rf"\n\| {dimension} \| {stored} \|.*% \[.*\|", card)
+            assert len(rows) == 5
 
 
 def test_its_card_says_what_it_is_from() -> None:

@@ -13,6 +13,10 @@ WEIGHT_SUFFIXES = {".safetensors", ".bin"}
 # Files that cannot change a vector.
 COMMENTARY = {
     "README.md",
+    "report.md",
+    "report.png",
+    "grid.png",
+    "training.png",
     "training.json",
     "space.json",
     "probe.json",

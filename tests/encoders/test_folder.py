@@ -177,7 +177,9 @@ def test_a_change_of_pooling_leaves_the_weights_what_they_were(copy: Path) -> No
     assert ModelFolder.read(copy).sha256() != all_files
 
 
-@pytest.mark.parametrize("name", ["README.md", "training.json", "space.json", "probe.json"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "report.md", "grid.png", "training.json", "space.json", "probe.json"]
+)
 def test_the_hash_does_not_change_with_what_is_only_said_of_a_model(copy: Path, name: str) -> None:
     before = ModelFolder.read(copy).sha256()
     (copy / name).write_text("other", "utf-8")
