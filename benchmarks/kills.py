@@ -18,6 +18,8 @@ LEAF = str(Path(sys.executable).parent / "leaf")
 Command = subprocess.Popen[bytes]
 # A command that takes longer hangs.
 DEADLINE_SECONDS = 900.0
+# Ray's agents ask now and then whether their node is still there; some took a minute to see it.
+GONE_SECONDS = 180.0
 
 
 class Case:
@@ -101,7 +103,7 @@ def kill_drivers(
             os.kill(command.pid, signal.SIGKILL)
             command.wait()
             # Ray's processes see that their driver is gone and end by themselves.
-            _, alive = psutil.wait_procs(family, timeout=60)
+            _, alive = psutil.wait_procs(family, timeout=GONE_SECONDS)
             if alive:
                 sys.exit(f"{len(alive)} processes outlive their driver: {alive}")
             done += 1
