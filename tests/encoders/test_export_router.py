@@ -128,6 +128,13 @@ def test_router_json_names_the_teacher_its_weights_and_its_length(
     }
 
 
+def write(form: Form, leaf: Path, teacher: Path, space: Space, into: Path) -> None:
+    if form == "router":
+        write_router(leaf, teacher, space, into)
+    else:
+        write_router_reference(leaf, str(teacher), space, into)
+
+
 @pytest.mark.parametrize("form", ["router", "router-reference"])
 def test_a_space_of_inner_products_is_compared_by_them_in_the_cards_snippet_too(
     tiny_teacher: Path, tiny_init: Path, tmp_path: Path, form: Form
@@ -136,10 +143,7 @@ def test_a_space_of_inner_products_is_compared_by_them_in_the_cards_snippet_too(
     space = space_of(plain)
     assert not space.normalized
     leaf, folder = write_leaf(tiny_init, space, tmp_path / "leaf"), tmp_path / "router"
-    if form == "router":
-        write_router(leaf, plain, space, folder)
-    else:
-        write_router_reference(leaf, str(plain), space, folder)
+    write(form, leaf, plain, space, folder)
     (block, *_) = re.findall(r"```python\n(.*?)```", usage(form, dimension=32), re.DOTALL)
     names = run_block(block.replace(FOLDER, str(folder)))
     products = names["queries"] @ names["documents"].T
@@ -159,10 +163,7 @@ def test_a_teacher_that_is_to_be_scaled_is_scaled_in_a_router_too(
     space = space_of(plain, normalize=True)
     assert space.normalized
     leaf, folder = write_leaf(tiny_init, space, tmp_path / "leaf"), tmp_path / "router"
-    if form == "router":
-        write_router(leaf, plain, space, folder)
-    else:
-        write_router_reference(leaf, str(plain), space, folder)
+    write(form, leaf, plain, space, folder)
     (block, *_) = re.findall(r"```python\n(.*?)```", usage(form, dimension=32), re.DOTALL)
     shown = run_block(block.replace(FOLDER, str(folder)))["model"]
     ours_ND = (
