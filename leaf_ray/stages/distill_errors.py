@@ -27,14 +27,12 @@ def handed_over(training: Part, *, rank: int) -> Iterator[None]:
     try:
         yield
     except LeafRayError as error:
-        give_up_reserve(training, ERRORS_FOLDER)
         _write(training, error, rank=rank)
         raise
     except OSError as error:
         if error.errno == errno.ENOSPC:
             # The file may find no room either; then the error comes by way of Ray.
             with suppress(OSError):
-                give_up_reserve(training, ERRORS_FOLDER)
                 _write(training, _disk_full(training, error), rank=rank)
         raise
     except RuntimeError as error:
@@ -67,6 +65,7 @@ def is_told(training: Part) -> bool:
 
 
 def _write(training: Part, error: LeafRayError, *, rank: int) -> None:
+    give_up_reserve(training, ERRORS_FOLDER)
     fields = {"kind": type(error).__name__, "message": str(error)}
     training.write(f"{ERRORS_FOLDER}/{rank:05}.json", json.dumps(fields).encode())
 
