@@ -70,8 +70,8 @@ class Recipe:
     """How a step is taken.
 
     learning_rate: of each step, by its number. max_norm: what gradients are clipped to.
-    weight: of a micro-batch in this worker's gradient, which DDP averages over the workers:
-        workers / micro-batches of the whole step.
+    weight: of a micro-batch in the gradient of the step, which the workers add up (see
+        `core.exchange`): 1 / micro-batches of the whole step.
     """
 
     loss: AlignmentLoss

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, distributed, multiprocessing, nn
 
+from leaf_ray.core.exchange import DDP_SETTINGS, add_up_gradients
 from leaf_ray.core.loss import squared_l2
 from leaf_ray.core.optimizer import LeafOptimizer
 from leaf_ray.core.order import share_of
@@ -31,11 +32,14 @@ def steps_of(rank: int, workers: int) -> list[list[Batch]]:
 def trained(rank: int, workers: int, *, sparse: bool) -> list[Tensor]:
     """The weights that a worker has in the end."""
     student = Student(seed=1, sparse=sparse)
-    model = student if workers == 1 else nn.parallel.DistributedDataParallel(student)
+    model = (
+        student if workers == 1 else nn.parallel.DistributedDataParallel(student, **DDP_SETTINGS)
+    )
+    add_up_gradients(model)
     recipe = Recipe(
         loss=squared_l2,
         learning_rate=lambda step: 0.02,
-        weight=workers / MICRO_BATCHES,
+        weight=1 / MICRO_BATCHES,
         max_norm=MAX_NORM,
     )
     optimizer = LeafOptimizer(model, weight_decay=0.01)
