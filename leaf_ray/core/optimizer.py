@@ -67,7 +67,7 @@ class LeafOptimizer:
 
 
 def touch_rows_only(embedding: nn.Embedding) -> None:
-    """Give an embedding a sparse gradient, in place; for CPUs, where DDP can add those up."""
+    """Give an embedding a sparse gradient, in place; for CPUs; see `core.exchange`."""
     embedding.sparse = True
 
 

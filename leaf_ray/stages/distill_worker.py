@@ -14,7 +14,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from leaf_ray.core.autocast import autocast
-from leaf_ray.core.exchange import DDP_SETTINGS, add_up_gradients
+from leaf_ray.core.exchange import add_up_gradients, ddp_settings
 from leaf_ray.core.leaf import (
     NUM_FEATURE_MODULES,
     build_leaf,
@@ -167,7 +167,7 @@ class _Worker:
         order = self._order()
         num_steps = max(1, int(settings.epochs * order.steps_per_epoch))
         model = ray.train.torch.prepare_model(
-            SentenceVectors(self.leaf), parallel_strategy_kwargs=DDP_SETTINGS
+            SentenceVectors(self.leaf), parallel_strategy_kwargs=ddp_settings()
         )
         add_up_gradients(model)
         optimizer = LeafOptimizer(model, weight_decay=settings.weight_decay)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import distributed, nn
 
-from leaf_ray.core.exchange import DDP_SETTINGS, add_up_gradients
+from leaf_ray.core.exchange import add_up_gradients, ddp_settings
 from leaf_ray.core.loss import squared_l2
 from leaf_ray.core.optimizer import LeafOptimizer
 from leaf_ray.core.train import MAX_SKIPPED_IN_A_ROW, Batch, Recipe, Step, train
@@ -249,7 +249,7 @@ def test_a_worker_alone_trains_as_without_others(*, sparse: bool, one_worker: No
     first, second = islice(batches(), 2)
     given = [halves(first), halves(broken(second, 2)), halves(second)]
     expected = list(steps_of(alone, given, weight=0.5))
-    shared = nn.parallel.DistributedDataParallel(wrapped, **DDP_SETTINGS)
+    shared = nn.parallel.DistributedDataParallel(wrapped, **ddp_settings())
     add_up_gradients(shared)
     steps = list(steps_of(shared, given, weight=0.5))
     assert [step.broken_rows for step in steps] == [(), (10,), ()]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, distributed, multiprocessing, nn
 
-from leaf_ray.core.exchange import DDP_SETTINGS, add_up_gradients
+from leaf_ray.core.exchange import add_up_gradients, ddp_settings
 from leaf_ray.core.loss import squared_l2
 from leaf_ray.core.optimizer import LeafOptimizer
 from leaf_ray.core.order import share_of
@@ -33,7 +33,7 @@ def trained(rank: int, workers: int, *, sparse: bool) -> list[Tensor]:
     """The weights that a worker has in the end."""
     student = Student(seed=1, sparse=sparse)
     model = (
-        student if workers == 1 else nn.parallel.DistributedDataParallel(student, **DDP_SETTINGS)
+        student if workers == 1 else nn.parallel.DistributedDataParallel(student, **ddp_settings())
     )
     add_up_gradients(model)
     recipe = Recipe(
