@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.docstring_leaves import adapted, adapted_key, curve_of, docstrings
+from benchmarks.kills import LEAF
 from benchmarks.peers.venv import python_of
 from benchmarks.searched import MAX_LENGTH, searched
 from benchmarks.targets import Target, finish
@@ -56,24 +58,15 @@ COLLECTIONS = ("scifact", "vaswani", "cranfield", "cisi", "med")
 SPEED_STEPS, BATCH = 300, 32
 # The share of these steps at the beginning that is not measured where two are compared closely.
 WARM_SHARE, ROUNDS = 0.25, 2
-EQUAL_SECONDS, DOCSTRING_SECONDS = 20 * 60, 30 * 60
+EQUAL_SECONDS = 20 * 60
 # What ours needs besides its steps, and how much slower than measured before they may become.
 OVERHEAD_SECONDS, SLACK = 240, 0.1
-QUICKSTART = str(Path(__file__).parents[1] / "jobs" / "quickstart.yaml")
-DOCSTRINGS = ["texts.num_documents=6000", "texts.num_train_queries=null", "embed.dtype=float16"]
 KEPT = cache_folder() / "benchmarks" / "distill"
 CONSTANTS = [SPEED_STEPS, BATCH, WARM_SHARE, ROUNDS, EQUAL_SECONDS, OVERHEAD_SECONDS, SLACK]
 RECIPE = json.dumps([DistillConfig().made_with(), PEER, HEAD_TEXTS, CONSTANTS], sort_keys=True)
 WORK = KEPT / hashlib.sha256(RECIPE.encode()).hexdigest()[:8]
 SAMPLING = Sampling(10_000)
 PUBLISHED = Path(__file__).parents[1] / "release" / "leaf-mpnet-23m"
-ADAPTED = [
-    f"distill.init={PUBLISHED}",
-    "distill.head=init",
-    "distill.learning_rate=1e-4",
-    "distill.epochs=8",
-]
-LEAF = str(Path(sys.executable).parent / "leaf")
 
 
 def piece(name: str, make: Callable[[], Any]) -> Any:
@@ -189,12 +182,6 @@ FEW = Given("few", 9_000, 3_000)
 MANY = Given("many", NUM_QUERIES, NUM_DOCUMENTS)
 
 
-def curve_of(leaf: Path) -> list[dict[str, float]]:
-    """The course of a training."""
-    curve: list[dict[str, float]] = json.loads((leaf / "training.json").read_text())["curve"]
-    return curve
-
-
 def steady_rate(leaf: Path) -> float:
     """Texts a second from the first validation on: what is before takes as long for any number."""
     _, first, *_, last = curve_of(leaf)
@@ -228,52 +215,6 @@ def equal_peer(rate: float, precision: str) -> dict[str, Any]:
     steps = int((1 + SLACK) * rate * EQUAL_SECONDS / BATCH)
     folder, figures = MANY.peer(steps, precision, "equal-peer")
     return {**figures, "kept": kept(folder)}
-
-
-def docstrings(texts_per_second: float) -> dict[str, Any]:
-    """The demo's domain at a larger dose: all docstrings, up to half an hour of training."""
-    passes = [*DOCSTRINGS, "texts.path='docstrings:'"]
-    per_epoch = 1.3 * embedded("docstrings", passes)["train_queries"]
-    # A little less than there is time for, since docstrings may be longer than other texts.
-    epochs = round(0.8 * DOCSTRING_SECONDS * texts_per_second / per_epoch, 1)
-    leaf = distilled("docstrings", [*passes, f"distill.epochs={epochs}"])
-    return {"epochs": epochs, **leaf}
-
-
-def adapted() -> dict[str, Any]:
-    """The published leaf, trained on with the demo's docstrings, of which it has seen none."""
-    embedded("demo-docstrings", DOCSTRINGS)
-    return distilled("demo-docstrings", [*DOCSTRINGS, *ADAPTED])
-
-
-def adapted_key() -> str:
-    """Of what `adapted` depends on besides the recipe."""
-    weights = (PUBLISHED / "model.safetensors").read_bytes()
-    return hashlib.sha256(weights + json.dumps([DOCSTRINGS, ADAPTED]).encode()).hexdigest()[:8]
-
-
-def embedded(name: str, passes: Sequence[str]) -> Mapping[str, Any]:
-    """Docstrings with their teacher's vectors, which do for every recipe; their counts."""
-    given = KEPT / name
-    for stage in ("texts", "embed"):
-        subprocess.run([LEAF, stage, QUICKSTART, *passes, f"root={given}"], check=True)
-    return Run.open(str(given)).texts.require(command="leaf texts").counts
-
-
-def distilled(name: str, passes: Sequence[str]) -> dict[str, Any]:
-    """What a leaf of embedded docstrings keeps, and the end and minutes of its training."""
-    root = WORK / name
-    shutil.rmtree(root, ignore_errors=True)
-    for part in ("texts", "vectors"):
-        shutil.copytree(KEPT / name / part, root / part)
-    passes = [*passes, f"root={root}"]
-    began = time.monotonic()
-    subprocess.run([LEAF, "distill", QUICKSTART, *passes], check=True)
-    minutes = (time.monotonic() - began) / 60
-    subprocess.run([LEAF, "evaluate", QUICKSTART, *passes], check=True)
-    report = json.loads((root / "report" / "report.json").read_text())["reports"][0]
-    ndcg = {row["role"]: row["ndcg"]["mean"] for row in report["rows"]}
-    return {"ndcg@10": ndcg, "minutes": minutes, **curve_of(root / "leaf" / "model")[-1]}
 
 
 def kept(leaf: Path) -> dict[str, Any]:
@@ -343,8 +284,13 @@ def main() -> None:
         "peer": piece("equal-peer", lambda: equal_peer(speeds[best]["peer"], best)),
     }
     demos = {
-        "docstrings": piece("docstrings", lambda: docstrings(speeds[best]["ours"])),
-        "docstrings, from the published leaf": piece(f"demo-docstrings-{adapted_key()}", adapted),
+        "docstrings": piece(
+            "docstrings", lambda: docstrings(speeds[best]["ours"], vectors=KEPT, work=WORK)
+        ),
+        "docstrings, from the published leaf": piece(
+            f"demo-docstrings-{adapted_key(PUBLISHED)}",
+            lambda: adapted(PUBLISHED, vectors=KEPT, work=WORK),
+        ),
     }
     both = compared(**{side: of.pop("kept") for side, of in equal.items()})
     print(json.dumps(both, indent=2))
