@@ -36,7 +36,8 @@ from leaf_ray.core.ridge import Head, fit_head
 from leaf_ray.core.schedule import linear_cycles
 from leaf_ray.core.score_root import score_root
 from leaf_ray.core.sentence import SentenceVectors
-from leaf_ray.core.train import Recipe, train
+from leaf_ray.core.stepper import EagerStepper, Recipe
+from leaf_ray.core.train import train
 from leaf_ray.core.training_texts import TrainingTexts
 from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.resolve import cache_folder, resolve_model
@@ -231,7 +232,7 @@ def trained(choices: Choices) -> dict[str, Any]:
     optimizer = LeafOptimizer(student, weight_decay=DEFAULT.weight_decay)
     began = time.process_time()
     with autocast(torch.device("cpu"), "auto"):
-        for step in train(student, batches, optimizer, recipe):
+        for step in train(EagerStepper(student, optimizer, recipe), batches):
             if step.index + 1 == num_steps:
                 break
     seconds = (time.process_time() - began) / torch.get_num_threads()

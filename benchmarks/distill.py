@@ -131,7 +131,7 @@ class Given:
         folder = WORK / name
         command = [
             python_of("sentence-transformers-train", PEER),
-            script, self.student, self.files[0], steps, BATCH, precision, folder,
+            script, self.student, self.files[0], steps, BATCH, precision, folder, "cpu",
         ]  # fmt: skip
         # At its defaults in this too, whatever our own commands are run with.
         environment = {k: v for k, v in os.environ.items() if k != "TOKENIZERS_PARALLELISM"}

@@ -1,12 +1,12 @@
-"""The texts of the leaf that is published: queries, and sentences of documents, by source.
+"""The texts of the leaf that is published: queries, sentences of documents, and documents.
 
     python benchmarks/release_texts.py FOLDER
 
 writes FOLDER/texts.parquet (text, kind, source), which jobs/leaf_mpnet.yaml reads. The leaf is
-there for queries, so documents come as the sentences that they consist of: of a query's length, so
-that five times as many can be trained on in the same time as of whole documents. Docstrings come
-from packages of the development environment that the quickstart does not ask about, so that its
-figures are of texts that the leaf has not seen.
+there for queries, so most of a document's text comes as its sentences, which are of a query's
+length; whole documents (sources w-...) are for those who embed documents with the leaf as well.
+Docstrings come from packages of the development environment that the quickstart does not ask about,
+so that its figures are of texts that the leaf has not seen.
 """
 
 import re
@@ -25,8 +25,10 @@ from leaf_ray.core.ids import hashes
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.store.docstrings import docstrings_of
 
-NUM_SENTENCES = 80_000
+NUM_SENTENCES, NUM_WHOLE = 400_000, 100_000
 SHORTEST, LONGEST = 25, 300
+# Characters of whole documents: more than a sentence.
+SHORTEST_WHOLE, LONGEST_WHOLE = 200, 2_000
 SENTENCE_END = re.compile(r"(?<=[.!?;])\s+(?=[A-Z0-9\"'(\[])")
 # Machine text and markup, which nobody asks for.
 LEFT_OUT = {"d-linux-kernel-docs", "d-eips", "d-rust-rfcs", "d-peps", "d-tldr", "d-manpages"}
@@ -68,23 +70,41 @@ def _documents(docstring_texts: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def sentences(docstring_texts: list[str]) -> pa.Table:
-    """All of one source, and of the others as many as the square root of what each has."""
+    """Sentences of documents."""
     texts: list[str] = []
     sources: list[str] = []
     for text, source in _documents(docstring_texts):
         found = [s for s in SENTENCE_END.split(text) if SHORTEST <= len(s) <= LONGEST]
         texts += found
         sources += [source] * len(found)
+    return _chosen(texts, sources, NUM_SENTENCES)
+
+
+def whole(docstring_texts: list[str]) -> pa.Table:
+    """Documents as they are."""
+    given = [
+        (text, source)
+        for text, source in _documents(docstring_texts)
+        if SHORTEST_WHOLE <= len(text) <= LONGEST_WHOLE
+    ]
+    texts, sources = (list(column) for column in zip(*given, strict=True))
+    rows = _chosen(texts, sources, NUM_WHOLE)
+    names = [f"w-{source.removeprefix('d-')}" for source in rows["source"].to_pylist()]
+    return rows.set_column(1, "source", pa.array(names))
+
+
+def _chosen(texts: list[str], sources: list[str], number: int) -> pa.Table:
+    """All of one source, and of the others as many as the square root of what each has."""
     names, number_N = np.unique(sources, return_inverse=True)
     counts = np.bincount(number_N)
     # The smallest of exponentials / weight are such a sample (Efraimidis and Spirakis, 2006).
     chance_N = hashes(texts, purpose="sentences to train on") / 2.0**64
     key_N = -np.log1p(-chance_N) * np.sqrt(counts)[number_N]
     key_N[names[number_N] == WHOLE] = 0.0
-    chosen = np.argsort(key_N)[:NUM_SENTENCES]
+    chosen = np.argsort(key_N)[:number]
     taken = np.bincount(number_N[chosen], minlength=len(names))
-    for name, number in zip(names, taken, strict=True):
-        print(f"  {name}: {number:,}")
+    for name, count in zip(names, taken, strict=True):
+        print(f"  {name}: {count:,}")
     return _table([texts[i] for i in chosen], [sources[i] for i in chosen], DOCUMENT)
 
 
@@ -92,8 +112,13 @@ def write_release_texts(folder: Path) -> None:
     """Write `folder`/texts.parquet."""
     folder.mkdir(parents=True, exist_ok=True)
     given = docstrings()
+    docstring_texts = given["text"].to_pylist()
     table = pa.concat_tables(
-        [queries(given["query"].to_pylist()), sentences(given["text"].to_pylist())]
+        [
+            queries(given["query"].to_pylist()),
+            sentences(docstring_texts),
+            whole(docstring_texts),
+        ]
     )
     pq.write_table(table, folder / "texts.parquet")
     print(f"{folder / 'texts.parquet'}: {len(table):,} texts")

@@ -18,6 +18,7 @@ from leaf_ray import RunConfig, embed
 from leaf_ray import texts as read_texts
 from leaf_ray.core.ids import hashes
 from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.encoders.load import search_device
 from leaf_ray.encoders.resolve import cache_folder
 
 TEACHER = "sentence-transformers/all-mpnet-base-v2"
@@ -43,13 +44,14 @@ def training_run(
             _with_kind(_documents(num_documents), DOCUMENT),
         ]
         pq.write_table(pa.concat_tables(kinds), file)
+    on_gpu = search_device() == "cuda"
     config = RunConfig.model_validate(
         {
             "root": str(root),
             "space": {"teacher": TEACHER, "rotation": rotation},
             "texts": {"path": str(file), "num_held_out": 0},
             # int8 takes a quarter of float32's time, and is nearer to it than any leaf will be.
-            "embed": {"dtype": "float16", "backend": "openvino-int8"},
+            "embed": {"dtype": "float16", "backend": "auto" if on_gpu else "openvino-int8"},
         }
     )
     read_texts(config)

@@ -28,6 +28,16 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     del os.environ["LEAF_RAY_CACHE"]
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what wants a CUDA device where there is none."""
+    if item.get_closest_marker("gpu") is not None:
+        # Imported here, so that tests without torch do not wait for it.
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("there is no CUDA device")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The collections and texts for development, which lie beside the checkout."""

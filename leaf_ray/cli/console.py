@@ -75,7 +75,8 @@ class ConsoleProgress:
         began, start = self._first
         if done <= start or now - began < 2:
             return ""
-        seconds = (total - done) * (now - began) / (done - start)
+        # Where the total was an estimate more may be done than that.
+        seconds = max(0.0, total - done) * (now - began) / (done - start)
         return f"{int(seconds // 60)}:{int(seconds % 60):02d} left"
 
     def _close(self) -> None:

@@ -1,4 +1,4 @@
-"""How the workers of a step add up their gradients.
+"""How workers on CPUs add up the gradients of a step; those on GPUs see `core.graphs`.
 
 Dense ones as DDP does, beside the rest of the backward pass. The sparse one of an embedding by its
 rows, over plain all-gathers: torch's sparse all-reduce over gloo fails where a worker touches no
@@ -30,6 +30,12 @@ def add_up_gradients(model: nn.Module) -> None:
     """
     if isinstance(model, nn.parallel.DistributedDataParallel):
         model.register_comm_hook(None, _added_up)
+
+
+def share_weights(model: nn.Module) -> None:
+    """Give all workers the first one's weights, in place, as DDP does with a model it wraps."""
+    for weight in model.parameters():
+        distributed.broadcast(weight.detach(), src=0)
 
 
 def _added_up(

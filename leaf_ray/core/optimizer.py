@@ -15,7 +15,8 @@ from torch import Tensor, nn
 class LeafOptimizer:
     """Fused AdamW over dense gradients, SparseAdam over sparse ones, as one optimiser.
 
-    Biases, norms and sparse embeddings are not decayed.
+    Biases, norms and sparse embeddings are not decayed. On a CUDA device, where no gradient is
+    sparse, `apply` can be recorded as a graph: rate and counts of steps lie on the device.
     """
 
     def __init__(self, model: nn.Module, *, weight_decay: float) -> None:
@@ -26,8 +27,11 @@ class LeafOptimizer:
             {"params": [p for p in rest if p.ndim >= 2], "weight_decay": weight_decay},
             {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
         ]
+        device = next(model.parameters()).device
+        on_cuda = device.type == "cuda"
+        self._rate = torch.zeros((), device=device) if on_cuda else None
         self._parts: dict[str, torch.optim.Optimizer] = {
-            "dense": torch.optim.AdamW(groups, fused=True)
+            "dense": torch.optim.AdamW(groups, fused=True, capturable=on_cuda)
         }
         if sparse:
             self._parts["rows"] = torch.optim.SparseAdam(sparse)
@@ -46,8 +50,24 @@ class LeafOptimizer:
 
     def step(self, *, learning_rate: float) -> None:
         """Apply the gradients."""
+        self.set_rate(learning_rate)
+        self.apply()
+
+    def set_rate(self, learning_rate: float) -> None:
+        """Set the learning rate of all weights."""
+        if self._rate is not None:
+            self._rate.fill_(learning_rate)
         for group in self.groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate if self._rate is None else self._rate
+
+    def apply(self, *, unless: Tensor | None = None) -> None:
+        """Apply the gradients at the rate that is set.
+
+        unless: on a CUDA device a scalar that is 1 where nothing is to be changed after all.
+        """
+        if unless is not None:
+            # Where torch's fused kernels look for it, as its GradScaler has them do.
+            self._parts["dense"].found_inf = unless  # type: ignore[attr-defined]
         for part in self._parts.values():
             part.step()
 

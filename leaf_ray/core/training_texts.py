@@ -13,10 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
+from leaf_ray.core.batch import Batch
 from leaf_ray.core.order import Rows
 from leaf_ray.core.padding import pad
 from leaf_ray.core.texts import DOCUMENT
-from leaf_ray.core.train import Batch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,21 +97,34 @@ class TrainingTexts:
         return name
 
     def _at(self, row: int) -> tuple[_File, int]:
-        number = int(np.searchsorted(self._starts, row, side="right")) - 1
-        return self._files[number], row - int(self._starts[number])
+        ((file, _, places),) = self._by_file(np.array([row]))
+        return file, int(places[0])
+
+    def _by_file(
+        self, rows: Rows
+    ) -> Iterator[tuple[_File, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        """Each file that some rows are in, which of the rows those are, and where it has them."""
+        numbers = np.searchsorted(self._starts, rows, side="right") - 1
+        for number in np.unique(numbers):
+            at = np.flatnonzero(numbers == number)
+            yield self._files[number], at, rows[at] - self._starts[number]
 
     def vectors(self, rows: Rows) -> npt.NDArray[np.float32]:
         """The teacher's vectors [B, D] of some rows."""
-        places = [self._at(int(row)) for row in rows]
-        return np.stack([file.vectors_ND[place] for file, place in places]).astype(np.float32)
+        dimension = self._files[0].vectors_ND.shape[1]
+        vector_BD = np.empty((len(rows), dimension), dtype=np.float32)
+        for file, at, places in self._by_file(rows):
+            vector_BD[at] = file.vectors_ND[places]
+        return vector_BD
 
-    def take(self, rows: Rows) -> Batch:
-        """The batch of these rows, padded to its longest text."""
-        ids: list[npt.NDArray[np.int32]] = []
-        for row in rows:
-            file, place = self._at(int(row))
-            ids.append(file.ids[file.ends[place] : file.ends[place + 1]])
-        ids_BL, mask_BL = pad(ids, pad_id=self.pad_id)
+    def take(self, rows: Rows, *, width: int = 0) -> Batch:
+        """The batch of these rows, padded to its longest text, or to a `width` beyond that."""
+        ids: list[npt.NDArray[np.int32]] = [np.empty(0, dtype=np.int32)] * len(rows)
+        for file, at, places in self._by_file(rows):
+            starts, stops = file.ends[places], file.ends[places + 1]
+            for row, start, stop in zip(at, starts, stops, strict=True):
+                ids[row] = file.ids[start:stop]
+        ids_BL, mask_BL = pad(ids, pad_id=self.pad_id, width=width)
         return Batch(
             torch.from_numpy(ids_BL),
             torch.from_numpy(mask_BL),

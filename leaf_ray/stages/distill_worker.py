@@ -1,7 +1,7 @@
 """What each Ray Train worker does: build the leaf, fit its head, train, save, report."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,12 @@ import ray.train.collective
 import ray.train.torch
 import torch
 from sentence_transformers import SentenceTransformer
+from torch import nn
 
-from leaf_ray.core.autocast import autocast
-from leaf_ray.core.exchange import add_up_gradients, ddp_settings
+from leaf_ray.core.autocast import autocast, matrix_dtype
+from leaf_ray.core.exchange import add_up_gradients, ddp_settings, share_weights
+from leaf_ray.core.feed import Feed
+from leaf_ray.core.graphs import GraphStepper
 from leaf_ray.core.leaf import (
     NUM_FEATURE_MODULES,
     build_leaf,
@@ -25,12 +28,13 @@ from leaf_ray.core.leaf import (
 )
 from leaf_ray.core.loss import objective
 from leaf_ray.core.optimizer import LeafOptimizer, touch_rows_only
-from leaf_ray.core.order import Order, share_of
+from leaf_ray.core.order import Order
 from leaf_ray.core.ridge import fit_head
 from leaf_ray.core.schedule import linear_cycles
 from leaf_ray.core.score_root import score_root
 from leaf_ray.core.sentence import SentenceVectors
-from leaf_ray.core.train import Batch, Recipe, Step, train
+from leaf_ray.core.stepper import EagerStepper, Recipe, Stepper
+from leaf_ray.core.train import Step, train
 from leaf_ray.core.training_texts import Rows, TrainingTexts
 from leaf_ray.runs.folder import MODEL_FOLDER, UNTRAINED_FOLDER
 from leaf_ray.stages.cluster import cores_per_node
@@ -59,8 +63,8 @@ SPREAD_TEXTS = 8192
 FIRST_LOSSES = 50
 # Ray takes note of one checkpoint a second or so: with more the training would run ahead of them.
 CHECKPOINT_SECONDS = 5.0
-# Steps between two words on progress.
-TICK_STEPS = 5
+# Seconds between two words on progress.
+TICK_SECONDS = 0.5
 
 
 def train_worker(job: WorkerJob) -> None:
@@ -119,6 +123,7 @@ class _Worker:
     state: State
     keeper: Keeper
     saves_from: float = 0.0
+    tells_from: float = 0.0
     unsent: Path | None = None
 
     @property
@@ -130,6 +135,11 @@ class _Worker:
     def is_first(self) -> bool:
         """Whether this one reports and saves."""
         return ray.train.get_context().get_world_rank() == 0
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether this one computes on a GPU."""
+        return self.leaf.device.type == "cuda"
 
     def expected_N(self, texts: TrainingTexts, *, by_kind: bool) -> npt.NDArray[np.float64]:
         """How often each of some texts would come in an epoch."""
@@ -166,24 +176,45 @@ class _Worker:
             return
         order = self._order()
         num_steps = max(1, int(settings.epochs * order.steps_per_epoch))
-        model = ray.train.torch.prepare_model(
-            SentenceVectors(self.leaf), parallel_strategy_kwargs=ddp_settings()
-        )
-        add_up_gradients(model)
+        model = self._shared_model()
         optimizer = LeafOptimizer(model, weight_decay=settings.weight_decay)
         if state.optimizer:
             optimizer.load_state_dict(state.optimizer)
         if state.rng is not None:
             torch.set_rng_state(state.rng)
+        recipe = self._recipe(num_steps)
+        feed = Feed(
+            self.texts,
+            order,
+            rank=ray.train.get_context().get_world_rank(),
+            workers=workers,
+            for_graphs=self.on_gpu,
+        )
         steps = train(
-            model,
-            self._batches(order, num_steps - state.step, workers),
-            optimizer,
-            self._recipe(num_steps),
+            self._stepper(model, optimizer, recipe),
+            feed.steps(state.step, num_steps - state.step),
             first_step=state.step,
             name_of=self.texts.name,
         )
         self._follow(steps, validation, optimizer, num_steps)
+
+    def _stepper(self, model: nn.Module, optimizer: LeafOptimizer, recipe: Recipe) -> Stepper:
+        if not self.on_gpu:
+            return EagerStepper(model, optimizer, recipe)
+        dtype = matrix_dtype(self.leaf.device, self.job.settings.precision)
+        return GraphStepper(model, optimizer, recipe, dtype=dtype)
+
+    def _shared_model(self) -> nn.Module:
+        """The leaf as workers train it together, all from the first one's weights."""
+        model = SentenceVectors(self.leaf)
+        if self.on_gpu:
+            share_weights(model)
+            return model
+        shared: nn.Module = ray.train.torch.prepare_model(
+            model, parallel_strategy_kwargs=ddp_settings()
+        )
+        add_up_gradients(shared)
+        return shared
 
     def _follow(
         self,
@@ -267,12 +298,6 @@ class _Worker:
             seed=settings.seed,
         )
 
-    def _batches(self, order: Order, number: int, workers: int) -> Iterator[Sequence[Batch]]:
-        rank = ray.train.get_context().get_world_rank()
-        for _, step_GB in zip(range(number), order.steps(self.state.step), strict=False):
-            mine = share_of(step_GB, rank=rank, workers=workers)
-            yield [self.texts.take(rows_B).to(self.leaf.device) for rows_B in mine]
-
     def _keep_validation(self, validation: Validation, averages: dict[str, float]) -> None:
         state = self.state
         place = {
@@ -308,8 +333,9 @@ class _Worker:
         state = self.state
         if len(state.losses) < FIRST_LOSSES:
             state.losses.append(float(step.loss))
-        if state.step % TICK_STEPS:
+        if time.monotonic() < self.tells_from:
             return
+        self.tells_from = time.monotonic() + TICK_SECONDS
         counts = {"step": state.step, "steps": num_steps}
         last = {name: state.curve[-1][name] for name in ("cosine", "overlap")}
         texts = state.step * self.texts_per_step

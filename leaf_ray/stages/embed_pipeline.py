@@ -82,7 +82,8 @@ def encode_chunks(
             num_cpus=TASK_CPUS,
             compute=tasks,
         )
-        .map_batches(
+        # Its public form wants a number of rows for each call of a GPU, and would mix chunks.
+        .map_batches_internal(
             encode,
             fn_constructor_args=arguments,
             batch_size=None,

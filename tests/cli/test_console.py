@@ -88,6 +88,16 @@ def test_time_left_starts_anew_when_other_work_begins(clock: Clock) -> None:
         progress.update(total, total)
 
 
+def test_no_time_is_left_where_more_is_done_than_there_was_to_do(clock: Clock) -> None:
+    target, written = console(terminal=False)
+    progress = ConsoleProgress(target)
+    progress.stage("evaluate", about="")
+    progress.update(0, 100)
+    clock.now += LOG_EVERY
+    progress.update(120, 100)
+    assert written.getvalue().splitlines()[-1].endswith(", 0:00 left")
+
+
 @pytest.mark.parametrize("terminal", [False, True], ids=["log", "terminal"])
 def test_what_stages_say_is_no_markup(clock: Clock, *, terminal: bool) -> None:
     target, written = console(terminal=terminal)

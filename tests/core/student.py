@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from leaf_ray.core.batch import Batch
 from leaf_ray.core.optimizer import touch_rows_only
-from leaf_ray.core.train import Batch
 
 VOCABULARY, WIDTH, D = 50, 12, 6
 B, L = 8, 5

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from leaf_ray.core.batch import Batch
 from leaf_ray.core.loss import squared_l2
 from leaf_ray.core.optimizer import LeafOptimizer, touch_rows_only
-from leaf_ray.core.train import Batch
 from tests.core.student import VOCABULARY, Student, batches, same, weights_of
 
 LEARNING_RATE = 0.02

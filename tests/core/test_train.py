@@ -9,10 +9,12 @@ import pytest
 import torch
 from torch import distributed, nn
 
+from leaf_ray.core.batch import Batch
 from leaf_ray.core.exchange import add_up_gradients, ddp_settings
 from leaf_ray.core.loss import squared_l2
 from leaf_ray.core.optimizer import LeafOptimizer
-from leaf_ray.core.train import MAX_SKIPPED_IN_A_ROW, Batch, Recipe, Step, train
+from leaf_ray.core.stepper import EagerStepper, Recipe
+from leaf_ray.core.train import MAX_SKIPPED_IN_A_ROW, Step, train
 from leaf_ray.errors import EncodingError
 from tests.core.student import B, Student, batches, same, weights_of
 
@@ -65,7 +67,8 @@ def steps_of(
     recipe = Recipe(**{"loss": squared_l2, "learning_rate": lambda step: 0.02, **changes})
     groups = ([group] if isinstance(group, Batch) else group for group in given)
     optimizer = LeafOptimizer(student, weight_decay=0.01)
-    return train(student, groups, optimizer, recipe, first_step=first_step, name_of=name_of)
+    stepper = EagerStepper(student, optimizer, recipe)
+    return train(stepper, groups, first_step=first_step, name_of=name_of)
 
 
 def first_losses() -> list[float]:
@@ -210,7 +213,7 @@ def test_gradients_are_clipped_to_the_norm_of_the_recipe() -> None:
     # Adam's step has the same length for any gradient, but for one that its epsilon outweighs.
     recipe = Recipe(loss=squared_l2, learning_rate=lambda step: 1.0, max_norm=1e-12)
     before = weights_of(student)
-    next(train(student, [[next(batches())]], optimizer, recipe))
+    next(train(EagerStepper(student, optimizer, recipe), [[next(batches())]]))
     moved = [float((a - b).abs().max()) for a, b in zip(before, weights_of(student), strict=True)]
     assert 0 < max(moved) < 1e-3
 
@@ -274,10 +277,3 @@ def test_a_seeded_training_gives_the_same_twenty_losses_twice() -> None:
 
 def test_a_refactor_gives_the_same_twenty_losses() -> None:
     assert first_losses() == pytest.approx(GOLDEN, rel=1e-4)
-
-
-def test_a_batch_moves_to_a_device_whole() -> None:
-    moved = next(batches()).to(torch.device("meta"))
-    tensors = (moved.input_ids_BL, moved.attention_mask_BL, moved.teacher_BD)
-    assert [tensor.device.type for tensor in tensors] == ["meta"] * 3
-    assert moved.rows_B.tolist() == list(range(B))

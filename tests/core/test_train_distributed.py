@@ -7,17 +7,26 @@ import pytest
 import torch
 from torch import Tensor, distributed, multiprocessing, nn
 
-from leaf_ray.core.exchange import add_up_gradients, ddp_settings
+from leaf_ray.core.batch import Batch
+from leaf_ray.core.exchange import add_up_gradients, ddp_settings, share_weights
+from leaf_ray.core.graphs import GraphStepper
 from leaf_ray.core.loss import squared_l2
 from leaf_ray.core.optimizer import LeafOptimizer
 from leaf_ray.core.order import share_of
-from leaf_ray.core.train import Batch, Recipe, train
+from leaf_ray.core.stepper import EagerStepper, Recipe
+from leaf_ray.core.train import train
 from tests.core.student import Student, batches, same, weights_of
 
 NUM_STEPS, MICRO_BATCHES, WORKERS = 3, 3, 2
 # Above the gradient of the third step and below those before: Adam alone would not show a
 # gradient that is too large or too small in all of them.
 MAX_NORM = 0.4
+RECIPE = Recipe(
+    loss=squared_l2,
+    learning_rate=lambda step: 0.02,
+    weight=1 / MICRO_BATCHES,
+    max_norm=MAX_NORM,
+)
 KINDS = {"dense": False, "sparse": True}
 
 
@@ -36,17 +45,20 @@ def trained(rank: int, workers: int, *, sparse: bool) -> list[Tensor]:
         student if workers == 1 else nn.parallel.DistributedDataParallel(student, **ddp_settings())
     )
     add_up_gradients(model)
-    recipe = Recipe(
-        loss=squared_l2,
-        learning_rate=lambda step: 0.02,
-        weight=1 / MICRO_BATCHES,
-        max_norm=MAX_NORM,
-    )
     optimizer = LeafOptimizer(model, weight_decay=0.01)
-    assert not any(
-        step.skipped for step in train(model, steps_of(rank, workers), optimizer, recipe)
-    )
+    stepper = EagerStepper(model, optimizer, RECIPE)
+    assert not any(step.skipped for step in train(stepper, steps_of(rank, workers)))
     return weights_of(student)
+
+
+def trained_by_graphs(rank: int, workers: int) -> list[Tensor]:
+    """The same on a CUDA device; the first worker's weights are the only ones that count."""
+    student = Student(seed=1 + rank).cuda()
+    share_weights(student)
+    stepper = GraphStepper(student, LeafOptimizer(student, weight_decay=0.01), RECIPE)
+    given = [[batch.to(torch.device("cuda")) for batch in step] for step in steps_of(rank, workers)]
+    assert not any(step.skipped for step in train(stepper, given))
+    return [weight.cpu() for weight in weights_of(student)]
 
 
 def work(rank: int, folder: str) -> None:
@@ -56,6 +68,8 @@ def work(rank: int, folder: str) -> None:
         "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=WORKERS
     )
     weights = {kind: trained(rank, WORKERS, sparse=sparse) for kind, sparse in KINDS.items()}
+    if torch.cuda.is_available():
+        weights["graphs"] = trained_by_graphs(rank, WORKERS)
     torch.save(weights, f"{folder}/weights-{rank}.pt")
     distributed.destroy_process_group()
 
@@ -89,3 +103,13 @@ def test_all_workers_have_the_same_weights(
 ) -> None:
     first, second = (weights[kind] for weights in shared)
     assert same(first, second)
+
+
+@pytest.mark.gpu
+def test_two_workers_with_graphs_train_as_one_without(
+    shared: list[dict[str, list[Tensor]]],
+) -> None:
+    alone = trained(0, 1, sparse=False)
+    for weights in shared:
+        for pair in zip(weights["graphs"], alone, strict=True):
+            torch.testing.assert_close(*pair, rtol=0, atol=1e-5)

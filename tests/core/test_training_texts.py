@@ -12,8 +12,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from leaf_ray.core.batch import Batch
 from leaf_ray.core.texts import DOCUMENT, QUERY
-from leaf_ray.core.train import Batch
 from leaf_ray.core.training_texts import TrainingTexts, write_training_texts
 
 PAD, D = 7, 3
