@@ -57,5 +57,5 @@ def test_its_card_says_what_it_keeps_with_intervals_at_every_size() -> None:
 def test_its_card_says_what_it_is_from() -> None:
     card = (LEAF / "README.md").read_text("utf-8")
     assert "# A leaf of all-mpnet-base-v2" in card
-    assert "| texts trained on | 207,057 |" in card
+    assert "| texts trained on | 599,568 |" in card
     assert "q-msmarco 20,795" in card
