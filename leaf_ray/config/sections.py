@@ -195,7 +195,8 @@ class DistillConfig(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     """Of matrices; biases, norms and, on CPUs, the embeddings of tokens are not decayed."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of matrix products; weights are float32. auto: bfloat16 where the chip has it."""
+    """Of matrix products on CPUs, of whole passes on GPUs; weights are float32. auto: bfloat16
+    where the chip has it."""
     held_out_share: Share = 0.02
     """Share of the training texts that are held out, to validate the leaf on as it is trained."""
     patience: Positive | None = None

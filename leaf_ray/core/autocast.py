@@ -6,7 +6,7 @@ from leaf_ray.core.backend import multiplies_in_bf16
 
 
 def matrix_dtype(device: torch.device, precision: str) -> torch.dtype:
-    """What matrices are multiplied in.
+    """What matrices are multiplied in; on a GPU, what passes compute in.
 
     precision: "bfloat16", "float32", or "auto" for bfloat16 where the device is made for it.
     """

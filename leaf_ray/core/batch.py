@@ -28,6 +28,10 @@ class Batch:
         """The same batch on a device."""
         return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
+    def copied_to(self, device: torch.device) -> "Batch":
+        """A copy on a device, of a batch that lies there already too."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True, copy=True))
+
     def pinned(self) -> "Batch":
         """The same batch in memory that a GPU copies from without a stop."""
         return self._each(Tensor.pin_memory)

@@ -1,8 +1,9 @@
-"""How workers on CPUs add up the gradients of a step; those on GPUs see `core.graphs`.
+"""How workers begin with the same weights, and on CPUs add up the gradients of a step.
 
-Dense ones as DDP does, beside the rest of the backward pass. The sparse one of an embedding by its
-rows, over plain all-gathers: torch's sparse all-reduce over gloo fails where a worker touches no
-row (pytorch#87497), and workers that used it crashed now and then.
+On GPUs gradients are one piece, see `core.graphs`. On CPUs dense ones go as DDP has them, beside
+the rest of the backward pass; the sparse one of an embedding by its rows, over plain all-gathers:
+torch's sparse all-reduce over gloo fails where a worker touches no row (pytorch#87497), and workers
+that used it crashed now and then.
 
 Shapes: V = vocabulary, D = dimensions, N = rows that a worker touches; not the same on each.
 """

@@ -48,17 +48,17 @@ class Feed:
         if not self.for_graphs:
             yield from map(self._read, shares)
             return
-        with ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="feed") as thread:
-            yield from map_ahead(thread, self._read, shares, ahead=STEPS_AHEAD)
+        with ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="feed") as readers:
+            yield from map_ahead(readers, self._read, shares, ahead=STEPS_AHEAD)
 
     def _read(self, rows_GB: Rows) -> list[Batch]:
         if not self.for_graphs:
             return [self.texts.take(rows_B) for rows_B in rows_GB]
         lengths_GB = self.order.lengths_N[rows_GB]
-        widths = [graph_length(int(length), longest=self._longest) for length in lengths_GB.max(1)]
+        lengths = [graph_length(int(length), longest=self._longest) for length in lengths_GB.max(1)]
         return [
-            self.texts.take(rows_B, width=width).pinned()
-            for rows_B, width in zip(rows_GB, widths, strict=True)
+            self.texts.take(rows_B, length=length).pinned()
+            for rows_B, length in zip(rows_GB, lengths, strict=True)
         ]
 
     @cached_property

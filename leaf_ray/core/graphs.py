@@ -1,8 +1,8 @@
-"""A step on a GPU as recorded graphs: one launch instead of a thousand.
+"""A step on a GPU as CUDA graphs: two launches instead of five hundred.
 
 A small leaf's step on 32 texts keeps a card busy for a tenth of the time that it takes a CPU to
-launch its operations one by one. CUDA graphs record them once and launch them together, with the
-same arithmetic (pytorch.org/docs, "CUDA Graphs").
+launch its kernels one by one. Graphs capture them once and replay them together
+(pytorch.org/docs, "CUDA Graphs").
 
 Shapes: B = texts of a micro-batch, L = tokens, D = dimensions, N = weights that are trained.
 """
@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, distributed, nn
@@ -22,7 +22,7 @@ from leaf_ray.core.stepper import Recipe
 
 log = logging.getLogger(__name__)
 
-# Lengths that graphs are recorded for: so many between a power of two and the next, and multiples
+# Lengths that graphs are captured for: so many between a power of two and the next, and multiples
 # of the smallest.
 LENGTHS_PER_OCTAVE, SHORTEST = 4, 8
 
@@ -40,11 +40,14 @@ def graph_length(length: int, *, longest: int) -> int:
 class GraphStepper:
     """Forward and backward pass as one graph for each shape of batches, the update as another.
 
-    The passes are those of a copy of the model in `dtype`, which follows the model's weights: under
-    autocast two kernels of three would only convert them, again in each pass.
+    The passes are those of a copy of the model in `dtype`, which follows the model's master
+    weights: under autocast two kernels of five would only convert them, again in each pass.
     Workers add their gradients up between passes and update, so that DDP is not wanted: the model
     is the leaf's own, on a CUDA device. Batches may lie in pinned memory, from which they are
     copied while the card is at work on the one before.
+
+    model: with the weights that the training begins with; set later, they would not be copied.
+    dtype: of the passes, float32 or bfloat16; gradients and master weights are float32.
     """
 
     is_queued = True
@@ -60,7 +63,8 @@ class GraphStepper:
         self.model = model
         self.recipe = recipe
         self._optimizer = optimizer
-        self._copy = deepcopy(model)
+        # In eval, since a graph would capture dropout for good.
+        self._copy = deepcopy(model).eval()
         for copied in self._copy.parameters():
             # Not the buffers, such as angles of rotary embeddings, which bfloat16 would blur.
             copied.data = copied.detach().to(dtype)
@@ -74,14 +78,14 @@ class GraphStepper:
         self._gradients = [piece.view_as(weight) for piece, weight in pieces]
         for weight, gradient in zip(self._weights, self._gradients, strict=True):
             weight.grad = gradient
-        self._is_broken = torch.zeros((), device=self._device)
-        self._was_broken = torch.zeros(()).pin_memory()
+        self._found_inf = torch.zeros((), device=self._device)
+        self._read_found_inf = torch.zeros(()).pin_memory()
         self._updated = torch.cuda.Event()
-        # On the default stream nothing can be recorded.
+        # On the default stream nothing can be captured.
         self._stream = torch.cuda.Stream(self._device)
         self._pool = torch.cuda.graph_pool_handle()
-        self._can_record = True
-        self._passes: dict[tuple[int, ...], _RecordedPass] = {}
+        self._can_capture = True
+        self._passes: dict[tuple[int, ...], _CapturedPass] = {}
         self._update: torch.cuda.CUDAGraph | None = None
 
     @contextmanager
@@ -103,33 +107,44 @@ class GraphStepper:
         shape = (*batch.input_ids_BL.shape, adds)
         if shape in self._passes:
             return self._passes[shape](batch)
-        # The first of a shape is computed as usual, by which libraries choose what to run.
-        there = batch.to(self._device)
-        distance = self._launched(there, adds=adds)
-        if graph := self._recorded(lambda: self._launched(there, adds=adds)):
-            self._passes[shape] = _RecordedPass(there, *graph)
+        inputs = batch.copied_to(self._device)
+        self._warm_up(inputs)
+        distance = self._run(inputs, adds=adds)
+        if captured := self._captured(lambda: self._run(inputs, adds=adds)):
+            self._passes[shape] = _CapturedPass(inputs, *captured)
         return distance
 
-    def _launched(self, batch: Batch, *, adds: bool) -> Tensor:
+    def _warm_up(self, batch: Batch) -> None:
+        """Have libraries choose their kernels for a shape, which they cannot while captured."""
+        mask_BL = batch.attention_mask_BL.clone()
+        # Transformers leaves out the mask of a batch without padding, but not while captured.
+        mask_BL[0, -1] = 0
+        self._gradients_of(replace(batch, attention_mask_BL=mask_BL))
+
+    def _run(self, batch: Batch, *, adds: bool) -> Tensor:
         """A micro-batch's distance; its gradient is added to the step's, or begins it."""
+        distance, found = self._gradients_of(batch)
+        if adds:
+            torch._foreach_add_(self._gradients, [gradient.float() for gradient in found])
+        else:
+            torch._foreach_copy_(self._gradients, found)
+        return distance
+
+    def _gradients_of(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
         with torch.autocast("cuda", enabled=False):
             leaf_BD = self._copy(batch.input_ids_BL, batch.attention_mask_BL).float()
             distance = self.recipe.loss(leaf_BD, batch.teacher_BD)
         # Not by backward(), which would add to each weight's gradient by a kernel of its own.
         found = torch.autograd.grad(distance * self.recipe.weight, self._copied)
-        if adds:
-            torch._foreach_add_(self._gradients, [gradient.float() for gradient in found])
-        else:
-            torch._foreach_copy_(self._gradients, found)
-        return distance.detach()
+        return distance.detach(), found
 
-    def _recorded(self, run: Callable[[], Tensor]) -> tuple[torch.cuda.CUDAGraph, Tensor] | None:
+    def _captured(self, run: Callable[[], Tensor]) -> tuple[torch.cuda.CUDAGraph, Tensor] | None:
         """What `run` launches, and where it writes; None where it does what no graph can."""
-        if not self._can_record:
+        if not self._can_capture:
             return None
         graph = torch.cuda.CUDAGraph()
         try:
-            # Of this thread alone: another pins memory meanwhile.
+            # Of this thread alone: others pin memory meanwhile.
             with torch.cuda.graph(
                 graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
             ):
@@ -137,9 +152,9 @@ class GraphStepper:
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            # Torch does not record again once it had to give up.
-            self._can_record = False
-            log.warning("this leaf cannot be recorded, so that its steps take longer: %s", error)
+            # Torch's allocator stays with the pool of a capture that failed, and begins no other.
+            self._can_capture = False
+            log.warning("this leaf cannot be captured, so that its steps take longer: %s", error)
             return None
         return graph, output
 
@@ -152,24 +167,24 @@ class GraphStepper:
             if self._update is not None:
                 self._update.replay()
             else:
-                # Adam makes its moments in its first step, which must not be done over.
+                # Adam makes its moments in its first step, which must not be replayed.
                 self._apply()
-                self._update, _ = self._recorded(self._apply) or (None, None)
-            self._was_broken.copy_(self._is_broken, non_blocking=True)
+                self._update, _ = self._captured(self._apply) or (None, None)
+            self._read_found_inf.copy_(self._found_inf, non_blocking=True)
             self._updated.record()
         return self._was_applied
 
     def _apply(self) -> Tensor:
         norm = self._optimizer.clip(self.recipe.max_norm)
-        self._is_broken.copy_(~torch.isfinite(norm))
-        self._optimizer.apply(unless=self._is_broken)
+        self._found_inf.copy_(~torch.isfinite(norm))
+        self._optimizer.apply(found_inf=self._found_inf)
         with torch.no_grad():
             torch._foreach_copy_(self._copied, self._weights)
         return norm
 
     def _was_applied(self) -> bool:
         self._updated.synchronize()
-        return not bool(self._was_broken)
+        return not bool(self._read_found_inf)
 
 
 def _trained(model: nn.Module) -> list[Tensor]:
@@ -178,18 +193,18 @@ def _trained(model: nn.Module) -> list[Tensor]:
 
 
 @dataclass(frozen=True, slots=True)
-class _RecordedPass:
+class _CapturedPass:
     """The passes of one shape.
 
-    read: where the graph reads a batch. distance: where it writes what it found.
+    inputs: where the graph reads a batch. distance: where it writes what it found.
     """
 
-    read: Batch
+    inputs: Batch
     graph: torch.cuda.CUDAGraph
     distance: Tensor
 
     def __call__(self, batch: Batch) -> Tensor:
-        self.read.copy_(batch)
+        self.inputs.copy_(batch)
         self.graph.replay()
         # The next replay writes over it.
         return self.distance.clone()

@@ -133,7 +133,8 @@ def word_embeddings(leaf: SentenceTransformer) -> torch.nn.Embedding:
 def freeze_unused(leaf: SentenceTransformer) -> None:
     """Freeze the weights that do not reach the vector, such as BERT's unused pooler.
 
-    DDP waits for the gradient of every trainable weight, and would wait for these forever.
+    DDP waits for the gradient of every trainable weight, and would wait for these forever; and
+    torch refuses to compute a gradient that there is not.
     """
     ids = torch.ones((1, 2), dtype=torch.long, device=leaf.device)
     SentenceVectors(leaf)(ids, torch.ones_like(ids)).sum().backward()

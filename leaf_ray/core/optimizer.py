@@ -16,7 +16,7 @@ class LeafOptimizer:
     """Fused AdamW over dense gradients, SparseAdam over sparse ones, as one optimiser.
 
     Biases, norms and sparse embeddings are not decayed. On a CUDA device, where no gradient is
-    sparse, `apply` can be recorded as a graph: rate and counts of steps lie on the device.
+    sparse, `apply` can be captured in a graph: rate and counts of steps lie on the device.
     """
 
     def __init__(self, model: nn.Module, *, weight_decay: float) -> None:
@@ -60,14 +60,14 @@ class LeafOptimizer:
         for group in self.groups:
             group["lr"] = learning_rate if self._rate is None else self._rate
 
-    def apply(self, *, unless: Tensor | None = None) -> None:
+    def apply(self, *, found_inf: Tensor | None = None) -> None:
         """Apply the gradients at the rate that is set.
 
-        unless: on a CUDA device a scalar that is 1 where nothing is to be changed after all.
+        found_inf: on a CUDA device a float32 scalar that is 1 where nothing is to be changed.
         """
-        if unless is not None:
+        if found_inf is not None:
             # Where torch's fused kernels look for it, as its GradScaler has them do.
-            self._parts["dense"].found_inf = unless  # type: ignore[attr-defined]
+            self._parts["dense"].found_inf = found_inf  # type: ignore[attr-defined]
         for part in self._parts.values():
             part.step()
 

@@ -117,14 +117,14 @@ class TrainingTexts:
             vector_BD[at] = file.vectors_ND[places]
         return vector_BD
 
-    def take(self, rows: Rows, *, width: int = 0) -> Batch:
-        """The batch of these rows, padded to its longest text, or to a `width` beyond that."""
+    def take(self, rows: Rows, *, length: int = 0) -> Batch:
+        """The batch of these rows, padded to its longest text, or to a `length` beyond that."""
         ids: list[npt.NDArray[np.int32]] = [np.empty(0, dtype=np.int32)] * len(rows)
         for file, at, places in self._by_file(rows):
             starts, stops = file.ends[places], file.ends[places + 1]
             for row, start, stop in zip(at, starts, stops, strict=True):
                 ids[row] = file.ids[start:stop]
-        ids_BL, mask_BL = pad(ids, pad_id=self.pad_id, width=width)
+        ids_BL, mask_BL = pad(ids, pad_id=self.pad_id, length=length)
         return Batch(
             torch.from_numpy(ids_BL),
             torch.from_numpy(mask_BL),

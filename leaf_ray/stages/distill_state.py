@@ -23,7 +23,7 @@ from leaf_ray.stages.distill_job import temporary_name
 log = logging.getLogger(__name__)
 
 # Changes with the fields of a state, or with what they mean.
-STATE_VERSION = 2
+STATE_VERSION = 3
 STATE_FILE, DIGEST_FILE = "state.pt", "state.sha256"
 # Ray's own names: of its record of checkpoints, and of the folders of those.
 RECORD_FILE, CHECKPOINT_PREFIX = "checkpoint_manager_snapshot.json", "checkpoint_"

@@ -9,36 +9,25 @@ import numpy as np
 import numpy.typing as npt
 import ray.train
 import ray.train.collective
-import ray.train.torch
 import torch
 from sentence_transformers import SentenceTransformer
-from torch import nn
 
-from leaf_ray.core.autocast import autocast, matrix_dtype
-from leaf_ray.core.exchange import add_up_gradients, ddp_settings, share_weights
+from leaf_ray.core.autocast import autocast
 from leaf_ray.core.feed import Feed
-from leaf_ray.core.graphs import GraphStepper
-from leaf_ray.core.leaf import (
-    NUM_FEATURE_MODULES,
-    build_leaf,
-    freeze_unused,
-    set_head,
-    take_head,
-    word_embeddings,
-)
+from leaf_ray.core.leaf import NUM_FEATURE_MODULES, set_head, take_head
 from leaf_ray.core.loss import objective
-from leaf_ray.core.optimizer import LeafOptimizer, touch_rows_only
+from leaf_ray.core.optimizer import LeafOptimizer
 from leaf_ray.core.order import Order
 from leaf_ray.core.ridge import fit_head
 from leaf_ray.core.schedule import linear_cycles
 from leaf_ray.core.score_root import score_root
-from leaf_ray.core.sentence import SentenceVectors
-from leaf_ray.core.stepper import EagerStepper, Recipe, Stepper
+from leaf_ray.core.stepper import Recipe
 from leaf_ray.core.train import Step, train
 from leaf_ray.core.training_texts import Rows, TrainingTexts
 from leaf_ray.runs.folder import MODEL_FOLDER, UNTRAINED_FOLDER
 from leaf_ray.stages.cluster import cores_per_node
 from leaf_ray.stages.distill_checks import check_seen
+from leaf_ray.stages.distill_device import built, shared_model, stepper_of
 from leaf_ray.stages.distill_disk import check_disk
 from leaf_ray.stages.distill_job import WorkerJob, local_texts
 from leaf_ray.stages.distill_keep import Keeper
@@ -79,7 +68,7 @@ def train_worker(job: WorkerJob) -> None:
             for files in (TRAIN_FILES, HELD_OUT_FILES)
         )
         check_seen(job.counts, trained=len(texts), held_out=len(held_out), place=job.texts.uri)
-        leaf = _built(job)
+        leaf = built(job)
         if context.get_world_rank() == 0 and job.settings.epochs:
             forget_unsent(job.training)
             weights = sum(w.numel() * w.element_size() for w in leaf.state_dict().values())
@@ -96,17 +85,6 @@ def train_worker(job: WorkerJob) -> None:
         if worker.is_first:
             worker.finish()
     ray.train.report({"finished": True})
-
-
-def _built(job: WorkerJob) -> SentenceTransformer:
-    torch.manual_seed(job.settings.seed)
-    leaf = build_leaf(job.local_init(), job.space, layers=job.settings.init_layers)
-    device = ray.train.torch.get_device()
-    if device.type == "cpu":
-        touch_rows_only(word_embeddings(leaf))
-    leaf.to(device)
-    freeze_unused(leaf)
-    return leaf
 
 
 @dataclass(slots=True)
@@ -135,11 +113,6 @@ class _Worker:
     def is_first(self) -> bool:
         """Whether this one reports and saves."""
         return ray.train.get_context().get_world_rank() == 0
-
-    @property
-    def on_gpu(self) -> bool:
-        """Whether this one computes on a GPU."""
-        return self.leaf.device.type == "cuda"
 
     def expected_N(self, texts: TrainingTexts, *, by_kind: bool) -> npt.NDArray[np.float64]:
         """How often each of some texts would come in an epoch."""
@@ -176,45 +149,29 @@ class _Worker:
             return
         order = self._order()
         num_steps = max(1, int(settings.epochs * order.steps_per_epoch))
-        model = self._shared_model()
+        model = shared_model(self.leaf)
         optimizer = LeafOptimizer(model, weight_decay=settings.weight_decay)
         if state.optimizer:
             optimizer.load_state_dict(state.optimizer)
         if state.rng is not None:
             torch.set_rng_state(state.rng)
-        recipe = self._recipe(num_steps)
+        stepper = stepper_of(
+            model, optimizer, self._recipe(num_steps), precision=settings.precision
+        )
         feed = Feed(
             self.texts,
             order,
             rank=ray.train.get_context().get_world_rank(),
             workers=workers,
-            for_graphs=self.on_gpu,
+            for_graphs=stepper.is_queued,
         )
         steps = train(
-            self._stepper(model, optimizer, recipe),
+            stepper,
             feed.steps(state.step, num_steps - state.step),
             first_step=state.step,
             name_of=self.texts.name,
         )
         self._follow(steps, validation, optimizer, num_steps)
-
-    def _stepper(self, model: nn.Module, optimizer: LeafOptimizer, recipe: Recipe) -> Stepper:
-        if not self.on_gpu:
-            return EagerStepper(model, optimizer, recipe)
-        dtype = matrix_dtype(self.leaf.device, self.job.settings.precision)
-        return GraphStepper(model, optimizer, recipe, dtype=dtype)
-
-    def _shared_model(self) -> nn.Module:
-        """The leaf as workers train it together, all from the first one's weights."""
-        model = SentenceVectors(self.leaf)
-        if self.on_gpu:
-            share_weights(model)
-            return model
-        shared: nn.Module = ray.train.torch.prepare_model(
-            model, parallel_strategy_kwargs=ddp_settings()
-        )
-        add_up_gradients(shared)
-        return shared
 
     def _follow(
         self,

@@ -23,6 +23,7 @@ def test_a_batch_moves_to_a_device_whole() -> None:
 
 def test_a_batch_takes_over_another_where_it_lies() -> None:
     first, second = islice(batches(), 2)
+    second.attention_mask_BL[3, -1] = 0
     places = [tensor.data_ptr() for tensor in tensors(first)]
     first.copy_(second)
     assert all(map(torch.equal, tensors(first), tensors(second)))
@@ -36,6 +37,14 @@ def test_a_batch_of_another_shape_is_not_taken_over() -> None:
     )
     with pytest.raises(RuntimeError):
         batch.copy_(shorter)
+
+
+def test_a_copy_of_a_batch_is_not_the_batch() -> None:
+    batch = next(batches())
+    copied = batch.copied_to(torch.device("cpu"))
+    assert all(map(torch.equal, tensors(copied), tensors(batch)))
+    copied.teacher_BD.zero_()
+    assert batch.teacher_BD.any()
 
 
 @pytest.mark.gpu

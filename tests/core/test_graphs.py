@@ -1,24 +1,33 @@
-"""Recorded graphs do what single launches do."""
+"""CUDA graphs do what single launches do."""
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 
 import pytest
 import torch
+from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
+from leaf_ray.core.autocast import autocast
 from leaf_ray.core.batch import Batch
 from leaf_ray.core.graphs import SHORTEST, GraphStepper, graph_length
+from leaf_ray.core.leaf import freeze_unused
 from leaf_ray.core.loss import squared_l2
 from leaf_ray.core.optimizer import LeafOptimizer
-from leaf_ray.core.stepper import EagerStepper, Recipe
+from leaf_ray.core.sentence import SentenceVectors
+from leaf_ray.core.stepper import EagerStepper, Recipe, Stepper
 from leaf_ray.core.train import MAX_SKIPPED_IN_A_ROW, Step, train
 from leaf_ray.errors import EncodingError
-from tests.core.student import L, Student, batches, same, weights_of
+from tests.core.student import B, L, Student, batches, same, weights_of
 
 # Below the gradients, so that they are clipped.
-RECIPE = Recipe(loss=squared_l2, learning_rate=lambda step: 0.02, weight=0.5, max_norm=0.3)
+RECIPE = Recipe(
+    loss=squared_l2, learning_rate=lambda step: 0.02 / (1 + step), weight=0.5, max_norm=0.3
+)
 
 
 @pytest.mark.parametrize("longest", [384, 512])
@@ -37,28 +46,32 @@ def test_a_few_graphs_serve_all_lengths() -> None:
 
 
 def pairs(number: int) -> list[list[Batch]]:
-    """Steps of two micro-batches: one of full length, and one that is cut in every other step."""
+    """Steps of two micro-batches: one of full length, and one that is cut in every other step.
+
+    The first of each has no padding, others end in some.
+    """
     given = list(islice(batches(), 2 * number))
+    for place, batch in enumerate(given):
+        batch.attention_mask_BL[: place % B, -2:] = 0
     return [[given[2 * n], cut(given[2 * n + 1], L - n % 2)] for n in range(number)]
 
 
 def cut(batch: Batch, length: int) -> Batch:
-    return Batch(
-        batch.input_ids_BL[:, :length].contiguous(),
-        batch.attention_mask_BL[:, :length].contiguous(),
-        batch.teacher_BD,
-        batch.rows_B,
+    return replace(
+        batch,
+        input_ids_BL=batch.input_ids_BL[:, :length].contiguous(),
+        attention_mask_BL=batch.attention_mask_BL[:, :length].contiguous(),
     )
 
 
 def broken(batch: Batch) -> Batch:
     teacher_BD = batch.teacher_BD.clone()
     teacher_BD[2, 1] = torch.nan
-    return Batch(batch.input_ids_BL, batch.attention_mask_BL, teacher_BD, batch.rows_B)
+    return replace(batch, teacher_BD=teacher_BD)
 
 
 class Trained:
-    """A student on the device, trained by recorded graphs or by single launches."""
+    """A student on the device, trained by graphs or by single launches."""
 
     def __init__(self, *, graphs: bool, student: nn.Module | None = None) -> None:
         self.student = (student or Student(seed=1)).cuda()
@@ -66,10 +79,19 @@ class Trained:
         kind = GraphStepper if graphs else EagerStepper
         self.stepper = kind(self.student, self.optimizer, RECIPE)
 
-    def steps(self, given: Sequence[Sequence[Batch]]) -> list[tuple[Step, list[Tensor]]]:
+    def steps(
+        self, given: Sequence[Sequence[Batch]], *, first: int = 0
+    ) -> list[tuple[Step, list[Tensor]]]:
         """Each step, and the weights as they are when it is yielded."""
         there = [[batch.to(torch.device("cuda")) for batch in step] for step in given]
-        return [(step, weights_of(self.student)) for step in train(self.stepper, there)]
+        steps = train(self.stepper, there, first_step=first)
+        return [(step, weights_of(self.student)) for step in steps]
+
+    @property
+    def num_graphs(self) -> int:
+        """Graphs that were captured: of shapes, and one of the update."""
+        assert isinstance(self.stepper, GraphStepper)
+        return len(self.stepper._passes) + (self.stepper._update is not None)
 
 
 def assert_as_by_single_launches(given: Sequence[Sequence[Batch]], ours: Trained) -> list[Step]:
@@ -90,7 +112,10 @@ def assert_as_by_single_launches(given: Sequence[Sequence[Batch]], ours: Trained
 
 @pytest.mark.gpu
 def test_every_step_is_as_by_single_launches() -> None:
-    assert_as_by_single_launches(pairs(12), Trained(graphs=True))
+    ours = Trained(graphs=True)
+    assert_as_by_single_launches(pairs(12), ours)
+    # Whole ones that begin a step, whole and cut ones that add to it, and the update.
+    assert ours.num_graphs == 4
 
 
 @pytest.mark.gpu
@@ -110,6 +135,14 @@ def test_ten_broken_steps_end_it_and_change_nothing() -> None:
     with pytest.raises(EncodingError, match="10 steps in a row, up to step 9"):
         ours.steps([[broken(batch)] for batch in islice(batches(), MAX_SKIPPED_IN_A_ROW + 1)])
     assert same(before, weights_of(ours.student))
+
+
+@pytest.mark.gpu
+def test_batches_on_the_device_stay_as_they_are() -> None:
+    there = [[batch.to(torch.device("cuda")) for batch in step] for step in pairs(6)]
+    before = [batch.teacher_BD.clone() for step in there for batch in step]
+    list(train(Trained(graphs=True).stepper, there))
+    assert same([batch.teacher_BD for step in there for batch in step], before)
 
 
 @pytest.mark.gpu
@@ -135,7 +168,7 @@ def test_a_saved_training_goes_on_as_if_nothing_had_happened() -> None:
     student.load_state_dict(weights)
     second = Trained(graphs=True, student=student)
     second.optimizer.load_state_dict(state)
-    second.steps(given[4:])
+    second.steps(given[4:], first=4)
     for pair in zip(weights_of(second.student), weights_of(whole.student), strict=True):
         torch.testing.assert_close(*pair, rtol=0, atol=1e-6)
 
@@ -149,9 +182,11 @@ class Asks(Student):
 
 
 @pytest.mark.gpu
-def test_what_cannot_be_recorded_is_launched_singly(caplog: pytest.LogCaptureFixture) -> None:
-    assert_as_by_single_launches(pairs(6), Trained(graphs=True, student=Asks(seed=1)))
-    assert "cannot be recorded" in caplog.text
+def test_what_cannot_be_captured_is_launched_singly(caplog: pytest.LogCaptureFixture) -> None:
+    ours = Trained(graphs=True, student=Asks(seed=1))
+    assert_as_by_single_launches(pairs(6), ours)
+    assert "cannot be captured" in caplog.text
+    assert ours.num_graphs == 0
 
 
 @pytest.mark.gpu
@@ -160,3 +195,28 @@ def test_frozen_weights_stay() -> None:
     student.head.bias.requires_grad = False
     Trained(graphs=True, student=student).steps(pairs(3))
     assert torch.equal(student.head.bias.cpu(), Student(seed=1).head.bias)
+
+
+def of_words(step: Sequence[Batch]) -> list[Batch]:
+    """The same batches for a teacher of 32 dimensions."""
+    return [replace(b, teacher_BD=normalize(b.teacher_BD.repeat(1, 6)[:, :32])) for b in step]
+
+
+@pytest.mark.gpu
+def test_a_transformer_in_bfloat16_is_trained_as_under_autocast(tiny_teacher: Path) -> None:
+    device = torch.device("cuda")
+    losses: list[list[float]] = []
+    for graphs in (True, False):
+        leaf = SentenceTransformer(str(tiny_teacher), device="cuda").eval()
+        freeze_unused(leaf)
+        model = SentenceVectors(leaf)
+        optimizer = LeafOptimizer(model, weight_decay=0.01)
+        stepper: Stepper = EagerStepper(model, optimizer, RECIPE)
+        if graphs:
+            stepper = GraphStepper(model, optimizer, RECIPE, dtype=torch.bfloat16)
+        given = [[batch.to(device) for batch in of_words(step)] for step in pairs(12)]
+        with autocast(device, "bfloat16"):
+            losses.append([float(step.loss) for step in train(stepper, given)])
+        assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert losses[0][-1] < losses[0][0]

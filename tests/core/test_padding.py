@@ -27,12 +27,12 @@ def test_padding_is_on_the_right_only_and_no_longer_than_the_longest(rows: list[
     assert set(np.unique(mask_BL)) <= {0, 1}
 
 
-@given(rows=ROWS, width=st.integers(0, 20))
-def test_a_width_adds_padding_and_cuts_nothing(rows: list[list[int]], width: int) -> None:
-    plain, wide = pad(rows, pad_id=PAD), pad(rows, pad_id=PAD, width=width)
+@given(rows=ROWS, length=st.integers(0, 20))
+def test_a_length_adds_padding_and_cuts_nothing(rows: list[list[int]], length: int) -> None:
+    plain, wide = pad(rows, pad_id=PAD), pad(rows, pad_id=PAD, length=length)
     longest = max(map(len, rows))
     for plain_BL, wide_BL, padding in zip(plain, wide, (PAD, 0), strict=True):
-        assert wide_BL.shape == (len(rows), max(longest, width))
+        assert wide_BL.shape == (len(rows), max(longest, length))
         np.testing.assert_array_equal(wide_BL[:, :longest], plain_BL)
         assert (wide_BL[:, longest:] == padding).all()
 

@@ -55,19 +55,26 @@ def halves(batch: Batch) -> tuple[Batch, Batch]:
     return first, second
 
 
+class Queued(EagerStepper):
+    """Has the next step's gradients before it is asked for this one, as a GPU has."""
+
+    is_queued = True
+
+
 def steps_of(
     student: nn.Module,
     given: Iterable[Batch | Sequence[Batch]],
     *,
     first_step: int = 0,
     name_of: Callable[[int], str] = str,
+    kind: type[EagerStepper] = EagerStepper,
     **changes: object,
 ) -> Iterator[Step]:
     """Steps over groups of batches, or over batches that are a group each."""
     recipe = Recipe(**{"loss": squared_l2, "learning_rate": lambda step: 0.02, **changes})
     groups = ([group] if isinstance(group, Batch) else group for group in given)
     optimizer = LeafOptimizer(student, weight_decay=0.01)
-    stepper = EagerStepper(student, optimizer, recipe)
+    stepper = kind(student, optimizer, recipe)
     return train(stepper, groups, first_step=first_step, name_of=name_of)
 
 
@@ -277,3 +284,42 @@ def test_a_seeded_training_gives_the_same_twenty_losses_twice() -> None:
 
 def test_a_refactor_gives_the_same_twenty_losses() -> None:
     assert first_losses() == pytest.approx(GOLDEN, rel=1e-4)
+
+
+def test_a_stepper_that_queues_takes_the_same_steps() -> None:
+    ours, expected = Student(seed=1), Student(seed=1)
+    given = [
+        halves(broken(batch) if number in (0, 3, 4, 7) else batch)
+        for number, batch in enumerate(islice(batches(), 8))
+    ]
+    pairs = zip(
+        steps_of(ours, given, weight=0.5, kind=Queued),
+        steps_of(expected, given, weight=0.5),
+        strict=True,
+    )
+    for number, (step, other) in enumerate(pairs):
+        assert (step.index, step.skipped) == (other.index, other.skipped) == (number, other.skipped)
+        assert step.broken_rows == other.broken_rows
+        torch.testing.assert_close(step.loss, other.loss, equal_nan=True)
+        assert same(weights_of(ours), weights_of(expected))
+    assert number == 7
+
+
+def test_a_stepper_that_queues_reads_one_batch_ahead() -> None:
+    read: list[int] = []
+
+    def reading() -> Iterator[Batch]:
+        for number, batch in enumerate(batches()):
+            read.append(number)
+            yield batch
+
+    steps = steps_of(Student(seed=1), reading(), kind=Queued)
+    assert [(next(steps).index, read[-1]) for _ in range(3)] == [(0, 1), (1, 2), (2, 3)]
+
+
+def test_a_stepper_that_queues_ends_after_ten_broken_steps_too() -> None:
+    student = Student(seed=1)
+    before = weights_of(student)
+    with pytest.raises(EncodingError, match="10 steps in a row, up to step 9"):
+        list(steps_of(student, map(broken, batches()), kind=Queued))
+    assert same(before, weights_of(student))

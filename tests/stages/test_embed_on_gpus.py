@@ -12,17 +12,20 @@ from tests.stages.embedding import a_config, assert_same, by_key, direct, embedd
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
-# Ray believes what it is told of GPUs; torch finds none here, and computes on the CPU.
+# Ray believes what it is told of GPUs; where torch finds none, it computes on the CPU.
 EMBED = """
 import sys
 import ray
 from leaf_ray import RunConfig, embed
+from leaf_ray.stages.embed_pipeline import plan_actors
 
 ray.init(
     address="local", num_cpus=4, num_gpus=1, include_dashboard=False, log_to_driver=False,
     object_store_memory=1 << 28,
 )
-embed(RunConfig.model_validate_json(sys.argv[1]))
+config = RunConfig.model_validate_json(sys.argv[1])
+assert plan_actors(config, cores=4).gpus == 1
+embed(config)
 """
 
 
