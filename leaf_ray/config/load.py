@@ -69,6 +69,8 @@ def _problem(problem: ErrorDetails) -> str:
     if problem["type"] == "value_error":
         # Of a whole section, whose other values need not be shown, and may hold a key.
         return problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "tuple_type" and isinstance(problem["input"], str):
+        return f"{where}: write a list, [{problem['input']}] (given: {problem['input']!r})"
     return f"{where}: {problem['msg']} (given: {problem['input']!r})"
 
 

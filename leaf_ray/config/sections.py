@@ -172,7 +172,7 @@ class DistillConfig(Section):
     head: Literal["ridge", "random", "init"] = "ridge"
     """What the head begins as: fitted in closed form, by chance, or as `init` has it, which is a
     leaf of this space then."""
-    epochs: Annotated[float, Field(ge=0)] = 3.0
+    epochs: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 3.0
     """Passes over the training texts, over all cycles. 0: take no step; with `head: init` that is
     a leaf that exists already, as it is."""
     batch_size: Positive = 32
@@ -184,15 +184,15 @@ class DistillConfig(Section):
     computes them."""
     accumulate: Positive = 1
     """Forward passes of each worker before a step."""
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-4
     """At the start of each cycle."""
-    final_learning_rate: Annotated[float, Field(ge=0)] = 1e-5
+    final_learning_rate: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-5
     """At the end of each cycle."""
     cycles: Positive = 1
     """Linear decays, one after the other."""
     warmup_steps: Annotated[int, Field(ge=0)] = 50
     """Steps of rising learning rate at the very start, a tenth of all at most."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.01
     """Of matrices; biases, norms and, on CPUs, the embeddings of tokens are not decayed."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of matrix products on CPUs, of whole passes on GPUs; weights are float32. auto: bfloat16

@@ -97,13 +97,18 @@ class _Guard:
         return tell
 
     def _broken(self, batches: Sequence[Batch]) -> tuple[int, ...]:
-        device = next(self._model.parameters()).device
+        weights = list(self._model.parameters())
+        device = weights[0].device
         found: list[int] = []
         with torch.no_grad():
             for batch in (each.to(device) for each in batches):
                 leaf_BD = self._model(batch.input_ids_BL, batch.attention_mask_BL)
                 finite_B = torch.isfinite(leaf_BD).all(1) & torch.isfinite(batch.teacher_BD).all(1)
                 found.extend(batch.rows_B[~finite_B.cpu().numpy()].tolist())
+        # One may be broken by a token's vector; none of all is to blame where weights are.
+        are_all = len(found) == sum(len(batch.rows_B) for batch in batches)
+        if are_all and not all(torch.isfinite(weight).all() for weight in weights):
+            return ()
         return tuple(found)
 
 
@@ -111,9 +116,14 @@ def _broken_training(skipped: Sequence[Step], name_of: Callable[[int], str]) -> 
     rows = list(dict.fromkeys(row for step in skipped for row in step.broken_rows))
     names = ", ".join(name_of(row) for row in rows[:NAMED_TEXTS])
     more = f" and {len(rows) - NAMED_TEXTS} more" if len(rows) > NAMED_TEXTS else ""
-    # Without a name it overflowed on its way back, or another worker's texts are the broken ones.
-    texts = f"The texts {names}{more} have vectors that are not finite" if rows else "It overflowed"
+    # Without a name it overflowed on its way back, or the weights did, or another worker's texts
+    # are the broken ones.
+    fault = (
+        f"The texts {names}{more} have vectors that are not finite: leave such texts out, or lower"
+        if rows
+        else "It overflowed: lower"
+    )
     return (
         f"the gradient was not finite in {len(skipped)} steps in a row, up to step "
-        f"{skipped[-1].index}. {texts}: leave such texts out, or lower distill.learning_rate"
+        f"{skipped[-1].index}. {fault} distill.learning_rate"
     )

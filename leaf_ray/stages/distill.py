@@ -116,6 +116,8 @@ def _make(job: Job) -> Made:
     of_kind = weights_of_kinds(settings, counts)
     check_texts(settings, counts, of_kind)
     taken = counts.taken(of_kind, settings.weights)
+    if job.again:
+        training.clear()
     job.begin()
     notes = (
         "loss {loss:.3f}, held-out cosine {cosine:.3f}, overlap@10 {overlap:.3f}, "

@@ -31,6 +31,7 @@ class Job:
     """What a stage's work is given.
 
     begin: from here on the part that is there does not count as finished.
+    again: whether work that begins itself has to forget, as it does, what it could go on with.
     """
 
     config: RunConfig
@@ -39,6 +40,7 @@ class Job:
     progress: Progress
     cluster: Cluster
     begin: Callable[[], object] = field(default=lambda: None, repr=False)
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,13 +106,13 @@ def perform(
         progress.end(f"finished before, {part.uri}")
         return manifest
     stage.check(config, run)
-    if again:
-        _clear_work(stage, run)
     begin = partial(unfinish_from, run, part)
     if not stage.begins_itself:
+        if again:
+            _clear_work(stage, run)
         begin()
     began = time.monotonic()
-    made = stage.make(Job(config, run, part, progress, cluster, begin))
+    made = stage.make(Job(config, run, part, progress, cluster, begin, again))
     finished = Manifest(
         stage=stage.name,
         made_with=wanted,

@@ -138,6 +138,9 @@ def test_an_unknown_key_that_is_near_none_lists_the_known_ones(run_file: Path) -
         ("distill.loss=cosine", "distill.loss"),
         ("distill.epochs=-1", "distill.epochs"),
         ("distill.epochs=.nan", "distill.epochs"),
+        ("distill.epochs=.inf", "distill.epochs"),
+        ("distill.learning_rate=.inf", "distill.learning_rate"),
+        ("distill.weight_decay=.inf", "distill.weight_decay"),
         ("distill.held_out_share=1", "distill.held_out_share"),
         ("distill.init_layers=[0]", "distill.init_layers.0"),
         ("distill.weights={wiki: -1}", "distill.weights.wiki"),
@@ -156,6 +159,11 @@ def test_a_wrong_value_is_refused_with_its_key_and_what_was_given(
     message = refusal(run_file, override)
     assert message.startswith(f"{run_file}: {key}: ")
     assert "(given: " in message
+
+
+def test_one_value_where_a_list_belongs_is_told_how_to_write_one(run_file: Path) -> None:
+    message = refusal(run_file, "distill.vectors=runs/other")
+    assert "distill.vectors: write a list, [runs/other]" in message
 
 
 @pytest.mark.parametrize(

@@ -163,9 +163,7 @@ def test_a_training_that_overflows_blames_no_text() -> None:
     step = next(steps)
     assert step.skipped
     assert step.broken_rows == ()
-    with pytest.raises(
-        EncodingError, match=r"9\. It overflowed: .* or lower distill\.learning_rate"
-    ):
+    with pytest.raises(EncodingError, match=r"9\. It overflowed: lower distill\.learning_rate"):
         list(steps)
 
 
@@ -323,3 +321,11 @@ def test_a_stepper_that_queues_ends_after_ten_broken_steps_too() -> None:
     with pytest.raises(EncodingError, match="10 steps in a row, up to step 9"):
         list(steps_of(student, map(broken, batches()), kind=Queued))
     assert same(before, weights_of(student))
+
+
+def test_no_text_is_blamed_for_broken_weights() -> None:
+    student = Student(seed=1)
+    with torch.no_grad():
+        student.head.bias[0] = torch.inf
+    with pytest.raises(EncodingError, match=r"up to step 9\. It overflowed: lower"):
+        list(steps_of(student, batches()))

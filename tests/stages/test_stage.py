@@ -61,16 +61,20 @@ def test_what_is_refused_takes_nothing_away(config: RunConfig, *, again: bool) -
 def test_work_that_begins_itself_may_refuse_and_what_is_finished_stays_so(
     config: RunConfig,
 ) -> None:
+    run = Run.open(config.root)
     do(stage(), config)
-    finished = Run.open(config.root).texts.manifest()
+    run.work("work").write("unfinished", b"of hours")
+    finished = run.texts.manifest()
 
     def look_first(job: Job) -> Made:
+        assert job.again
         assert job.run.texts.manifest() == finished
         raise InputError("not like this")
 
     with pytest.raises(InputError, match="not like this"):
         do(replace(stage(), make=look_first, begins_itself=True), config, again=True)
-    assert Run.open(config.root).texts.manifest() == finished
+    assert run.texts.manifest() == finished
+    assert run.work("work").read("unfinished") == b"of hours"
 
 
 def test_what_is_made_again_counts_as_unfinished_from_where_it_begins(config: RunConfig) -> None:
