@@ -11,7 +11,7 @@ so that its figures are of texts that the leaf has not seen.
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +60,8 @@ def _table(texts: list[str], sources: list[str], kind: str) -> pa.Table:
     return pa.table({"text": texts, "source": sources, "kind": [kind] * len(texts)})
 
 
-def _documents(docstring_texts: list[str]) -> Iterator[tuple[str, str]]:
+def documents(docstring_texts: list[str]) -> Iterator[tuple[str, str]]:
+    """Text and source of each."""
     rows = pq.read_table(shared("texts/documents.parquet"), columns=["text", "source"])
     for row in rows.to_pylist():
         if row["source"] not in LEFT_OUT:
@@ -69,25 +70,21 @@ def _documents(docstring_texts: list[str]) -> Iterator[tuple[str, str]]:
         yield text, "d-docstrings"
 
 
-def sentences(docstring_texts: list[str]) -> pa.Table:
+def sentences(given: Sequence[tuple[str, str]]) -> pa.Table:
     """Sentences of documents."""
     texts: list[str] = []
     sources: list[str] = []
-    for text, source in _documents(docstring_texts):
+    for text, source in given:
         found = [s for s in SENTENCE_END.split(text) if SHORTEST <= len(s) <= LONGEST]
         texts += found
         sources += [source] * len(found)
     return _chosen(texts, sources, NUM_SENTENCES)
 
 
-def whole(docstring_texts: list[str]) -> pa.Table:
+def whole(given: Sequence[tuple[str, str]]) -> pa.Table:
     """Documents as they are."""
-    given = [
-        (text, source)
-        for text, source in _documents(docstring_texts)
-        if SHORTEST_WHOLE <= len(text) <= LONGEST_WHOLE
-    ]
-    texts, sources = (list(column) for column in zip(*given, strict=True))
+    fitting = [pair for pair in given if SHORTEST_WHOLE <= len(pair[0]) <= LONGEST_WHOLE]
+    texts, sources = (list(column) for column in zip(*fitting, strict=True))
     rows = _chosen(texts, sources, NUM_WHOLE)
     names = [f"w-{source.removeprefix('d-')}" for source in rows["source"].to_pylist()]
     return rows.set_column(1, "source", pa.array(names))
@@ -111,15 +108,9 @@ def _chosen(texts: list[str], sources: list[str], number: int) -> pa.Table:
 def write_release_texts(folder: Path) -> None:
     """Write `folder`/texts.parquet."""
     folder.mkdir(parents=True, exist_ok=True)
-    given = docstrings()
-    docstring_texts = given["text"].to_pylist()
-    table = pa.concat_tables(
-        [
-            queries(given["query"].to_pylist()),
-            sentences(docstring_texts),
-            whole(docstring_texts),
-        ]
-    )
+    rows = docstrings()
+    given = list(documents(rows["text"].to_pylist()))
+    table = pa.concat_tables([queries(rows["query"].to_pylist()), sentences(given), whole(given)])
     pq.write_table(table, folder / "texts.parquet")
     print(f"{folder / 'texts.parquet'}: {len(table):,} texts")
 

@@ -9,8 +9,7 @@ from leaf_ray.core.backend import Backend
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class SpaceConfig(Section):
@@ -153,26 +152,26 @@ class DistillConfig(Section):
     space, or tables of documents (runs/mine/index/documents.lance)."""
     source_column: str = "source"
     """The column that says where a text is from, for `weights`; without it that is the run."""
-    weights: dict[str, Weight] = Field(default_factory=dict)
+    weights: dict[str, NotNegative] = Field(default_factory=dict)
     """How often an epoch takes the texts of a source, by its name: 0.5 takes half of them, drawn
     anew for each epoch, 2 takes each twice, 0 none. {}: each once."""
-    documents_per_query: Weight = 1.0
+    documents_per_query: NotNegative = 1.0
     """Documents of an epoch for each of its queries, at most; 0 trains on queries only."""
     loss: Literal["l2", "squared_l2"] = "l2"
     """The distance to the teacher."""
-    prefix_weights: dict[Positive, Weight] = Field(default_factory=dict)
+    prefix_weights: dict[Positive, NotNegative] = Field(default_factory=dict)
     """What the same distance between leading dimensions weighs beside that between all, which
     weighs 1: {64: 0.5, 256: 0.5}."""
-    score_weight: Weight = 1.0
+    score_weight: NotNegative = 1.0
     """Weight of a second distance beside the plain one, which weighs 1: it counts an error by what
     it changes in the scores of documents (by the covariance of the teacher's vectors). 0 is the
     objective of LEAF."""
-    similarity_weight: Weight = 0.0
+    similarity_weight: NotNegative = 0.0
     """Weight of the error in the similarities between the texts of a batch."""
     head: Literal["ridge", "random", "init"] = "ridge"
     """What the head begins as: fitted in closed form, by chance, or as `init` has it, which is a
     leaf of this space then."""
-    epochs: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 3.0
+    epochs: NotNegative = 3.0
     """Passes over the training texts, over all cycles. 0: take no step; with `head: init` that is
     a leaf that exists already, as it is."""
     batch_size: Positive = 32
@@ -186,13 +185,13 @@ class DistillConfig(Section):
     """Forward passes of each worker before a step."""
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-4
     """At the start of each cycle."""
-    final_learning_rate: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-5
+    final_learning_rate: NotNegative = 1e-5
     """At the end of each cycle."""
     cycles: Positive = 1
     """Linear decays, one after the other."""
     warmup_steps: Annotated[int, Field(ge=0)] = 50
     """Steps of rising learning rate at the very start, a tenth of all at most."""
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.01
+    weight_decay: NotNegative = 0.01
     """Of matrices; biases, norms and, on CPUs, the embeddings of tokens are not decayed."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of matrix products on CPUs, of whole passes on GPUs; weights are float32. auto: bfloat16
@@ -276,11 +275,11 @@ class EvaluateConfig(Section):
 class ReportConfig(Section):
     """What teacher and leaf cost, at these prices."""
 
-    machine_per_hour: Price | None = None
+    machine_per_hour: NotNegative | None = None
     """Of the machine that encodes. None: 0.05 for each core in use, and unknown with a GPU."""
-    storage_gb_month: Price = 0.023
+    storage_gb_month: NotNegative = 0.023
     """Of 1e9 bytes for a month; the default is what object storage costs."""
-    tokens_per_million: Price | None = None
+    tokens_per_million: NotNegative | None = None
     """Of a million tokens at the teacher's endpoint. None: unknown."""
     currency: Annotated[str, Field(min_length=1, max_length=12)] = "USD"
     """What prices are in."""

@@ -46,14 +46,13 @@ class Feed:
             for step_GB in islice(self.order.steps(first), number)
         )
         if not self.for_graphs:
-            yield from map(self._read, shares)
+            for rows_GB in shares:
+                yield [self.texts.take(rows_B) for rows_B in rows_GB]
             return
         with ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="feed") as readers:
-            yield from map_ahead(readers, self._read, shares, ahead=STEPS_AHEAD)
+            yield from map_ahead(readers, self._pinned, shares, ahead=STEPS_AHEAD)
 
-    def _read(self, rows_GB: Rows) -> list[Batch]:
-        if not self.for_graphs:
-            return [self.texts.take(rows_B) for rows_B in rows_GB]
+    def _pinned(self, rows_GB: Rows) -> list[Batch]:
         lengths_GB = self.order.lengths_N[rows_GB]
         lengths = [graph_length(int(length), longest=self._longest) for length in lengths_GB.max(1)]
         return [

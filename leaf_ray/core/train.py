@@ -5,6 +5,7 @@ Shapes: B = texts of a micro-batch, D = dimensions.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -63,7 +64,7 @@ def train(
             yield unread.pop()()
         rate = stepper.recipe.learning_rate(index)
         step = Step(index, distance, rate)
-        unread.append(guard.told(step, batches, stepper.update(rate)))
+        unread.append(partial(guard.tell, step, batches, stepper.update(rate)))
         if not stepper.is_queued:
             yield unread.pop()()
     while unread:
@@ -79,22 +80,16 @@ class _Guard:
         self._name_of = name_of
         self._skipped: list[Step] = []
 
-    def told(
-        self, step: Step, batches: Sequence[Batch], is_applied: Callable[[], bool]
-    ) -> Callable[[], Step]:
-        """What gives the step once it is known whether it was applied."""
-
-        def tell() -> Step:
-            if is_applied():
-                self._skipped.clear()
-                return step
-            broken = replace(step, skipped=True, broken_rows=self._broken(batches))
-            self._skipped.append(broken)
-            if len(self._skipped) >= MAX_SKIPPED_IN_A_ROW:
-                raise EncodingError(_broken_training(self._skipped, self._name_of))
-            return broken
-
-        return tell
+    def tell(self, step: Step, batches: Sequence[Batch], is_applied: Callable[[], bool]) -> Step:
+        """The step as it went, once it is known whether it was applied."""
+        if is_applied():
+            self._skipped.clear()
+            return step
+        broken = replace(step, skipped=True, broken_rows=self._broken(batches))
+        self._skipped.append(broken)
+        if len(self._skipped) >= MAX_SKIPPED_IN_A_ROW:
+            raise EncodingError(_broken_training(self._skipped, self._name_of))
+        return broken
 
     def _broken(self, batches: Sequence[Batch]) -> tuple[int, ...]:
         weights = list(self._model.parameters())

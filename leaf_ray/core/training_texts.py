@@ -92,13 +92,9 @@ class TrainingTexts:
 
     def name(self, row: int) -> str:
         """The id of a text."""
-        file, place = self._at(row)
-        name: str = file.batch.column("id")[place].as_py()
+        ((file, _, (place,)),) = self._by_file(np.array([row]))
+        name: str = file.batch.column("id")[int(place)].as_py()
         return name
-
-    def _at(self, row: int) -> tuple[_File, int]:
-        ((file, _, places),) = self._by_file(np.array([row]))
-        return file, int(places[0])
 
     def _by_file(
         self, rows: Rows
