@@ -134,8 +134,8 @@ class GraphStepper:
         with torch.autocast("cuda", enabled=False):
             leaf_BD = self._copy(batch.input_ids_BL, batch.attention_mask_BL).float()
             distance = self.recipe.loss(leaf_BD, batch.teacher_BD)
-        # Not by backward(), which would add to each weight's gradient by a kernel of its own.
-        found = torch.autograd.grad(distance * self.recipe.weight, self._copied)
+            # Not by backward(), which would add to each weight's gradient by a kernel of its own.
+            found = torch.autograd.grad(distance * self.recipe.weight, self._copied)
         return distance.detach(), found
 
     def _captured(self, run: Callable[[], Tensor]) -> tuple[torch.cuda.CUDAGraph, Tensor] | None:

@@ -71,10 +71,11 @@ class EagerStepper:
         # Workers exchange gradients once a step, with its last micro-batch.
         with nullcontext() if is_last else _alone(self.model):
             leaf_BD = self.model(batch.input_ids_BL, batch.attention_mask_BL).float()
-            # Its products are small, and bfloat16 would round by more than a good leaf is off.
+            # Its products are small, and bfloat16 would round by more than a good leaf is off; so
+            # would the backward pass, which heeds autocast as it finds it.
             with torch.autocast(leaf_BD.device.type, enabled=False):
                 distance = self.recipe.loss(leaf_BD, batch.teacher_BD)
-            (distance * self.recipe.weight).backward()
+                (distance * self.recipe.weight).backward()
         return distance.detach()
 
     def update(self, learning_rate: float) -> Callable[[], bool]:

@@ -16,7 +16,7 @@ from leaf_ray.core.optimizer import LeafOptimizer
 from leaf_ray.core.stepper import EagerStepper, Recipe
 from leaf_ray.core.train import MAX_SKIPPED_IN_A_ROW, Step, train
 from leaf_ray.errors import EncodingError
-from tests.core.student import B, Student, batches, same, weights_of
+from tests.core.student import VOCABULARY, B, D, Student, batches, same, weights_of
 
 # The losses of `first_losses`; they change only when the arithmetic of a step does.
 # fmt: off
@@ -210,6 +210,33 @@ def test_the_loss_is_computed_in_float32_where_the_student_is_not() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         (step,) = steps_of(Student(seed=1), given, loss=loss)
     assert not step.skipped
+
+
+class Table(nn.Module):
+    """Vectors of words, averaged: nothing that autocast would compute in bfloat16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.words = nn.Embedding(VOCABULARY, D)
+
+    def forward(self, ids_BL: torch.Tensor, mask_BL: torch.Tensor) -> torch.Tensor:
+        mean_BD: torch.Tensor = self.words(ids_BL).mean(1)
+        return mean_BD
+
+
+def test_the_gradient_of_the_loss_is_computed_in_float32_too() -> None:
+    root_DD = torch.linspace(-1.0, 1.0, D**2).view(D, D)
+
+    def loss(leaf_BD: torch.Tensor, teacher_BD: torch.Tensor) -> torch.Tensor:
+        return squared_l2(leaf_BD @ root_DD, teacher_BD @ root_DD)
+
+    given = list(islice(batches(), 3))
+    trained, expected = Table(), Table()
+    list(steps_of(expected, given, loss=loss))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        list(steps_of(trained, given, loss=loss))
+    assert same(weights_of(trained), weights_of(expected))
 
 
 def test_gradients_are_clipped_to_the_norm_of_the_recipe() -> None:
