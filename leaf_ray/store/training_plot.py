@@ -17,7 +17,7 @@ PANELS = (
 
 
 def training_plot(curve: Sequence[Mapping[str, float]], *, best_step: int) -> bytes:
-    """Return a PNG: overlap, cosine and loss over the texts seen, with the best validation marked.
+    """Return a PNG: overlap, cosine and loss over the texts seen; figures are of the best leaf.
 
     curve: the validations of training.json, the first of them before the first step. best_step:
         of the leaf that is kept.
@@ -30,13 +30,13 @@ def training_plot(curve: Sequence[Mapping[str, float]], *, best_step: int) -> by
     figure = Figure(figsize=(11, 3.6), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
     FigureCanvasAgg(figure)
     overlap_axes, cosine_axes, loss_axes = figure.subplots(1, 3)
+    best = next(point for point in curve if point["step"] == best_step)
     for axes, (name, label) in zip((overlap_axes, cosine_axes), PANELS, strict=True):
-        _draw_validations(axes, curve, name)
+        _draw_validations(axes, curve, name, best=best)
         axes.set_title(label, fontsize=11)
     _draw_loss(loss_axes, [point for point in curve if "loss" in point])
-    best = next(point["texts"] for point in curve if point["step"] == best_step)
     for axes in (overlap_axes, cosine_axes, loss_axes):
-        axes.axvline(best, color="#999999", linewidth=1, linestyle="--", zorder=0)
+        axes.axvline(best["texts"], color="#999999", linewidth=1, linestyle="--", zorder=0)
         axes.set_xlabel("texts seen")
         axes.xaxis.set_major_formatter(lambda texts, _: _short(texts))
         axes.grid(color="#DDDDDD", linewidth=0.6)
@@ -46,7 +46,13 @@ def training_plot(curve: Sequence[Mapping[str, float]], *, best_step: int) -> by
     return png.getvalue()
 
 
-def _draw_validations(axes: "Axes", curve: Sequence[Mapping[str, float]], name: str) -> None:
+def _draw_validations(
+    axes: "Axes",
+    curve: Sequence[Mapping[str, float]],
+    name: str,
+    *,
+    best: Mapping[str, float],
+) -> None:
     texts = [point["texts"] for point in curve]
     for key, colour, label in (
         (name, MEAN_COLOUR, "all held-out texts"),
@@ -55,10 +61,10 @@ def _draw_validations(axes: "Axes", curve: Sequence[Mapping[str, float]], name: 
         values = [point[key] for point in curve]
         axes.plot(texts, values, color=colour, marker="o", markersize=3, label=label)
         axes.annotate(
-            f"{values[-1]:.3f}",
-            (texts[-1], values[-1]),
+            f"{best[key]:.3f}",
+            (best["texts"], best[key]),
             textcoords="offset points",
-            xytext=(0, 6),
+            xytext=(-3, 6),
             horizontalalignment="right",
             color=colour,
             fontsize=9,
