@@ -88,11 +88,14 @@ def _make(job: Job) -> Made:
     settings = job.config.evaluate
     space = read_space(job.run.vectors)
     leaf = leaf_folder(job.run, MODEL_FOLDER)
+    made = job.config.distill
+    # Rows that would say the leaf's own figures again are left out.
+    is_as_it_was = not made.epochs and made.head == "init"
     models = Models(
         teacher=_teacher(job, space),
         leaf=leaf,
-        untrained=leaf_folder(job.run, UNTRAINED_FOLDER),
-        init=resolve_model(job.config.distill.init),
+        untrained=leaf_folder(job.run, UNTRAINED_FOLDER) if made.epochs else None,
+        init=None if is_as_it_was else resolve_model(made.init),
     )
     require_leaf_of(space, leaf, owner=job.run.vectors.uri)
     sampling = Sampling(settings.bootstrap_samples, settings.seed)

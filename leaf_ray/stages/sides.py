@@ -29,12 +29,16 @@ WARM_UP_QUERIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """What loads the teacher, if it can be loaded; folders of the leaf and of what it came from."""
+    """What loads the teacher, if it can be loaded; folders of the leaf and of what it came from.
+
+    untrained: the leaf before its first step; None where it has taken none. init: the encoder that
+        it started from; None where that is the leaf itself.
+    """
 
     teacher: Loads | None
     leaf: Path
-    untrained: Path
-    init: Path
+    untrained: Path | None
+    init: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +46,25 @@ class Students:
     """The leaf and what it is compared with, loaded to encode many texts."""
 
     leaf: Encoder
-    untrained: Encoder
-    init: Encoder
+    untrained: Encoder | None
+    init: Encoder | None
     init_name: str
 
     @classmethod
     def load(cls, models: Models, space: Space) -> "Students":
-        """All three, which are small."""
-        # One query is fastest with all threads on it, many texts with one stream on each.
-        leaf, untrained, init = (replace(spec, streams=0) for spec in _specs(models, space))
-        return cls(leaf.load(), untrained.load(), init.load(), models.init.name)
+        """All that there are, which are small."""
+        leaf, *others = _specs(models, space)
+        untrained, init = (None if spec is None else _in_bulk(spec) for spec in others)
+        return cls(_in_bulk(leaf), untrained, init, _name(models.init))
+
+
+def _in_bulk(spec: EncoderSpec) -> Encoder:
+    # One query is fastest with all threads on it, many texts with one stream on each.
+    return replace(spec, streams=0).load()
+
+
+def _name(init: Path | None) -> str:
+    return "" if init is None else init.name
 
 
 def time_queries(
@@ -69,12 +82,14 @@ def time_queries(
         (("teacher",), models.teacher, space.probe, "the teacher"),
         (("asymmetric", "symmetric"), leaf, leaf_probe(models.leaf), "the leaf"),
         (("baseline",), untrained, None, "the leaf before training"),
-        (("untrained",), init, None, models.init.name),
+        (("untrained",), init, None, _name(models.init)),
     ]
     times: dict[Role, float | None] = {}
     for number, (roles, spec, probe, name) in enumerate(asked):
-        progress.update(number, len(asked), note=f"{name}, query by query")
-        found = None if spec is None else _median_ms(spec, probe, queries, name=name)
+        found = None
+        if spec is not None:
+            progress.update(number, len(asked), note=f"{name}, query by query")
+            found = _median_ms(spec, probe, queries, name=name)
         times |= dict.fromkeys(roles, found)
     return times
 
@@ -87,36 +102,45 @@ def encode_sides(
     *,
     progress: Progress,
 ) -> list[Side]:
-    """The five rows of a report, the teacher's first.
+    """The rows of a report, the teacher's first; then the leaf's, and of what it came from.
 
     documents, queries: `text` and the teacher's `vector`, which is not computed again.
     times: of `time_queries`.
     """
     query_texts, document_texts = queries["text"].to_pylist(), documents["text"].to_pylist()
-    work = _Work(progress, total=3 * len(query_texts) + 2 * len(document_texts))
+    encoders = (students.leaf, students.untrained, students.init)
+    of_queries, of_both = len(encoders) - encoders.count(None), 1 + (students.init is not None)
+    total = of_queries * len(query_texts) + of_both * len(document_texts)
+    work = _Work(progress, total=total)
     leaf_QD = work.encode("the leaf", students.leaf, query_texts, QUERY)
     leaf_ND = work.encode("the leaf", students.leaf, document_texts, DOCUMENT)
-    ridge_QD = work.encode("the leaf before training", students.untrained, query_texts, QUERY)
-    init_QD = work.encode(students.init_name, students.init, query_texts, QUERY)
-    init_ND = work.encode(students.init_name, students.init, document_texts, DOCUMENT)
     query_QD, document_ND = vectors_of(queries), vectors_of(documents)
     sides: list[tuple[Role, str, str, Vectors, Vectors]] = [
         ("teacher", "teacher", "teacher", query_QD, document_ND),
         ("asymmetric", "leaf", "teacher", leaf_QD, document_ND),
         ("symmetric", "leaf", "leaf", leaf_QD, leaf_ND),
-        ("baseline", "before training", "teacher", ridge_QD, document_ND),
-        ("untrained", f"{students.init_name} as it comes", "itself", init_QD, init_ND),
     ]
+    if students.untrained is not None:
+        ridge_QD = work.encode("the leaf before training", students.untrained, query_texts, QUERY)
+        sides.append(("baseline", "before training", "teacher", ridge_QD, document_ND))
+    if students.init is not None:
+        init_QD = work.encode(students.init_name, students.init, query_texts, QUERY)
+        init_ND = work.encode(students.init_name, students.init, document_texts, DOCUMENT)
+        name = f"{students.init_name} as it comes"
+        sides.append(("untrained", name, "itself", init_QD, init_ND))
     return [Side(*side, times[side[0]]) for side in sides]
 
 
-def _specs(models: Models, space: Space) -> tuple[EncoderSpec, EncoderSpec, EncoderSpec]:
+def _specs(
+    models: Models, space: Space
+) -> tuple[EncoderSpec, EncoderSpec | None, EncoderSpec | None]:
     """What loads the leaf, the leaf before its first step, and the encoder it started from."""
+    untrained, init = models.untrained, models.init
     return (
         EncoderSpec(folder=str(models.leaf)),
-        EncoderSpec(folder=str(models.untrained)),
+        None if untrained is None else EncoderSpec(folder=str(untrained)),
         # The initial encoder reads as much of a text as the leaf does.
-        EncoderSpec(folder=str(models.init), max_length=space.max_length),
+        None if init is None else EncoderSpec(folder=str(init), max_length=space.max_length),
     )
 
 
