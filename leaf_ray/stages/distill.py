@@ -48,7 +48,7 @@ from leaf_ray.stages.distill_sources import (
     require_one_space,
     version_of,
 )
-from leaf_ray.stages.distill_state import STATE_VERSION
+from leaf_ray.stages.distill_state import STATE_VERSION, has_checkpoint
 from leaf_ray.stages.distill_texts import COUNTS_FILE, Tokenise, make_training_texts
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.stages.ticker import watched
@@ -137,9 +137,11 @@ def _make(job: Job) -> Made:
             ticker=ticker,
         )
         # Until the first step there is no count: a head of 32,768 texts takes a minute.
-        first = ", which fit the head or go on" if settings.head == "ridge" else ""
-        note = waiting or f"starting workers on {unit}s{first}"
-        job.progress.update(0, 0, note=note)
+        if has_checkpoint(training):
+            first = " to go on from the last checkpoint"
+        else:
+            first = ", which fit the head" if settings.head == "ridge" else ""
+        job.progress.update(0, 0, note=waiting or f"starting workers on {unit}s{first}")
         with told(training), reserved(training, ERRORS_FOLDER):
             fit(worker_job, use_gpu=use_gpu)
     with told(training):
@@ -194,6 +196,8 @@ def _made(course: Mapping[str, Any], counts: Counts, space: Space) -> Made:
         "steps_skipped": skipped,
     }
     told_of = [*course["notes"]]
+    if resumed := course["resumed_steps"]:
+        told_of.append(f"resumed from step {', '.join(f'{step:,}' for step in resumed)}")
     if skipped:
         told_of.append(f"{skipped:,} steps were skipped, as their gradient was not finite")
     notes = "".join(f"; {note}" for note in told_of)

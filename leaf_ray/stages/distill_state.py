@@ -135,6 +135,11 @@ def _folders(training: Part) -> list[str]:
     )
 
 
+def has_checkpoint(training: Part) -> bool:
+    """Whether there is one to go on from, if it can be read."""
+    return bool(_folders(training))
+
+
 def load_state(training: Part) -> State | None:
     """The state to go on from: the last that can be read. None begins anew.
 

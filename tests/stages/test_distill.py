@@ -24,6 +24,7 @@ from leaf_ray.config import RunConfig
 from leaf_ray.core.schema import vectors_of
 from leaf_ray.errors import ConfigError, InputError, MissingStage, SpaceMismatch
 from leaf_ray.runs import Run
+from leaf_ray.runs.parts import read_json
 from leaf_ray.stages import verbs
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -86,6 +87,10 @@ def test_a_leaf_that_exists_is_taken_as_it_is_or_trained_on(
     manifest = verbs.distill(as_it_is)
     assert manifest.counts["steps"] == 0
     assert vectors_by(as_it_is) == pytest.approx(vectors_by(small_run), abs=1e-6)
+    # What it is has been said by its own rows.
+    verbs.evaluate(as_it_is)
+    (report,) = read_json(Run.open(as_it_is.root).report, "report.json")["reports"]
+    assert [row["role"] for row in report["rows"]] == ["teacher", "asymmetric", "symmetric"]
     trained_on = distilling(small_run, tmp_path / "trained-on", **given, epochs=1)
     before = verbs.distill(trained_on).counts["overlap_before"]
     assert before == pytest.approx(manifest.counts["overlap_after"])
@@ -180,7 +185,8 @@ def test_a_killed_training_goes_on_from_the_checkpoint_before_one_that_is_corrup
     kept = torch.load(snapshot.parent / before / "state.pt", weights_only=True)
     # Ray's own record, cut off as it was being written.
     snapshot.write_bytes(snapshot.read_bytes()[:-20])
-    subprocess.run(command, check=True, timeout=400)
+    resumed = subprocess.run(command, check=True, timeout=400, capture_output=True, text=True)
+    assert f"resumed from step {kept['step']:,}" in " ".join(resumed.stdout.split())
     training = training_of(config)
     assert [note for note in training["notes"] if newest in note and "cannot be read" in note]
     assert training["resumed_steps"] == [kept["step"]]

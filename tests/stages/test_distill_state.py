@@ -18,6 +18,7 @@ from leaf_ray.stages.distill_state import (
     _prefix,
     forget_broken_record,
     forget_unsent,
+    has_checkpoint,
     is_unsent,
 )
 
@@ -68,6 +69,7 @@ def test_of_several_checkpoints_the_last_is_gone_on_with(training: Part) -> None
     assert state is not None
     assert (state.step, state.resumed, state.notes) == (200, [200], [])
     assert state.leaf["weight"].tolist() == [1.0, 1.0, 1.0]
+    assert has_checkpoint(training)
 
 
 def test_one_that_is_damaged_is_passed_over_and_said(training: Part) -> None:
@@ -101,6 +103,7 @@ def test_without_a_checkpoint_there_is_nothing_to_say(tmp_path: Path) -> None:
     training = Run.open(str(tmp_path / "run")).work("training/new")
     forget_broken_record(training)
     assert last(training) is None
+    assert not has_checkpoint(training)
 
 
 def test_a_record_that_is_whole_stays(training: Part) -> None:
