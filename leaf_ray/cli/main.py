@@ -95,7 +95,7 @@ def evaluate(file: RunFile, overrides: Overrides = None, again: Again = False) -
 
 @app.command(rich_help_panel="Whole runs")
 def run(file: RunFile, overrides: Overrides = None) -> None:
-    """Run all stages; finished ones are skipped, a killed one is made again."""
+    """Run all stages; finished ones are skipped, a killed one goes on or is made again."""
     from leaf_ray.cli.console import ConsoleProgress
     from leaf_ray.config import load_config
     from leaf_ray.stages import verbs
@@ -172,7 +172,7 @@ def export(
     `int8`.
 
     Each comes with a model card whose snippets run. Nothing is written unless every text's vector
-    agrees with the leaf's in float32: the probe's texts, and held-out queries of the run.
+    agrees with the leaf's in float32: the probe's texts, and queries and documents of the run.
 
     For example: `leaf export run.yaml release/ --format openvino --precision int8`
     """

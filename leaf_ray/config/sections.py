@@ -113,7 +113,7 @@ class EmbedConfig(Section):
     vectors: str | None = None
     """The teacher's vectors that exist already (Parquet, Lance or .npy, with ids)."""
     long_texts: Literal["truncate", "chunk"] = "truncate"
-    """A document longer than the teacher reads is cut, or embedded in several windows."""
+    """A document longer than the teacher reads is cut, or embedded in windows (not evaluated)."""
     chunk_overlap: Annotated[int, Field(ge=0)] = 32
     """Tokens that a window shares with the one before."""
     max_rejected: Annotated[int, Field(ge=0)] = 100

@@ -15,7 +15,7 @@ from sentence_transformers import SentenceTransformer
 
 leaf = SentenceTransformer("{folder}")
 queries = leaf.encode_query(["how do I read a parquet file"])  # (1, {dimension}) float32
-# Documents by the teacher are better; the leaf's own lie in the same space.
+# One space: documents by the teacher, as in an index of it, or by the leaf, as here.
 documents = leaf.encode_document(["pyarrow.parquet.read_table reads a Parquet file."])
 print(leaf.similarity(queries, documents))
 ```
