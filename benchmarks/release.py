@@ -8,9 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.cached import CachedEncoder
@@ -20,6 +17,7 @@ from benchmarks.targets import Target, finish
 from leaf_ray import RunConfig, distill, embed, evaluate
 from leaf_ray import texts as read_texts
 from leaf_ray.core.sts import sts_spearman
+from leaf_ray.core.texts import QUERY
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.resolve import cache_folder, resolve_model
 from leaf_ray.runs import Run
@@ -34,17 +32,16 @@ NUM_TEXTS = 200
 
 def evaluated() -> dict[str, dict[str, Any]]:
     """The rows of the average over all collections, by role, as `leaf evaluate` reports them."""
-    root = cache_folder() / "benchmarks" / "release"
-    root.mkdir(parents=True, exist_ok=True)
-    given = root / "given.parquet"
-    texts = pq.read_table(shared("texts/queries.parquet"), columns=["text"]).slice(0, NUM_TEXTS)
-    kinds = pa.array(["query"] * len(texts))
-    pq.write_table(texts.append_column("kind", kinds), given)
     config = RunConfig.model_validate(
         {
-            "root": str(root),
+            "root": str(cache_folder() / "benchmarks" / "release"),
             "space": {"teacher": TEACHER},
-            "texts": {"path": str(given), "num_held_out": 0},
+            "texts": {
+                "path": str(shared("texts/queries.parquet")),
+                "kind": QUERY,
+                "num_train_queries": NUM_TEXTS,
+                "num_held_out": 0,
+            },
             "embed": {"dtype": "float16", "backend": "openvino-int8"},
             "distill": {"init": str(PUBLISHED), "head": "init", "epochs": 0},
             "evaluate": {"collections": [str(shared(f"beir/{name}")) for name in COLLECTIONS]},

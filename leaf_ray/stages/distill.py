@@ -118,6 +118,8 @@ def _make(job: Job) -> Made:
     taken = counts.taken(of_kind, settings.weights)
     if job.again:
         training.clear()
+    with told(training):
+        goes_on = has_checkpoint(training)
     job.begin()
     notes = (
         "loss {loss:.3f}, held-out cosine {cosine:.3f}, overlap@10 {overlap:.3f}, "
@@ -137,10 +139,9 @@ def _make(job: Job) -> Made:
             ticker=ticker,
         )
         # Until the first step there is no count: a head of 32,768 texts takes a minute.
-        if has_checkpoint(training):
+        first = ", which fit the head" if settings.head == "ridge" else ""
+        if goes_on:
             first = " to go on from the last checkpoint"
-        else:
-            first = ", which fit the head" if settings.head == "ridge" else ""
         job.progress.update(0, 0, note=waiting or f"starting workers on {unit}s{first}")
         with told(training), reserved(training, ERRORS_FOLDER):
             fit(worker_job, use_gpu=use_gpu)

@@ -169,8 +169,6 @@ def _last_readable(training: Part) -> tuple[str, State | None]:
             notes.append(f"the checkpoint {name} cannot be read ({error}) and was passed over")
             log.warning(notes[-1])
             continue
-        if notes:
-            notes.append(f"went on from step {state.step:,}")
         state.notes.extend(notes)
         state.resumed.append(state.step)
         return name, state

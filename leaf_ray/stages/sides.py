@@ -108,9 +108,9 @@ def encode_sides(
     times: of `time_queries`.
     """
     query_texts, document_texts = queries["text"].to_pylist(), documents["text"].to_pylist()
-    encoders = (students.leaf, students.untrained, students.init)
-    of_queries, of_both = len(encoders) - encoders.count(None), 1 + (students.init is not None)
-    total = of_queries * len(query_texts) + of_both * len(document_texts)
+    num_others = sum(other is not None for other in (students.untrained, students.init))
+    num_both = 1 if students.init is None else 2
+    total = (1 + num_others) * len(query_texts) + num_both * len(document_texts)
     work = _Work(progress, total=total)
     leaf_QD = work.encode("the leaf", students.leaf, query_texts, QUERY)
     leaf_ND = work.encode("the leaf", students.leaf, document_texts, DOCUMENT)

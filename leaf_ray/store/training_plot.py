@@ -17,7 +17,7 @@ PANELS = (
 
 
 def training_plot(curve: Sequence[Mapping[str, float]], *, best_step: int) -> bytes:
-    """Return a PNG: overlap, cosine and loss over the texts seen; figures are of the best leaf.
+    """Return a PNG: overlap, cosine and loss over the texts seen; numbers are of the leaf kept.
 
     curve: the validations of training.json, the first of them before the first step. best_step:
         of the leaf that is kept.
@@ -64,8 +64,8 @@ def _draw_validations(
             f"{best[key]:.3f}",
             (best["texts"], best[key]),
             textcoords="offset points",
-            xytext=(-3, 6),
-            horizontalalignment="right",
+            xytext=(0, 6),
+            horizontalalignment="left" if best is curve[0] else "right",
             color=colour,
             fontsize=9,
         )

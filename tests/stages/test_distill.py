@@ -87,7 +87,7 @@ def test_a_leaf_that_exists_is_taken_as_it_is_or_trained_on(
     manifest = verbs.distill(as_it_is)
     assert manifest.counts["steps"] == 0
     assert vectors_by(as_it_is) == pytest.approx(vectors_by(small_run), abs=1e-6)
-    # What it is has been said by its own rows.
+    # Rows of what it came from would be its own again.
     verbs.evaluate(as_it_is)
     (report,) = read_json(Run.open(as_it_is.root).report, "report.json")["reports"]
     assert [row["role"] for row in report["rows"]] == ["teacher", "asymmetric", "symmetric"]
