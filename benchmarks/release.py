@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.cached import CachedEncoder
@@ -16,6 +18,7 @@ from benchmarks.shared import shared
 from benchmarks.targets import Target, finish
 from leaf_ray import RunConfig, distill, embed, evaluate
 from leaf_ray import texts as read_texts
+from leaf_ray.cli.console import ConsoleProgress
 from leaf_ray.core.sts import sts_spearman
 from leaf_ray.core.texts import QUERY
 from leaf_ray.encoders.load import EncoderSpec
@@ -47,11 +50,12 @@ def evaluated() -> dict[str, dict[str, Any]]:
             "evaluate": {"collections": [str(shared(f"beir/{name}")) for name in COLLECTIONS]},
         }
     )
-    read_texts(config)
-    embed(config)
-    # The folder in release/ keeps its name when its leaf is another.
-    distill(config, again=True)
-    evaluate(config)
+    with ConsoleProgress(Console()) as progress:
+        read_texts(config, progress=progress)
+        embed(config, progress=progress)
+        # The folder in release/ keeps its name when its leaf is another.
+        distill(config, progress=progress, again=True)
+        evaluate(config, progress=progress)
     average = read_json(Run.open(config.root).report, "report.json")["average"]
     return {row["role"]: row for row in average}
 
