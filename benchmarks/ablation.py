@@ -22,7 +22,7 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.ablation_plot import plot_ablation
-from benchmarks.searched import TEACHER, searched
+from benchmarks.searched import COLLECTIONS, TEACHER, searched
 from benchmarks.targets import RESULTS, Target, finish
 from benchmarks.training_vectors import training_run
 from leaf_ray.config.sections import DistillConfig
@@ -50,7 +50,6 @@ from leaf_ray.stages.distill_validation import FORWARD_TEXTS, FORWARD_TOKENS
 from leaf_ray.stages.distill_worker import HEAD_TEXTS, SPREAD_TEXTS
 
 DEFAULT = DistillConfig()
-COLLECTIONS = ("scifact", "vaswani", "cranfield", "cisi", "med")
 TEXTS_SEEN = 32_000
 SAMPLING = Sampling(10_000)
 WORK = cache_folder() / "benchmarks" / "ablation"

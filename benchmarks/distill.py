@@ -29,7 +29,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.docstring_leaves import adapted, adapted_key, curve_of, docstrings
 from benchmarks.kills import LEAF
 from benchmarks.peers.venv import python_of
-from benchmarks.searched import MAX_LENGTH, searched
+from benchmarks.release import PUBLISHED
+from benchmarks.searched import COLLECTIONS, MAX_LENGTH, searched
 from benchmarks.targets import Target, finish
 from benchmarks.training_vectors import NUM_DOCUMENTS, NUM_QUERIES, training_run
 from leaf_ray.config import RunConfig
@@ -53,7 +54,6 @@ PEER = (
     "accelerate",
     "pyarrow",
 )
-COLLECTIONS = ("scifact", "vaswani", "cranfield", "cisi", "med")
 # Of the speed runs.
 SPEED_STEPS, BATCH = 300, 32
 # The share of these steps at the beginning that is not measured where two are compared closely.
@@ -66,7 +66,6 @@ CONSTANTS = [SPEED_STEPS, BATCH, WARM_SHARE, ROUNDS, EQUAL_SECONDS, OVERHEAD_SEC
 RECIPE = json.dumps([DistillConfig().made_with(), PEER, HEAD_TEXTS, CONSTANTS], sort_keys=True)
 WORK = KEPT / hashlib.sha256(RECIPE.encode()).hexdigest()[:8]
 SAMPLING = Sampling(10_000)
-PUBLISHED = Path(__file__).parents[1] / "release" / "leaf-mpnet-23m"
 
 
 def piece(name: str, make: Callable[[], Any]) -> Any:

@@ -13,7 +13,7 @@ from rich.console import Console
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.cached import CachedEncoder
-from benchmarks.searched import TEACHER
+from benchmarks.searched import COLLECTIONS, TEACHER
 from benchmarks.shared import shared
 from benchmarks.targets import Target, finish
 from leaf_ray import RunConfig, distill, embed, evaluate
@@ -28,7 +28,6 @@ from leaf_ray.runs.parts import read_json
 from leaf_ray.store.sts import read_sts
 
 PUBLISHED = Path(__file__).parents[1] / "release" / "leaf-mpnet-23m"
-COLLECTIONS = ("scifact", "vaswani", "cranfield", "cisi", "med")
 # A run has texts, and its vectors say its space; collections bring those that count here.
 NUM_TEXTS = 200
 
