@@ -26,7 +26,13 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.docstring_leaves import adapted, adapted_key, curve_of, docstrings
+from benchmarks.docstring_leaves import (
+    adapted,
+    adapted_key,
+    curve_of,
+    docstrings,
+    docstrings_key,
+)
 from benchmarks.kills import LEAF
 from benchmarks.peers.venv import python_of
 from benchmarks.release import PUBLISHED
@@ -284,7 +290,7 @@ def main() -> None:
     }
     demos = {
         "docstrings": piece(
-            "docstrings", lambda: docstrings(speeds[best]["ours"], vectors=KEPT, work=WORK)
+            f"docstrings-{docstrings_key()}", lambda: docstrings(vectors=KEPT, work=WORK)
         ),
         "docstrings, from the published leaf": piece(
             f"demo-docstrings-{adapted_key(PUBLISHED)}",
