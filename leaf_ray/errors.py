@@ -8,6 +8,7 @@ LeafRayError
 |-- ModelNotFound       a model is neither a folder nor on the hub    (FileNotFoundError)
 |-- MissingStage        a stage's input is not finished               (FileNotFoundError)
 |-- StaleStage          a finished part was made with other settings  (RuntimeError)
+|-- PartBusy            another command is making the part             (RuntimeError)
 |-- StorageError        what a long work leaves cannot be written     (OSError)
 |-- WorkersLost         workers of a training died again and again    (RuntimeError)
 |-- EndpointError       an embeddings endpoint refuses, or is silent  (RuntimeError)
@@ -48,6 +49,10 @@ class MissingStage(LeafRayError, FileNotFoundError):
 
 class StaleStage(LeafRayError, RuntimeError):
     """A finished part was made with other settings than those asked for now."""
+
+
+class PartBusy(LeafRayError, RuntimeError):
+    """Another command is making the part that this one is to make."""
 
 
 class StorageError(LeafRayError, OSError):

@@ -1,5 +1,6 @@
 """Once more over the texts that have no vector, without touching those that have one."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 from leaf_ray.config import RunConfig
 from leaf_ray.runs import Manifest, Run
 from leaf_ray.runs.chunks import forget_rejected, write_whole
+from leaf_ray.runs.claim import claimed
 from leaf_ray.runs.decide import decide, inputs_of
 from leaf_ray.runs.folder import REJECTED_FILE, RETRIED_FILE
 from leaf_ray.runs.parts import read_rotation, read_space, read_table
@@ -28,19 +30,24 @@ def retry(config: RunConfig, *, progress: Progress, cluster: Cluster) -> None:
     Raises:
         MissingStage: the texts are not finished.
         StaleStage, SpaceMismatch: the part was made with other settings.
+        PartBusy: another command is making it.
     """
     run = Run.open(config.root)
-    job = Job(config, run, run.vectors, progress, cluster)
     inputs = inputs_of(run, *EMBED.reads)
+    with claimed(run.vectors, by="leaf embed --retry-rejected"):
+        _retry(Job(config, run, run.vectors, progress, cluster), inputs)
+
+
+def _retry(job: Job, inputs: Mapping[str, str]) -> None:
     manifest = job.part.manifest()
     if manifest is None:
         forget_rejected(working_folder(job))
         return
-    decide(manifest, wanted=EMBED.wanted(config), inputs=inputs, part=job.part.uri)
+    decide(manifest, wanted=EMBED.wanted(job.config), inputs=inputs, part=job.part.uri)
     if manifest.counts["rejected"]:
-        progress.stage("retry", about="the texts that were rejected")
+        job.progress.stage("retry", about="the texts that were rejected")
         counts = _retried(job, manifest)
-        progress.end(f"{counts['vectors']:,} vectors, {counts['rejected']:,} still rejected")
+        job.progress.end(f"{counts['vectors']:,} vectors, {counts['rejected']:,} still rejected")
 
 
 def _retried(job: Job, manifest: Manifest) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from leaf_ray.config import RunConfig
 from leaf_ray.runs import Manifest, Part, Run
+from leaf_ray.runs.claim import claimed
 from leaf_ray.runs.decide import Decision, decide, inputs_of, refuse_drift, unfinish_from
 from leaf_ray.runs.folder import READS
 from leaf_ray.runs.progress import Progress
@@ -89,6 +90,7 @@ def perform(
     Raises:
         MissingStage: a part that it reads is not finished.
         StaleStage, SpaceMismatch: its part is finished, but with other settings.
+        PartBusy: another command is making it.
         LeafRayError: any that its work, or the check before it, raises.
     """
     run = Run.open(config.root)
@@ -107,25 +109,26 @@ def perform(
         return manifest
     stage.check(config, run)
     begin = partial(unfinish_from, run, part)
-    if not stage.begins_itself:
-        if again:
-            _clear_work(stage, run)
+    with claimed(part, by=f"leaf {stage.name}"):
+        if not stage.begins_itself:
+            if again:
+                _clear_work(stage, run)
+            begin()
+        began = time.monotonic()
+        made = stage.make(Job(config, run, part, progress, cluster, begin, again))
+        finished = Manifest(
+            stage=stage.name,
+            made_with=wanted,
+            inputs=inputs,
+            counts=made.counts,
+            seconds=round(time.monotonic() - began, 2),
+            space=made.space,
+        )
+        # Once more for work that forgets to: what follows from the part before is stale.
         begin()
-    began = time.monotonic()
-    made = stage.make(Job(config, run, part, progress, cluster, begin, again))
-    finished = Manifest(
-        stage=stage.name,
-        made_with=wanted,
-        inputs=inputs,
-        counts=made.counts,
-        seconds=round(time.monotonic() - began, 2),
-        space=made.space,
-    )
-    # Once more for work that forgets to: what follows from the part before is stale.
-    begin()
-    part.finish(finished)
-    # Only now: until here a rerun goes on from it.
-    _clear_work(stage, run)
+        part.finish(finished)
+        # Only now: until here a rerun goes on from it.
+        _clear_work(stage, run)
     progress.end(f"{made.summary} in {finished.seconds:.0f} s")
     log.info("%s: %s", stage.name, made.summary)
     return finished

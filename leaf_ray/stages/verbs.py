@@ -73,6 +73,7 @@ def run(config: RunConfig, *, progress: Progress = SILENT) -> dict[str, Manifest
         InputError: the texts cannot be used.
         ModelNotFound: the teacher or the leaf's initial encoder cannot be found.
         StaleStage, SpaceMismatch: a finished part was made with other settings.
+        PartBusy: another command is making a part.
     """
     with Cluster() as cluster:
         return {
