@@ -60,7 +60,8 @@ def help_seconds(folder: Path) -> float:
 
 def rows_by_role(folder: Path) -> dict[str, dict[str, Any]]:
     report = json.loads((folder / "runs/quickstart/report/report.json").read_text())
-    return {row["role"]: row for row in report["rows"]}
+    (held_out,) = report["reports"]
+    return {row["role"]: row for row in held_out["rows"]}
 
 
 def main() -> None:
