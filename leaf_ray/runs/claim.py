@@ -35,7 +35,7 @@ def claimed(part: Part, *, by: str) -> Iterator[None]:
         except BlockingIOError:
             lock.seek(0)
             raise PartBusy(
-                f"{lock.read()} is at work on {part.uri}: wait until it ends, stop it, or choose "
+                f"{lock.read() or 'another command'} is at work on {part.uri}: wait until it ends, stop it, or choose "
                 "another root"
             ) from None
         except OSError:

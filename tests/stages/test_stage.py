@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from leaf_ray.config import RunConfig
-from leaf_ray.errors import InputError
+from leaf_ray.errors import InputError, PartBusy
 from leaf_ray.runs import Run
+from leaf_ray.runs.claim import claimed
 from leaf_ray.runs.progress import Silent
 from leaf_ray.stages.cluster import Cluster
 from leaf_ray.stages.stage import Job, Made, Stage, perform
@@ -75,6 +76,21 @@ def test_work_that_begins_itself_may_refuse_and_what_is_finished_stays_so(
         do(replace(stage(), make=look_first, begins_itself=True), config, again=True)
     assert run.texts.manifest() == finished
     assert run.work("work").read("unfinished") == b"of hours"
+
+
+@pytest.mark.parametrize("begins_itself", [False, True])
+def test_what_another_command_is_making_is_left_alone(
+    config: RunConfig, *, begins_itself: bool
+) -> None:
+    run = Run.open(config.root)
+    run.work("work").write("unfinished", b"of hours")
+    busy = replace(stage(), begins_itself=begins_itself)
+    with claimed(run.texts, by="leaf texts"), pytest.raises(PartBusy, match="`leaf texts` "):
+        do(busy, config, again=True)
+    assert run.work("work").read("unfinished") == b"of hours"
+    assert run.texts.read("made") is None
+    do(busy, config)
+    assert run.texts.manifest() is not None
 
 
 def test_what_is_made_again_counts_as_unfinished_from_where_it_begins(config: RunConfig) -> None:
