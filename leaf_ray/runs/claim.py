@@ -4,8 +4,9 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from leaf_ray.errors import PartBusy
 from leaf_ray.runs.folder import Part
@@ -23,25 +24,30 @@ def claimed(part: Part, *, by: str) -> Iterator[None]:
     Raises:
         PartBusy: another command is making it.
     """
-    if not part.is_local:
+    with ExitStack() as held:
+        # Where nothing can be written, the work itself says so, and says what to do.
+        with suppress(OSError):
+            if part.is_local:
+                _lock(held.enter_context(_lock_file(part)), part, by)
         yield
-        return
+
+
+def _lock_file(part: Part) -> BinaryIO:
     file = Path(part.path).with_name(f".{part.name}.lock")
     file.parent.mkdir(parents=True, exist_ok=True)
-    # To append, so that what it says of its holder stays until there is another.
-    with file.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise PartBusy(
-                f"{lock.read() or 'another command'} is at work on {part.uri}: wait until it ends, stop it, or choose "
-                "another root"
-            ) from None
-        except OSError:
-            # A file system without locks.
-            pass
-        lock.truncate(0)
-        lock.write(f"`{by}` (process {os.getpid()} on {socket.gethostname()})")
-        lock.flush()
-        yield
+    # To append, so that what it says of its holder stays until there is another. Without a buffer,
+    # which a full disk would have fail once more when the file is closed.
+    return file.open("a+b", buffering=0)
+
+
+def _lock(file: BinaryIO, part: Part, by: str) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().decode() or "another command"
+        raise PartBusy(
+            f"{holder} is at work on {part.uri}: wait until it ends, stop it, or choose another root"
+        ) from None
+    file.truncate(0)
+    file.write(f"`{by}` (process {os.getpid()} on {socket.gethostname()})".encode())

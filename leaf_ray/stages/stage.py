@@ -100,16 +100,24 @@ def perform(
         takes = [name for name in stage.takes if run.part(name).manifest() is not None]
         inputs = inputs_of(run, *stage.reads, *takes)
         refuse_drift(run, lambda section: getattr(config, section).made_with(), *inputs)
-    wanted, manifest = stage.wanted(config), None if again else part.manifest()
-    decision = decide(manifest, wanted=wanted, inputs=inputs, part=part.uri)
+    wanted = stage.wanted(config)
+
+    def finished_before() -> Manifest | None:
+        manifest = None if again else part.manifest()
+        decision = decide(manifest, wanted=wanted, inputs=inputs, part=part.uri)
+        return manifest if decision is Decision.SKIP else None
+
+    is_finished = finished_before() is not None
     progress.stage(stage.name, about=stage.about)
-    if manifest is not None and decision is Decision.SKIP:
-        _clear_work(stage, run)
-        progress.end(f"finished before, {part.uri}")
-        return manifest
-    stage.check(config, run)
+    if not is_finished:
+        stage.check(config, run)
     begin = partial(unfinish_from, run, part)
     with claimed(part, by=f"leaf {stage.name}"):
+        # Once more: another command may have finished it meanwhile.
+        if before := finished_before():
+            _clear_work(stage, run)
+            progress.end(f"finished before, {part.uri}")
+            return before
         if not stage.begins_itself:
             if again:
                 _clear_work(stage, run)

@@ -1,7 +1,5 @@
 """Of two commands that would make one part, the second is sent away until the first has ended."""
 
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -31,14 +29,14 @@ def test_the_second_command_is_told_of_the_first_until_that_is_killed(run: Run) 
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, run.root], stdout=subprocess.PIPE, text=True
     ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "claimed\n"
-        with (
-            pytest.raises(PartBusy, match=rf"`leaf embed` \(process {holder.pid} on .*vectors: wait"),
-            claimed(run.vectors, by="leaf embed"),
-        ):
-            pass
-        os.kill(holder.pid, signal.SIGKILL)
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "claimed\n"
+            told = rf"^`leaf embed` \(process {holder.pid} on .*vectors: wait"
+            with pytest.raises(PartBusy, match=told), claimed(run.vectors, by="leaf embed"):
+                pass
+        finally:
+            holder.kill()
     with claimed(run.vectors, by="leaf embed"):
         pass
 
@@ -63,4 +61,18 @@ def test_what_is_told_is_of_the_last_that_claimed_it(run: Run) -> None:
         pytest.raises(PartBusy, match="^`leaf embed` "),
         claimed(run.vectors, by="leaf embed"),
     ):
+        pass
+
+
+def test_what_nothing_can_be_written_beside_is_left_to_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("where a run's folder would be")
+    with claimed(Run.open(str(tmp_path / "file")).vectors, by="leaf embed"):
+        pass
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_keeps_nobody_from_the_work_that_says_so(run: Run) -> None:
+    Path(run.path).mkdir()
+    Path(run.path, ".vectors.lock").symlink_to("/dev/full")
+    with claimed(run.vectors, by="leaf embed"):
         pass

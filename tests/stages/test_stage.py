@@ -93,6 +93,26 @@ def test_what_another_command_is_making_is_left_alone(
     assert run.texts.manifest() is not None
 
 
+def test_what_another_command_finished_meanwhile_is_not_made_again(config: RunConfig) -> None:
+    def wait_for_another(config: RunConfig, run: Run) -> None:
+        do(stage(), config)
+        run.texts.write("made", b"by another")
+
+    do(stage(wait_for_another), config)
+    assert Run.open(config.root).texts.read("made") == b"by another"
+
+
+def test_work_on_what_is_finished_is_another_commands_while_that_makes_it_again(
+    config: RunConfig,
+) -> None:
+    do(stage(), config)
+    run = Run.open(config.root)
+    run.work("work").write("laid out", b"by another")
+    with claimed(run.texts, by="leaf texts"), pytest.raises(PartBusy):
+        do(stage(), config)
+    assert run.work("work").read("laid out") == b"by another"
+
+
 def test_what_is_made_again_counts_as_unfinished_from_where_it_begins(config: RunConfig) -> None:
     do(stage(), config)
 
