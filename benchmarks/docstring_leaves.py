@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.kills import LEAF
+from benchmarks.reports import held_out_rows
 
 QUICKSTART = str(Path(__file__).parents[1] / "jobs" / "quickstart.yaml")
 PASSES = ("texts.num_documents=6000", "texts.num_train_queries=null", "embed.dtype=float16")
@@ -104,8 +105,7 @@ def _distilled(given: Path, root: Path, passes: Sequence[str]) -> dict[str, Any]
     """What a leaf of embedded docstrings keeps, and the end and minutes of its training."""
     minutes = _trained(given, root, passes) / 60
     subprocess.run([LEAF, "evaluate", QUICKSTART, *passes, f"root={root}"], check=True)
-    report = json.loads((root / "report" / "report.json").read_text())["reports"][0]
-    rows = {row["role"]: row for row in report["rows"]}
+    rows = held_out_rows(root)
     return {
         "ndcg@10": {role: row["ndcg"]["mean"] for role, row in rows.items()},
         "kept": {role: row["kept"] for role, row in rows.items() if row["kept"]},

@@ -11,13 +11,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.memory import PeakMemory
+from benchmarks.reports import held_out_rows
 from benchmarks.targets import Target, finish
 
 REPOSITORY = Path(__file__).parents[1]
@@ -58,12 +58,6 @@ def help_seconds(folder: Path) -> float:
     return sorted(times)[2]
 
 
-def rows_by_role(folder: Path) -> dict[str, dict[str, Any]]:
-    report = json.loads((folder / "runs/quickstart/report/report.json").read_text())
-    (held_out,) = report["reports"]
-    return {row["role"]: row for row in held_out["rows"]}
-
-
 def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "leaf_ray"
@@ -76,7 +70,7 @@ def main() -> None:
             part.parent.name: json.loads(part.read_text())["seconds"]
             for part in folder.glob("runs/quickstart/*/manifest.json")
         }
-        rows, remaining = rows_by_role(folder), left_behind(folder)
+        rows, remaining = held_out_rows(folder / "runs/quickstart"), left_behind(folder)
         leaf, ridge, teacher = rows["asymmetric"], rows["baseline"], rows["teacher"]
         targets = [
             Target("make demo from a bare clone, minutes", "<=", 15, first["seconds"] / 60),
