@@ -5,12 +5,14 @@ Shapes: Q = queries, N = documents, K = ranks, D = dimensions.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from leaf_ray.core.bootstrap import Interval, Sampling, kept, mean_interval, paired_difference
 from leaf_ray.core.metrics import average_precision, mrr, ndcg, overlap, rank_correlation, recall
+from leaf_ray.core.own_documents import NO_ROW
 from leaf_ray.core.ranking import Ranking, top_k
 from leaf_ray.core.report import Difference, LengthRow, Metric, Role, Row, Scores
 
@@ -35,15 +37,25 @@ class Collection:
 
     judgments: of each query, grades by document id; None where there are none at all.
     query_words: the number of words of each query.
+    own_Q: the row of the document that each query is itself and must not find, NO_ROW where it is
+        none; None where no query is a document.
     """
 
     document_ids: Sequence[str]
     judgments: Sequence[Mapping[str, int]] | None
     query_words: Sequence[int] = ()
+    own_Q: npt.NDArray[np.int64] | None = None
+
+    @property
+    def num_own(self) -> int:
+        """How many queries are documents themselves."""
+        return 0 if self.own_Q is None else int((self.own_Q != NO_ROW).sum())
 
     def ids(self, rows_QK: npt.NDArray[np.int64]) -> list[list[str]]:
         """The ids of ranked documents."""
-        return [[self.document_ids[int(row)] for row in rows_K] for rows_K in rows_QK]
+        return [
+            [self.document_ids[int(row)] for row in rows_K if row != NO_ROW] for rows_K in rows_QK
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +85,13 @@ def compare(
     collection: Collection, sides: Sequence[Side], sampling: Sampling, *, device: str = "cpu"
 ) -> Compared:
     """Rank, measure and compare; the first side has to be the teacher's."""
-    teacher = top_k(sides[0].query_QD, sides[0].document_ND, k=DEPTH, device=device)
+    rank = partial(top_k, k=DEPTH, left_out_Q=collection.own_Q, device=device)
+    teacher = rank(sides[0].query_QD, sides[0].document_ND)
     scores: dict[Role, Scores] = {}
     for side in sides:
         ranking = teacher
         if side.role != "teacher":
-            ranking = top_k(side.query_QD, side.document_ND, k=DEPTH, device=device)
+            ranking = rank(side.query_QD, side.document_ND)
         scores[side.role] = {
             **_judged(collection, ranking.index_QK),
             "overlap@10": overlap(ranking.index_QK, teacher.index_QK, k=10),
@@ -124,16 +137,16 @@ def kept_of(own: Scores, teacher: Scores, sampling: Sampling) -> Interval | None
 
 
 def _correlation(side: Side, teacher: Ranking) -> npt.NDArray[np.float64]:
-    """How a side orders the teacher's first documents; 0 where there is but one."""
-    if teacher.index_QK.shape[1] < 2:
-        return np.zeros(len(side.query_QD))
-    score_QK = np.stack(
-        [
-            side.document_ND[rows_K] @ query_D
-            for rows_K, query_D in zip(teacher.index_QK, side.query_QD, strict=True)
-        ]
-    )
-    return rank_correlation(score_QK, teacher.score_QK)
+    """How a side orders the teacher's first documents, float64 [Q]; 0 where there is but one."""
+    correlation_Q = np.zeros(len(side.query_QD))
+    num_Q = (teacher.index_QK != NO_ROW).sum(axis=1)
+    for num in np.unique(num_Q[num_Q > 1]):
+        queries = np.flatnonzero(num_Q == num)
+        index_QK, score_QK = teacher.index_QK[queries, :num], teacher.score_QK[queries, :num]
+        pairs = zip(index_QK, side.query_QD[queries], strict=True)
+        own_QK = np.stack([side.document_ND[rows_K] @ query_D for rows_K, query_D in pairs])
+        correlation_Q[queries] = rank_correlation(own_QK, score_QK)
+    return correlation_Q
 
 
 def _row(side: Side, scores: Mapping[Role, Scores], sampling: Sampling) -> Row:

@@ -42,7 +42,14 @@ def grid(
             query_Qd = leading(side.query_QD, d, normalized=normalized)
             document_Nd = leading(side.document_ND, d, normalized=normalized)
             for stored in STORED:
-                ranking = search(query_Qd, document_Nd, stored=stored, k=DEPTH, device=device)
+                ranking = search(
+                    query_Qd,
+                    document_Nd,
+                    stored=stored,
+                    k=DEPTH,
+                    left_out_Q=collection.own_Q,
+                    device=device,
+                )
                 scores = _ndcg(collection, ranking)
                 is_reference = side.role == "teacher" and d == full and stored == "float32"
                 yield Cell(

@@ -11,12 +11,12 @@ trec_eval with `-c` counts it as 0, which is the honest one of the two for a mea
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
+from leaf_ray.core.own_documents import NO_ROW
 from leaf_ray.errors import InputError
 
 Rankings = Sequence[Sequence[str]]
@@ -84,7 +84,7 @@ def average_precision(
 
 
 def overlap(
-    ranked_QK: npt.NDArray[Any], reference_QK: npt.NDArray[Any], *, k: int
+    ranked_QK: npt.NDArray[np.int64], reference_QK: npt.NDArray[np.int64], *, k: int
 ) -> npt.NDArray[np.float64]:
     """Share of the reference's first k documents that are also among the other's first k.
 
@@ -92,24 +92,29 @@ def overlap(
     those it has, so that a ranking always overlaps wholly with itself.
 
     Args:
-        ranked_QK: document rows or ids, best first, each at most once in a query.
+        ranked_QK: document rows, best first, each at most once in a query; NO_ROW at the end of a
+            query that has fewer.
         reference_QK: the same of the reference, such as the teacher; K may differ.
         k: how many ranks count.
 
     Returns:
-        Values in [0, 1], float64 [Q].
+        Values in [0, 1], float64 [Q]; 1 where the reference has no document for a query.
 
     Raises:
         InputError: the two differ in queries, k is below 1, or the reference is empty.
 
     """
     _check(len(ranked_QK), len(reference_QK), k=k)
-    depth = min(k, reference_QK.shape[1])
-    if depth == 0:
+    if reference_QK.shape[1] == 0:
         raise InputError("the reference ranks no documents, so there is nothing to overlap with")
     pairs = zip(ranked_QK[:, :k], reference_QK[:, :k], strict=True)
-    shared = [np.intersect1d(a_K, b_K, assume_unique=True).size for a_K, b_K in pairs]
-    share_Q: npt.NDArray[np.float64] = np.asarray(shared, dtype=np.float64) / depth
+    shared = [
+        np.intersect1d(a_K[a_K != NO_ROW], b_K, assume_unique=True).size for a_K, b_K in pairs
+    ]
+    num_Q = (reference_QK[:, :k] != NO_ROW).sum(axis=1)
+    share_Q: npt.NDArray[np.float64] = np.divide(
+        np.asarray(shared, dtype=np.float64), num_Q, out=np.ones(len(num_Q)), where=num_Q > 0
+    )
     return share_Q
 
 

@@ -8,12 +8,14 @@ Shapes: N = documents, Q = queries, D = dimensions of the space, d = dimensions 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from leaf_ray.core.candidates import Rows
+from leaf_ray.core.own_documents import NO_ROW
 from leaf_ray.core.ranking import Ranking, top_k
 from leaf_ray.core.stored import Stored
 from leaf_ray.errors import InputError
@@ -102,17 +104,25 @@ def signs(vectors_ND: Numbers) -> npt.NDArray[np.int8]:
 
 
 def search(
-    query_QD: Floats, document_ND: Numbers, *, stored: Stored, k: int, device: str = "cpu"
+    query_QD: Floats,
+    document_ND: Numbers,
+    *,
+    stored: Stored,
+    k: int,
+    left_out_Q: npt.NDArray[np.int64] | None = None,
+    device: str = "cpu",
 ) -> Ranking:
     """The k best documents of each query when documents are stored so.
 
-    Rows come sorted by id, and ties rank as in `top_k`.
+    Rows come sorted by id, and ties rank as in `top_k`, where `left_out_Q` is explained.
     """
+    rank = partial(top_k, left_out_Q=left_out_Q, device=device)
     if stored == "binary":
-        return top_k(signs(query_QD).astype(np.float32), signs(document_ND), k=k, device=device)
+        return rank(signs(query_QD).astype(np.float32), signs(document_ND), k=k)
     if stored == "binary, rescored":
-        return _rescored(query_QD, document_ND, k=k, device=device)
-    return top_k(query_QD, _as_stored(document_ND, stored), k=k, device=device)
+        sign_QD, sign_ND = signs(query_QD).astype(np.float32), signs(document_ND)
+        return _rescored(query_QD, sign_ND, rank(sign_QD, sign_ND, k=RESCORED * k), k=k)
+    return rank(query_QD, _as_stored(document_ND, stored), k=k)
 
 
 def _as_stored(document_ND: Numbers, stored: Stored) -> Rows:
@@ -124,14 +134,15 @@ def _as_stored(document_ND: Numbers, stored: Stored) -> Rows:
     return document_ND
 
 
-def _rescored(query_QD: Floats, document_ND: Numbers, *, k: int, device: str) -> Ranking:
-    sign_QD, sign_ND = signs(query_QD).astype(np.float32), signs(document_ND)
-    first = top_k(sign_QD, sign_ND, k=RESCORED * k, device=device)
+def _rescored(
+    query_QD: Floats, sign_ND: npt.NDArray[np.int8], first: Ranking, *, k: int
+) -> Ranking:
     # By row, so that equal scores keep the order of rows that `top_k` promises.
     found_QC = np.sort(first.index_QK, axis=1)
     score_QC = np.stack(
         [sign_ND[found_C] @ query_D for found_C, query_D in zip(found_QC, query_QD, strict=True)]
     )
+    score_QC[found_QC == NO_ROW] = -np.inf
     order_QC = np.argsort(score_QC, axis=1, kind="stable")[:, ::-1][:, :k]
     return Ranking(
         index_QK=np.take_along_axis(found_QC, order_QC, axis=1),

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from leaf_ray.core import ranking_keys
 from leaf_ray.core.candidates import Candidates, Rows
+from leaf_ray.core.own_documents import NO_ROW
 from leaf_ray.core.screening import Screened, TooCloseError, screening_pays
 from leaf_ray.errors import InputError
 
@@ -35,8 +36,9 @@ class Ranking:
     """The best documents of each query, best first.
 
     Attributes:
-        index_QK: rows of the documents, int64.
-        score_QK: their inner products with the query, float32, falling along each row.
+        index_QK: rows of the documents, int64; NO_ROW at the end of a query that has fewer.
+        score_QK: their inner products with the query, float32, falling along each row; -inf where
+            there is no document.
 
     """
 
@@ -49,6 +51,7 @@ def top_k(
     document_ND: Rows,
     *,
     k: int,
+    left_out_Q: npt.NDArray[np.int64] | None = None,
     block: int = 4096,
     device: str = "cpu",
 ) -> Ranking:
@@ -59,6 +62,8 @@ def top_k(
         document_ND: documents, numbers of any type; a block at a time is made float32, so that a
             memory-mapped float16 array is read once for each 1,024 queries and never held whole.
         k: how many documents to keep for each query.
+        left_out_Q: the row of a document that each query must not find, NO_ROW where it may find
+            all; None where all may.
         block: how many documents to score at once.
         device: where to compute, as torch names it.
 
@@ -71,6 +76,10 @@ def top_k(
 
     """
     _check_sizes(query_QD, document_ND, k=k, block=block)
+    if left_out_Q is not None and (left_out_Q != NO_ROW).any():
+        # One more, since the one that is left out may be among the best.
+        one_more = top_k(query_QD, document_ND, k=k + 1, block=block, device=device)
+        return _without(one_more, left_out_Q, k=k)
     screens = screening_pays(query_QD, document_ND, device)
     key_QK = torch.empty((len(query_QD), min(k, len(document_ND))), dtype=torch.int64)
     for start in range(0, len(query_QD), QUERIES_AT_ONCE):
@@ -86,6 +95,18 @@ def top_k(
         index_QK=ranking_keys.rows_of(key_QK.numpy()),
         score_QK=ranking_keys.scores_of(key_QK).numpy(),
     )
+
+
+def _without(found: Ranking, left_out_Q: npt.NDArray[np.int64], *, k: int) -> Ranking:
+    """The first k that are not left out, in their order; NO_ROW where fewer are left."""
+    is_out_QK = (found.index_QK == left_out_Q[:, None]) & (left_out_Q[:, None] != NO_ROW)
+    order_QK = np.argsort(is_out_QK, axis=1, kind="stable")[:, :k]
+    index_QK, score_QK, is_out_QK = (
+        np.take_along_axis(values_QK, order_QK, axis=1)
+        for values_QK in (found.index_QK, found.score_QK, is_out_QK)
+    )
+    index_QK[is_out_QK], score_QK[is_out_QK] = NO_ROW, -np.inf
+    return Ranking(index_QK, score_QK)
 
 
 def _screened(query_QD: Tensor, document_ND: Rows, *, k: int, block: int) -> Tensor | None:

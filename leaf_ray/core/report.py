@@ -104,7 +104,8 @@ class Report:
 
     `space` is the space's fingerprint. `num_unknown` counts judgments of documents that the
     collection does not hold, and which no ranking can find. Queries and documents that the teacher
-    has no vector of are left out.
+    has no vector of are left out. `num_own_documents` counts queries that are documents themselves,
+    which the document of their own id is left out of the rankings of, as in BEIR.
     """
 
     collection: str
@@ -121,6 +122,7 @@ class Report:
     num_unknown: int = 0
     num_queries_left_out: int = 0
     num_documents_left_out: int = 0
+    num_own_documents: int = 0
 
 
 def verdict(report: Report) -> str:

@@ -19,6 +19,7 @@ class BeirTask(AbsTaskRetrieval):  # type: ignore[misc]
 
     def __init__(self, collection: Collection, *, language: str) -> None:
         self._collection = collection
+        self.ignore_identical_ids = collection.leaves_out_own
         self._metadata = TaskMetadata(
             # mteb takes a cached result for that of any task of the same name, whatever its data.
             name=f"{collection.name}-{collection.fingerprint[:8]}",

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from leaf_ray.core.own_documents import own_documents
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.core.uri import shown
 from leaf_ray.errors import InputError
@@ -37,9 +38,24 @@ class Collection:
     judgments: Mapping[str, Mapping[str, int]]
 
     @property
+    def leaves_out_own(self) -> bool:
+        """Whether queries are documents themselves, which are then left out of their rankings."""
+        own_Q = own_documents(
+            list(self.queries),
+            list(self.queries.values()),
+            list(self.documents),
+            list(self.documents.values()),
+            [self.judgments.get(query, {}) for query in self.queries],
+        )
+        return own_Q is not None
+
+    @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits: equal exactly when all but the name is equal."""
         digest = hashlib.sha256()
+        if self.leaves_out_own:
+            # Figures that mteb cached while the queries' own documents were found are others.
+            digest.update(b"own documents are left out\n")
         for part in (self.documents, self.queries, self.judgments):
             for key in sorted(part):
                 digest.update(json.dumps([key, part[key]], sort_keys=True).encode())
@@ -69,8 +85,10 @@ def read_collection(folder: str) -> Collection:
 def beir_task(folder: str, *, language: str = "und-Zyyy") -> Any:
     """An AbsTaskRetrieval of mteb over a BEIR folder, for `mteb.evaluate(model, tasks=[task])`.
 
-    The folder is read now. The task is called after the folder and its contents, so that mteb,
-    which caches results by name, does not take those of other contents for it.
+    The folder is read now. Where its queries are documents themselves, the document of a query's
+    own id is left out of its ranking, as in `leaf evaluate` (mteb's `ignore_identical_ids`). The
+    task is called after the folder and its contents, so that mteb, which caches results by name,
+    does not take those of other contents for it.
 
     language: of the texts, as mteb writes it, such as eng-Latn; by default undetermined.
 

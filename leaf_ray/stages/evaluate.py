@@ -15,6 +15,7 @@ from leaf_ray.core.bootstrap import Sampling
 from leaf_ray.core.comparison import Collection, Compared, compare
 from leaf_ray.core.evaluation import Evaluation, averages, evaluation_to_json
 from leaf_ray.core.grid import grid
+from leaf_ray.core.own_documents import own_documents
 from leaf_ray.core.report import Cell, Report, Role
 from leaf_ray.core.space import Space
 from leaf_ray.core.texts import DOCUMENT, QUERY, TEST
@@ -162,11 +163,7 @@ def _measured(named: str, job: Job, compares: _Compares) -> tuple[Report, Compar
         texts.documents, texts.queries, compares.students, compares.times, progress=job.progress
     )
     device = search_device()
-    collection = Collection(
-        texts.documents["id"].to_pylist(),
-        _judgments(job, texts.queries),
-        [len(text.split()) for text in texts.queries["text"].to_pylist()],
-    )
+    collection = _collection(job, texts)
     compared = compare(collection, sides, sampling, device=device)
     cells = grid(
         collection,
@@ -193,8 +190,22 @@ def _measured(named: str, job: Job, compares: _Compares) -> tuple[Report, Compar
         num_unknown=counts["judgments_of_unknown_documents"],
         num_queries_left_out=counts["held_out_queries"] - len(texts.queries),
         num_documents_left_out=counts["documents"] - len(texts.documents),
+        num_own_documents=collection.num_own,
     )
     return report, compared
+
+
+def _collection(job: Job, texts: _Texts) -> Collection:
+    document_ids, judgments = texts.documents["id"].to_pylist(), _judgments(job, texts.queries)
+    query_texts = texts.queries["text"].to_pylist()
+    own_Q = own_documents(
+        texts.queries["id"].to_pylist(),
+        query_texts,
+        document_ids,
+        texts.documents["text"].to_pylist(),
+        judgments,
+    )
+    return Collection(document_ids, judgments, [len(text.split()) for text in query_texts], own_Q)
 
 
 def _watched(cells: Iterator[Cell], progress: Progress) -> Iterator[Cell]:

@@ -183,4 +183,10 @@ def _missing(report: Report) -> list[str]:
             f"{report.num_queries_left_out:,} queries and {report.num_documents_left_out:,} "
             "documents were rejected when they were embedded, and are left out of every figure."
         )
+    if report.num_own_documents:
+        said.append(
+            f"{report.num_own_documents:,} of the queries are documents of the collection "
+            "themselves: the document of a query's own id is left out of its ranking in every "
+            "figure, as BEIR does (`ignore_identical_ids`)."
+        )
     return said
