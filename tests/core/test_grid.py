@@ -1,5 +1,7 @@
 """The grid relates every size to the teacher at full size."""
 
+import dataclasses
+
 import pytest
 
 from leaf_ray.core.bootstrap import Sampling
@@ -7,7 +9,7 @@ from leaf_ray.core.comparison import Collection, compare
 from leaf_ray.core.grid import STORED, grid
 from leaf_ray.core.report import Cell, Role
 from leaf_ray.core.stored import Stored
-from tests.core.test_comparison import JUDGED, TEACHER, UNJUDGED, a_side
+from tests.core.test_comparison import JUDGED, TEACHER, UNJUDGED, a_side, own_documents
 
 SAMPLING = Sampling(50, 0)
 LEAF = a_side("asymmetric", noise=0.3)
@@ -30,6 +32,30 @@ def test_at_full_size_the_grid_says_what_the_rows_say() -> None:
     compared = compare(JUDGED, [TEACHER, LEAF], SAMPLING)
     row, cell = compared.rows[1], cells_of(JUDGED)["asymmetric", 16, "float32"]
     assert (cell.ndcg, cell.overlap, cell.kept) == (row.ndcg, row.overlap, row.kept)
+
+
+@pytest.mark.parametrize("num_documents", [60, 9])
+def test_own_documents_are_left_out_of_the_grid_as_of_the_rows(num_documents: int) -> None:
+    collection, sides = own_documents(num_documents)
+    compared = compare(collection, sides, SAMPLING)
+    found = list(grid(collection, sides, compared, SAMPLING, dimensions=(8,), normalized=False))
+    rows = {row.role: row for row in compared.rows}
+    for cell in found:
+        row = rows[cell.role]
+        if (cell.dimensions, cell.stored) == (16, "float32"):
+            assert (cell.ndcg, cell.overlap) == (row.ndcg, row.overlap)
+    # Bits are a poor guess; but they too find no query's own document, whose overlap is nil.
+    plain = grid(
+        dataclasses.replace(collection, own_Q=None),
+        sides,
+        compared,
+        SAMPLING,
+        dimensions=(8,),
+        normalized=False,
+    )
+    for cell, with_own in zip(found, plain, strict=True):
+        assert cell.ndcg is not None and with_own.ndcg is not None
+        assert cell.ndcg.mean > with_own.ndcg.mean
 
 
 def test_the_reference_is_compared_with_nothing() -> None:

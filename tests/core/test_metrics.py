@@ -157,6 +157,13 @@ def test_overlap_may_compare_rankings_of_different_depth() -> None:
     assert overlap(np.array([[4, 3, 2, 1]]), np.array([[1, 2]]), k=4).tolist() == [1.0]
 
 
+def test_overlap_counts_no_place_without_a_document() -> None:
+    ranked_QK, reference_QK = np.array([[2, 1, -1], [3, 1, 2]]), np.array([[1, 3, -1], [1, 2, 3]])
+    assert overlap(ranked_QK, reference_QK, k=3).tolist() == [0.5, 1.0]
+    assert overlap(reference_QK, reference_QK, k=3).tolist() == [1.0, 1.0]
+    assert overlap(np.array([[-1]]), np.array([[-1]]), k=3).tolist() == [1.0]
+
+
 def test_overlap_with_a_reference_without_documents_is_refused() -> None:
     with pytest.raises(InputError, match="ranks no documents"):
         overlap(np.zeros((1, 3)), np.zeros((1, 0)), k=3)

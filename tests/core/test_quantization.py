@@ -6,10 +6,12 @@ import tracemalloc
 from typing import get_args
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from leaf_ray.core.own_documents import NO_ROW
 from leaf_ray.core.quantization import (
     Floats,
     Int8,
@@ -139,6 +141,43 @@ def test_int8_ranks_as_what_the_codes_stand_for() -> None:
 def test_fewer_documents_than_ranks_are_all_found(stored: Stored) -> None:
     found = search(unit(2, 8, seed=0), unit(3, 8, seed=1), stored=stored, k=10)
     assert [sorted(rows) for rows in found.index_QK.tolist()] == [[0, 1, 2]] * 2
+
+
+@pytest.mark.parametrize("k", [3, 10, 40])
+@pytest.mark.parametrize("stored", get_args(Stored))
+def test_what_is_left_out_makes_room_for_the_next_however_it_is_stored(
+    stored: Stored, k: int
+) -> None:
+    document_ND = unit(40, 24, seed=1)
+    own_Q = np.array([5, NO_ROW, 39, 0])
+    query_QD = document_ND[own_Q] + 0.5 * unit(4, 24, seed=2)
+    found = search(query_QD, document_ND, stored=stored, k=k, left_out_Q=own_Q)
+    for query, own in enumerate(own_Q):
+        others = np.delete(np.arange(40), [] if own == NO_ROW else own)
+        wanted = _brute_force(query_QD[query], document_ND, others, stored=stored, k=k)
+        index_K = found.index_QK[query]
+        assert index_K[index_K != NO_ROW].tolist() == wanted
+        assert np.isfinite(found.score_QK[query, : len(wanted)]).all()
+
+
+def _brute_force(
+    query_D: Floats, document_ND: Floats, rows: npt.NDArray[np.int64], *, stored: Stored, k: int
+) -> list[int]:
+    """Rows of the best k of some documents, as they are stored, the later first among equals."""
+
+    def best(score_N: Floats, rows: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.int64]:
+        return rows[np.lexsort((-rows, -score_N[rows]))][:k]
+
+    by_bits_N = (signs(document_ND) @ signs(query_D).astype(np.float32)).astype(np.float32)
+    if stored == "binary":
+        return best(by_bits_N, rows, k).tolist()
+    if stored == "binary, rescored":
+        return best(signs(document_ND) @ query_D, best(by_bits_N, rows, 4 * k), k).tolist()
+    if stored == "int8":
+        codec = Int8.calibrated(document_ND)
+        document_ND = codec.decode(codec.encode(document_ND))
+    kept_ND = document_ND.astype(np.float16 if stored == "float16" else np.float32)
+    return best(kept_ND.astype(np.float32) @ query_D, rows, k).tolist()
 
 
 def test_more_bytes_rank_more_like_the_whole_vectors() -> None:

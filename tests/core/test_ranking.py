@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leaf_ray.core import ranking
+from leaf_ray.core.own_documents import NO_ROW
 from leaf_ray.core.ranking import top_k
 from leaf_ray.errors import EncodingError, InputError
 
@@ -46,6 +47,41 @@ def test_top_k_equals_a_brute_force_sort_for_any_shape_and_block(
     np.testing.assert_array_equal(found.index_QK, wanted_QK)
     wanted_score_QK = np.take_along_axis(query_QD @ document_ND.T, wanted_QK, axis=1)
     np.testing.assert_array_equal(found.score_QK, wanted_score_QK)
+
+
+@given(
+    num_documents=st.integers(1, 40),
+    d=st.integers(1, 5),
+    k=st.integers(1, 45),
+    block=st.integers(1, 50),
+    seed=st.integers(0, 10_000),
+)
+@settings(max_examples=100, deadline=None)
+def test_what_is_left_out_makes_room_for_the_next(
+    num_documents: int, d: int, k: int, block: int, seed: int
+) -> None:
+    query_QD = small_integers(6, d, seed=seed)
+    document_ND = small_integers(num_documents, d, seed=seed + 1)
+    out_Q = np.random.default_rng(seed).integers(NO_ROW, num_documents, size=6)
+    found = top_k(query_QD, document_ND, k=k, left_out_Q=out_Q, block=block)
+    assert found.index_QK.shape == (6, min(k, num_documents))
+    all_QN = brute_force(query_QD, document_ND, num_documents)
+    for query, (out, all_N) in enumerate(zip(out_Q, all_QN, strict=True)):
+        wanted_K = all_N[all_N != out][:k]
+        index_K, score_K = found.index_QK[query], found.score_QK[query]
+        np.testing.assert_array_equal(index_K[: len(wanted_K)], wanted_K)
+        np.testing.assert_array_equal(
+            score_K[: len(wanted_K)], document_ND[wanted_K] @ query_QD[query]
+        )
+        assert (index_K[len(wanted_K) :] == NO_ROW).all()
+        assert (score_K[len(wanted_K) :] == -np.inf).all()
+
+
+def test_nothing_left_out_changes_nothing() -> None:
+    query_QD, document_ND = small_integers(4, 3, seed=0), small_integers(20, 3, seed=1)
+    plain = top_k(query_QD, document_ND, k=5)
+    found = top_k(query_QD, document_ND, k=5, left_out_Q=np.full(4, NO_ROW))
+    np.testing.assert_array_equal(found.index_QK, plain.index_QK)
 
 
 def test_scores_of_real_numbers_are_those_of_the_rows_they_stand_for() -> None:

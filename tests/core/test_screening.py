@@ -59,6 +59,21 @@ def test_the_best_are_those_of_exact_scores(
     assert all(len(set(row_K)) == len(row_K) for row_K in found.index_QK.tolist())
 
 
+@given(k=st.integers(1, 30), block=st.integers(1, 100), seed=st.integers(0, 10_000))
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_what_is_left_out_makes_room_for_the_next(k: int, block: int, seed: int) -> None:
+    document_ND = vectors(120, 32, seed=seed)
+    # Each query is a document, the best of all, and must not find it.
+    own_Q = np.random.default_rng(seed).choice(120, size=8, replace=False)
+    query_QD = document_ND[own_Q]
+    found = top_k(query_QD, document_ND, k=k, left_out_Q=own_Q, block=block)
+    score_QN = exact(query_QD, document_ND)
+    score_QN[np.arange(8), own_Q] = -np.inf
+    np.testing.assert_array_equal(found.index_QK, np.argsort(-score_QN, axis=1)[:, :k])
+
+
 def test_a_document_is_judged_by_its_own_error_and_not_by_those_before_it() -> None:
     query_QD = np.full((1, 64), 1 / 8, dtype=np.float32)
     near_ND = np.tile(np.eye(1, 64, dtype=np.float32), (8, 1))

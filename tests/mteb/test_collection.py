@@ -8,13 +8,17 @@ import mteb
 import numpy as np
 import pytest
 
+from leaf_ray.core.bootstrap import USUAL
+from leaf_ray.core.comparison import Collection, Side, compare
 from leaf_ray.core.metrics import mrr, ndcg, recall
+from leaf_ray.core.own_documents import own_documents
 from leaf_ray.core.ranking import top_k
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.errors import InputError
 from leaf_ray.mteb.collection import beir_task, read_collection
 from leaf_ray.mteb.models import asymmetric_model, leaf_model
+from tests.own_documents import write_own_documents
 
 HEADER = "query-id\tcorpus-id\tscore\n"
 
@@ -76,6 +80,32 @@ def test_mteb_finds_what_our_own_ranking_and_metrics_find(
     }.items():
         assert theirs[name] == pytest.approx(ours_Q.mean(), abs=1e-4), name
     assert theirs["main_score"] == theirs["ndcg_at_10"] > 0
+
+
+def test_where_queries_are_documents_mteb_too_leaves_a_querys_own_out(
+    tmp_path: Path, adi: str, tiny_leaf: Path
+) -> None:
+    folder = write_own_documents(tmp_path / "arguments")
+    collection, task = read_collection(folder), beir_task(folder)
+    assert task.ignore_identical_ids and not beir_task(adi).ignore_identical_ids
+    model = leaf_model(tiny_leaf, backend="torch-f32")
+    theirs = scores(mteb.evaluate(model, task, cache=None, show_progress_bar=False))
+
+    ids, queries = sorted(collection.documents), list(collection.queries)
+    texts = [collection.documents[key] for key in ids]
+    judgments = [collection.judgments[query] for query in queries]
+    own_Q = own_documents(queries, list(collection.queries.values()), ids, texts, judgments)
+    document_ND = model.encode([{"text": texts}], prompt_type=DOCUMENT)
+    query_QD = model.encode([{"text": list(collection.queries.values())}], prompt_type=QUERY)
+    side = Side("teacher", "leaf", "leaf", query_QD, document_ND, None)
+    row = compare(Collection(ids, judgments, own_Q=own_Q), [side], USUAL).rows[0]
+    for name, ours in {
+        "ndcg_at_10": row.ndcg,
+        "recall_at_100": row.recall,
+        "mrr_at_10": row.mrr,
+        "map_at_100": row.map,
+    }.items():
+        assert ours is not None and theirs[name] == pytest.approx(ours.mean, abs=1e-4), name
 
 
 def test_a_task_can_be_evaluated_again_after_mteb_has_unloaded_it(

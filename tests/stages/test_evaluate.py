@@ -18,6 +18,7 @@ from leaf_ray.runs import Run
 from leaf_ray.runs.folder import JUDGMENTS_FILE
 from leaf_ray.runs.parts import read_json, read_rotation, read_space, read_table, vectors_dataset
 from leaf_ray.stages import verbs
+from tests.own_documents import write_own_documents
 from tests.stages.conftest import with_collections
 
 pytestmark = pytest.mark.ray
@@ -28,7 +29,7 @@ def reports(config: RunConfig) -> list[dict[str, Any]]:
     return found
 
 
-def pytrec_ndcg(run: Run) -> float:
+def pytrec_ndcg(run: Run, *, leaves_out_own: bool = False) -> float:
     """The teacher's mean nDCG@10 from the stored vectors, by pytrec_eval."""
     table = vectors_dataset(run.vectors).to_table()
     documents = table.filter(pc.field("kind") == DOCUMENT)
@@ -42,6 +43,10 @@ def pytrec_ndcg(run: Run) -> float:
         query: dict(zip(ids, map(float, score_N), strict=True))
         for query, score_N in zip(queries["id"].to_pylist(), score_QN, strict=True)
     }
+    if leaves_out_own:
+        # As BEIR's `ignore_identical_ids` does.
+        for query, found in ranked.items():
+            found.pop(query, None)
     measured = pytrec_eval.RelevanceEvaluator(dict(judged), {"ndcg_cut.10"}).evaluate(ranked)
     return float(np.mean([query["ndcg_cut_10"] for query in measured.values()]))
 
@@ -57,6 +62,29 @@ def test_the_teachers_figures_are_those_of_pytrec_eval_over_the_stored_vectors(
     assert collection["rows"][0]["ndcg"]["mean"] == pytest.approx(
         pytrec_ndcg(Run.open(str(folder)))
     )
+
+
+def test_where_queries_are_documents_none_finds_itself_and_the_report_says_so(
+    small_run: RunConfig, tmp_path: Path
+) -> None:
+    folder = write_own_documents(tmp_path / "arguments")
+    config = with_collections(small_run, tmp_path / "run", folder)
+    verbs.evaluate(config, again=True)
+    own, arguments = reports(config)
+    # One of the 21 queries has an id that is no document's.
+    assert (own["num_own_documents"], arguments["num_own_documents"]) == (0, 20)
+    (made,) = (tmp_path / "run/collections").iterdir()
+    collection = Run.open(str(made))
+    wanted = pytrec_ndcg(collection, leaves_out_own=True)
+    assert wanted > pytrec_ndcg(collection) + 0.1
+    rows = {row["role"]: row for row in arguments["rows"]}
+    assert rows["teacher"]["ndcg"]["mean"] == pytest.approx(wanted)
+    for cell in arguments["grid"]:
+        if (cell["dimensions"], cell["stored"]) == (32, "float32"):
+            assert cell["ndcg"] == rows[cell["role"]]["ndcg"]
+    page = Run.open(config.root).report.read("report.md")
+    assert page is not None
+    assert page.count(b"20 of the queries are documents of the collection themselves") == 1
 
 
 def test_a_rotated_run_is_measured_in_its_own_space_and_so_are_its_collections(

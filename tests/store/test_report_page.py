@@ -75,3 +75,9 @@ def test_judgments_of_documents_that_are_not_there_are_told_of() -> None:
     assert "are of documents that" not in page_of(REPORT)
     told = page_of(dataclasses.replace(REPORT, num_unknown=1_234))
     assert "1,234 judgments are of documents that the collection does not hold" in told
+
+
+def test_queries_that_are_documents_are_told_of() -> None:
+    assert "own id" not in page_of(REPORT)
+    told = page_of(dataclasses.replace(REPORT, num_own_documents=1_406))
+    assert "1,406 of the queries are documents of the collection themselves" in told
