@@ -75,6 +75,24 @@ def test_judgments_of_unknown_queries_are_left_out_and_those_of_unknown_document
     assert split.counts["judgments_of_unknown_documents"] == 1
 
 
+def test_equal_texts_under_several_ids_all_stay_with_their_judgments(tmp_path: Path) -> None:
+    folder = Path(beir(tmp_path, HEADER + "q1\tb\t1\nq2\ta\t2\nq2\tc\t-1\n"))
+    (folder / "corpus.jsonl").write_text(
+        "".join(f'{{"_id": "{key}", "text": "same"}}\n' for key in ("a", "b", "c", "c", "q1"))
+    )
+    (folder / "queries.jsonl").write_text(
+        "".join(f'{{"_id": "{key}", "text": "same"}}\n' for key in ("q1", "q2"))
+    )
+    split = split_of(open_source(str(folder)), num_documents=1)
+    ids: dict[str, set[str]] = {DOCUMENT: set(), QUERY: set()}
+    for row in split.texts.to_pylist():
+        ids[row["kind"]].add(row["id"])
+    # The judged ones, whatever their number, and both queries.
+    assert ids == {DOCUMENT: {"a", "b", "c"}, QUERY: {"q1", "q2"}}
+    assert split.qrels.num_rows == 3
+    assert split.counts["judgments_of_unknown_documents"] == 0
+
+
 @pytest.mark.parametrize(
     ("qrels", "message"),
     [
