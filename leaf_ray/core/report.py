@@ -104,8 +104,8 @@ class Report:
 
     `space` is the space's fingerprint. `num_unknown` counts judgments of documents that the
     collection does not hold, and which no ranking can find. Queries and documents that the teacher
-    has no vector of are left out. `num_own_documents` counts queries that are documents themselves,
-    which the document of their own id is left out of the rankings of, as in BEIR.
+    has no vector of are left out. `num_own_documents` counts queries that are documents of the
+    collection themselves: the document of their own id is left out of their rankings, as in BEIR.
     """
 
     collection: str
