@@ -5,19 +5,20 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ABOUT = ("trams", "parks", "tolls", "fees", "zoos", "taxes", "ports", "exams", "pubs", "canals")
-SAYS = ("ought to cost nothing", "are worth what they cost", "should be run by cities")
+SAYS = ("ought to be free", "ought to be fair", "ought to be far")
 
 
 def write_own_documents(folder: Path) -> str:
-    """Write a BEIR folder: 30 arguments with titles, the last two of each topic asked for others.
+    """Write a BEIR folder: three arguments on each of ten topics; two of them ask for the others.
 
-    Two of the 20 queries differ from their documents: by white space, and by all of the text. One
-    query is no document. One judgment names the query's own document.
+    The last of each has a title. Two of the 20 queries differ from their documents: by white space,
+    and by all of the text. One more query is no document. One judgment names the query's own
+    document.
     """
     (folder / "qrels").mkdir(parents=True)
     texts = {f"{about}-{n}": f"{about} {says}" for about in ABOUT for n, says in enumerate(SAYS)}
     documents = [
-        {"_id": key, "title": f"On {key.partition('-')[0]}", "text": text}
+        {"_id": key, "title": "No" if key.endswith("-2") else "", "text": text}
         for key, text in texts.items()
     ]
     asked = {key: text for key, text in texts.items() if not key.endswith("-0")}

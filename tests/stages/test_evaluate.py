@@ -76,7 +76,7 @@ def test_where_queries_are_documents_none_finds_itself_and_the_report_says_so(
     (made,) = (tmp_path / "run/collections").iterdir()
     collection = Run.open(str(made))
     wanted = pytrec_ndcg(collection, leaves_out_own=True)
-    assert wanted > pytrec_ndcg(collection) + 0.1
+    assert wanted > pytrec_ndcg(collection) + 0.03
     rows = {row["role"]: row for row in arguments["rows"]}
     assert rows["teacher"]["ndcg"]["mean"] == pytest.approx(wanted)
     for cell in arguments["grid"]:
