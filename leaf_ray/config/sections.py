@@ -72,6 +72,10 @@ class TextsConfig(Section):
     """What the source calls its columns, where it calls them differently."""
     kind: Literal["query", "document"] = "document"
     """What rows are that do not say it themselves."""
+    quotes: bool | None = None
+    """Whether double quotes hold the values of CSV and TSV files together (true), so that a value
+    may have delimiters and line breaks in it, or are characters like any other (false). None: true
+    for CSV, false for TSV."""
     num_documents: Positive | None = None
     """Documents to index, chosen by hash of id. None: all."""
     num_held_out: Annotated[int, Field(ge=0)] | None = 500

@@ -52,6 +52,7 @@ def _layout(settings: TextsConfig) -> Layout:
         columns=settings.columns.model_dump(exclude_none=True),
         kind=settings.kind,
         max_characters=settings.max_characters,
+        quotes=settings.quotes,
     )
 
 

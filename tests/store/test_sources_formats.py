@@ -74,67 +74,6 @@ def test_a_truncated_compressed_file_is_refused(tmp_path: Path) -> None:
             read_corpus(str(tmp_path / name))
 
 
-def test_csv_keeps_quoted_newlines_and_gives_metadata_their_types(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text('id,text,year\n007,"one,\ntwo",1999\n,NA,2000\n')
-    table = read_corpus(str(tmp_path / "a.csv")).texts
-    assert table["text"].to_pylist() == ["one,\ntwo", "NA"]
-    assert table["id"][0].as_py() == "007"
-    assert table["year"].to_pylist() == [1999, 2000]
-
-
-@pytest.mark.parametrize("block", [40, 16 << 20])
-def test_csv_types_fit_all_values_of_a_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
-) -> None:
-    monkeypatch.setattr("leaf_ray.store.sources.delimited._BLOCK_BYTES", block)
-    columns = {
-        "text": ["one", "two", "three", "four", "five"],
-        "mixed": ["1", "2", "3", "4", "many"],
-        "late": ["", "", "", "", "7"],
-        "share": ["1", "2", "NA", "4", "0.5"],
-        "day": ["2020-01-01"] * 5,
-        "none": [""] * 5,
-    }
-    lines = [",".join(row) for row in zip(*columns.values(), strict=True)]
-    (tmp_path / "a.csv").write_text("\n".join([",".join(columns), *lines]) + "\n")
-    texts = read_corpus(str(tmp_path)).texts
-    assert texts["mixed"].to_pylist() == columns["mixed"]
-    assert texts["late"].to_pylist() == [None, None, None, None, 7]
-    assert texts["share"].to_pylist() == [1.0, 2.0, None, 4.0, 0.5]
-    assert texts.schema.field("day").type == pa.date32()
-    assert "none" not in texts.column_names
-
-
-def test_a_csv_row_that_is_too_long_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("leaf_ray.store.sources.delimited._BLOCK_BYTES", 40)
-    (tmp_path / "a.csv").write_text("text\n" + "one\n" * 9 + "x" * 100 + "\n")
-    with pytest.raises(InputError, match=r"a\.csv has a row of more than .* after row \d"):
-        read_corpus(str(tmp_path))
-
-
-def test_tsv_has_tabs_between_its_columns(tmp_path: Path) -> None:
-    (tmp_path / "a.tsv").write_text("title\ttext\nA, b\tone, two\n")
-    assert [row["text"] for row in rows(tmp_path / "a.tsv")] == ["A, b one, two"]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"text,n\none,1\ntwo\n", r"a\.csv cannot be read .*Row #3: Expected 2 columns, got 1"),
-        (b"text,text\none,two\n", r"more than one column named \['text'\]"),
-        (b"text\none\n\xe9\n", r"a\.csv:3: byte 0xe9 at offset 9 is not UTF-8"),
-        (b"body\none\n", r"has columns \['body'\] and none is `text`"),
-        (b"text\n", "holds no text: 0 rows"),
-    ],
-)
-def test_a_broken_csv_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
-    (tmp_path / "a.csv").write_bytes(content)
-    with pytest.raises(InputError, match=message):
-        read_corpus(str(tmp_path / "a.csv"))
-
-
 def test_plain_text_has_one_text_per_line(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"one\r\n\n two \nthree")
     corpus = read_corpus(str(tmp_path / "a.txt"))

@@ -36,11 +36,13 @@ class Layout:
     columns: the source's names by ours, for those that it calls differently.
     kind: that of rows that name none.
     max_characters: the most that a text may have.
+    quotes: whether quotes hold values of CSV and TSV together. None: in CSV alone.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     kind: str = DOCUMENT
     max_characters: int = 1_000_000
+    quotes: bool | None = None
 
     def name(self, ours: str) -> str:
         """Return what the source calls one of our columns."""

@@ -1,132 +1,131 @@
 """CSV and TSV with a header line."""
 
-import codecs
-from collections.abc import Iterator, Mapping
-from typing import Any
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv
 
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources.lines import not_utf8, opened
-from leaf_ray.store.sources.locate import COMPRESSIONS, SourceFile
-from leaf_ray.store.sources.part import MAX_BYTES, Part, parts_of
+from leaf_ray.store.sources import part
+from leaf_ray.store.sources.delimited_rows import Form, delimited_rows
+from leaf_ray.store.sources.locate import SourceFile
+from leaf_ray.store.sources.part import Part, shortened
+from leaf_ray.store.sources.typed import CommonType, typed
 
-# No row may be longer than what is read at once.
-_BLOCK_BYTES = MAX_BYTES
-# What metadata may be, tried in this order: pyarrow's own, but for times without a date.
-_KINDS = (
-    pa.null(),
-    pa.int64(),
-    pa.bool_(),
-    pa.date32(),
-    pa.timestamp("s"),
-    pa.timestamp("ns"),
-    pa.float64(),
-)
-_NULLS = pa.array(csv.ConvertOptions().null_values, pa.string())
+log = logging.getLogger(__name__)
 
-Types = Mapping[str, pa.DataType]
+_QUOTED = r'^"([^"]|"")+"$'
 
 
-def read_delimited(file: SourceFile, *, strings: frozenset[str]) -> Iterator[Part]:
-    """Yield the columns that the header names; metadata get the type that fits all their values.
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows that follow each other, column by column, and the line where each begins."""
 
-    Columns of `strings` are strings whatever they look like: an id of "007" is not the number 7.
+    columns: dict[str, pa.Array]
+    lines: list[int]
+    done: float
 
-    Raises InputError when the file cannot be read, is not UTF-8 or has a row of another width.
+
+def read_delimited(
+    file: SourceFile, *, strings: frozenset[str], quotes: bool | None = None
+) -> Iterator[Part]:
+    """Yield the columns that the header names; the second is `column_2` if it has no name.
+
+    quotes: True if a value that begins with a double quote ends at the next single one, and may
+        have line breaks, delimiters and doubled quotes before it (RFC 4180). False if a quote is
+        a character like any other. None: True for CSV, False for TSV.
+
+    Columns of `strings` are strings whatever they look like. Another column gets the type that
+    spells all of its values as they are written, or stays strings. A blank line is no row, except
+    in a file of one column, where it is an empty value. A backslash is a character.
+
+    Raises InputError when the file cannot be read, is not UTF-8 or has no header, and, naming the
+    line, for a row of another width, a quote that is not closed, one that is closed before the
+    end of its value, and a value of more than 16 M characters.
     """
-    known = dict.fromkeys(strings, pa.string())
-    # pyarrow goes by the first block alone.
-    types = known if _is_one_block(file) else {**_fitting(file, known), **known}
-    yield from parts_of(_tables(file, types), file.name)
-
-
-def _is_one_block(file: SourceFile) -> bool:
-    return not file.path.endswith(tuple(COMPRESSIONS)) and file.size() < _BLOCK_BYTES
-
-
-def _fitting(file: SourceFile, known: Types) -> Types:
-    """Read the file once to find the first type that fits all values of each other column."""
-    names: list[str] = next((table.column_names for table, _ in _tables(file, known)), [])
-    if len(set(names)) < len(names):
-        return {}
-    kinds = {name: list(_KINDS) for name in names if name not in known}
-    for table, _ in _tables(file, dict.fromkeys(names, pa.string())):
-        for name, those in kinds.items():
-            values = pc.if_else(pc.is_in(table[name], value_set=_NULLS), None, table[name])
-            kinds[name] = [kind for kind in those if _fits(values, kind)]
-    return {name: those[0] if those else pa.string() for name, those in kinds.items()}
-
-
-def _fits(values: pa.ChunkedArray, kind: pa.DataType) -> bool:
-    if pa.types.is_null(kind):
-        return bool(values.null_count == len(values))
-    try:
-        values.cast(kind)
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
-def _tables(file: SourceFile, types: Types) -> Iterator[tuple[pa.Table, float]]:
-    delimiter = "\t" if file.suffix == ".tsv" else ","
+    form = Form.of(file, quotes=quotes)
+    names = _header(file, form)
+    types = _types(file, form, names, strings)
     num_rows = 0
-    with opened(file) as (stream, done):
-        try:
-            reader = csv.open_csv(
-                pa.PythonFile(_Checked(file, stream), mode="r"),
-                read_options=csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
-                parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-                convert_options=csv.ConvertOptions(column_types=types, strings_can_be_null=False),
-            )
-            for batch in reader:
-                num_rows += batch.num_rows
-                yield pa.Table.from_batches([batch]), done()
-        except pa.ArrowException as error:
-            raise InputError(_problem(file, delimiter, str(error), num_rows)) from error
+    is_told = form.has_quotes or form.is_said
+    for rows in _batches(file, form, names):
+        is_told = is_told or _tells_of_quotes(file, rows)
+        columns = {
+            name: typed(column, types.get(name, pa.string()))
+            for name, column in rows.columns.items()
+        }
+        yield Part(pa.table(columns), file.name, rows.lines, num_rows, rows.done)
+        num_rows += len(rows.lines)
 
 
-def _problem(file: SourceFile, delimiter: str, error: str, num_rows: int) -> str:
-    if "straddl" in error:
-        return (
-            f"{file.name} has a row of more than {_BLOCK_BYTES >> 20} MB somewhere after row "
-            f"{num_rows:,}, or a quote that is not closed; cut the text into passages, or close "
-            "the quote"
-        )
-    return (
-        f"{file.name} cannot be read with {delimiter!r} between its columns: {error}; "
-        "a header line and rows of the same width are wanted"
+def _types(
+    file: SourceFile, form: Form, names: Sequence[str], strings: frozenset[str]
+) -> Mapping[str, pa.DataType]:
+    """Return the types of all columns but `strings`, for which the file is read once."""
+    common = {name: CommonType() for name in names if name not in strings}
+    for rows in _batches(file, form, names) if common else ():
+        for name, column in common.items():
+            column.add(rows.columns[name])
+    return {name: column.found for name, column in common.items()}
+
+
+def _header(file: SourceFile, form: Form) -> list[str]:
+    with delimited_rows(file, form) as (rows, _):
+        found = next(rows, None)
+    if found is None:
+        raise InputError(f"{file.name} has no header line; the names of its columns are wanted")
+    names = [name or f"column_{place}" for place, name in enumerate(found[1], start=1)]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InputError(f"{file.name} has more than one column named {repeated}; rename them")
+    return names
+
+
+def _batches(file: SourceFile, form: Form, names: Sequence[str]) -> Iterator[_Rows]:
+    lines, values, size = list[int](), list[list[str]](), 0
+    with delimited_rows(file, form) as (rows, done):
+        next(rows)
+        for line, row in rows:
+            if not row and len(names) > 1:
+                continue
+            values.append(_of_width(f"{file.name}:{line}", row or [""], len(names), form))
+            lines.append(line)
+            size += sum(map(len, row))
+            if len(values) >= part.MAX_ROWS or size >= part.MAX_BYTES:
+                yield _Rows(_columns(names, values), lines, done())
+                lines, values, size = [], [], 0
+    if values:
+        yield _Rows(_columns(names, values), lines, 1.0)
+
+
+def _columns(names: Sequence[str], values: Sequence[Sequence[str]]) -> dict[str, pa.Array]:
+    columns = zip(*values, strict=True)
+    return {name: pa.array(c, pa.string()) for name, c in zip(names, columns, strict=True)}
+
+
+def _of_width(place: str, row: list[str], width: int, form: Form) -> list[str]:
+    if len(row) == width:
+        return row
+    hint = ""
+    if not form.has_quotes and any('"' in value for value in row):
+        hint = "; set texts.quotes to true if quotes hold the values together"
+    raise InputError(
+        f"{place}: found {len(row)} values ({shortened(form.delimiter.join(row))}); {width} with "
+        f"{form.delimiter!r} between them are wanted, as in the header{hint}"
     )
 
 
-class _Checked:
-    """A stream for pyarrow that refuses what is not UTF-8, naming the line and the offset."""
-
-    closed = False
-
-    def __init__(self, file: SourceFile, stream: Any) -> None:
-        self._file = file
-        self._stream = stream
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._lines, self._offset = 0, 0
-
-    def read(self, size: int) -> bytes:
-        content: bytes = self._stream.read(size)
-        kept = len(self._decoder.getstate()[0])
-        try:
-            self._decoder.decode(content, final=not content)
-        except UnicodeDecodeError as error:
-            # The decoder sees the bytes of a character that was begun before, too.
-            line = self._lines + error.object.count(b"\n", 0, error.start) + 1
-            offset = self._offset - kept + error.start
-            raise not_utf8(
-                self._file, line, byte=error.object[error.start], offset=offset
-            ) from error
-        self._lines += content.count(b"\n")
-        self._offset += len(content)
-        return content
-
-    def close(self) -> None:
-        self.closed = True
+def _tells_of_quotes(file: SourceFile, rows: _Rows) -> bool:
+    """Tell of a value in quotes in a file whose quotes are characters; return whether it did."""
+    for column in rows.columns.values():
+        row = pc.index(pc.match_substring_regex(column, _QUOTED), True).as_py()
+        if row >= 0:
+            log.warning(
+                "%s:%d: the quotes around %s are read as characters; if they hold the value "
+                "together, set texts.quotes to true",
+                *(file.name, rows.lines[row], shortened(column[row].as_py())),
+            )
+            return True
+    return False

@@ -1,7 +1,12 @@
-"""Lines of a UTF-8 file, compressed or not."""
+"""Lines of a UTF-8 file, compressed or not.
+
+A line ends with a line feed, a carriage return or both. No other character breaks one, such as
+U+0085 or U+2028.
+"""
 
 import codecs
 import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +21,8 @@ from leaf_ray.store.sources.locate import COMPRESSIONS, SourceFile
 _BUFFER_BYTES = 1 << 20
 # No text is as long: a file that was written as one line is refused before it fills the memory.
 _LONGEST_LINE = 256 << 20
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,7 @@ class Lines:
 def opened(file: SourceFile) -> Iterator[tuple[Any, Callable[[], float]]]:
     """Give the file's decompressed bytes as a stream, and what tells how much of it is read.
 
-    Raises InputError when it cannot be opened or read.
+    Raises InputError when it cannot be opened or read, or its compression is cut short.
     """
     size = max(1, file.size())
     try:
@@ -48,37 +55,47 @@ def opened(file: SourceFile) -> Iterator[tuple[Any, Callable[[], float]]]:
         ) from error
 
 
-def line_batches(file: SourceFile) -> Iterator[Lines]:
-    """Yield all lines in order, about 10,000 or 16 MB at a time.
+@contextmanager
+def opened_lines(file: SourceFile) -> Iterator[tuple[Iterator[str], Callable[[], float]]]:
+    """Give the file's lines with their breaks, and what tells how much of it is read.
 
     Raises InputError when the file cannot be read, or a line is not UTF-8, naming the line.
     """
-    first, texts, size = 1, list[str](), 0
     with opened(file) as (stream, done):
-        reader = io.BufferedReader(stream, _BUFFER_BYTES)
-        while line := reader.readline(_LONGEST_LINE):
-            number = first + len(texts)
-            texts.append(_decoded(file, number, line))
+        yield _broken(file, io.BufferedReader(stream, _BUFFER_BYTES)), done
+
+
+def line_batches(file: SourceFile) -> Iterator[Lines]:
+    """Yield all lines in order, about 10,000 or 16 MB at a time. Raises as `opened_lines` does."""
+    first, texts, size = 1, list[str](), 0
+    with opened_lines(file) as (lines, done):
+        for line in lines:
+            texts.append(line.rstrip("\r\n"))
             size += len(line)
             if len(texts) >= part.MAX_ROWS or size >= part.MAX_BYTES:
                 yield Lines(first, texts, done())
-                first, texts, size = number + 1, [], 0
+                first, texts, size = first + len(texts), [], 0
     if texts:
         yield Lines(first, texts, 1.0)
 
 
 def read_lines(file: SourceFile) -> Iterator[tuple[int, str]]:
-    """Yield each line with its number from 1; raises as `line_batches` does."""
+    """Yield each line with its number from 1; raises as `opened_lines` does."""
     for lines in line_batches(file):
         yield from enumerate(lines.texts, start=lines.first)
 
 
-def not_utf8(file: SourceFile, line: int, *, byte: int, offset: int) -> InputError:
-    """Return the error that names the byte, and what to do about it."""
-    return InputError(
-        f"{file.name}:{line}: byte 0x{byte:02x} at offset {offset} is not UTF-8; "
-        "convert the file, for example with `iconv -t utf-8`"
-    )
+def _broken(file: SourceFile, reader: io.BufferedReader) -> Iterator[str]:
+    number = 1
+    while line := reader.readline(_LONGEST_LINE):
+        text = _decoded(file, number, line)
+        if "\r" in text:
+            found = _LINE.findall(text)
+            yield from found
+            number += len(found)
+        else:
+            yield text
+            number += 1
 
 
 def _decoded(file: SourceFile, number: int, line: bytes) -> str:
@@ -89,7 +106,24 @@ def _decoded(file: SourceFile, number: int, line: bytes) -> str:
         )
     if number == 1:
         line = line.removeprefix(codecs.BOM_UTF8)
+        # Western letters in UTF-16 have a zero byte each.
+        if line.startswith(_UTF_16) or b"\0" in line[:2]:
+            raise InputError(
+                f"{file.name} begins as a file in UTF-16 does, and UTF-8 is wanted; convert it, "
+                "for example with `iconv -f utf-16 -t utf-8`"
+            )
     try:
-        return line.decode().rstrip("\r\n")
+        return line.decode()
     except UnicodeDecodeError as error:
-        raise not_utf8(file, number, byte=error.object[error.start], offset=error.start) from error
+        raise _not_utf8(file, number, error) from error
+
+
+def _not_utf8(file: SourceFile, number: int, error: UnicodeDecodeError) -> InputError:
+    """Return the error that names the line, the byte and where in the line it is."""
+    before = error.object[: error.start].decode("latin-1")
+    breaks = [found.end() for found in re.finditer(r"\r", before)]
+    offset = error.start - (breaks[-1] if breaks else 0)
+    return InputError(
+        f"{file.name}:{number + len(breaks)}: byte 0x{error.object[error.start]:02x} at offset "
+        f"{offset} is not UTF-8; convert the file, for example with `iconv -t utf-8`"
+    )

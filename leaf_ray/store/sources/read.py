@@ -131,7 +131,7 @@ def _readers(layout: Layout) -> dict[str, Reader]:
         return read_jsonl(file, strings=texts)
 
     def delimited(file: SourceFile) -> Iterator[Part]:
-        return read_delimited(file, strings=texts | ids)
+        return read_delimited(file, strings=texts | ids, quotes=layout.quotes)
 
     return {
         ".parquet": read_parquet,
