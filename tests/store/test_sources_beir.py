@@ -1,6 +1,10 @@
+import gzip
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from leaf_ray.core.texts import DOCUMENT, QRELS_SCHEMA, QUERY
 from leaf_ray.errors import InputError
@@ -97,6 +101,18 @@ def test_equal_texts_under_several_ids_all_stay_with_their_judgments(tmp_path: P
     ("qrels", "message"),
     [
         (HEADER + "1 1 1\n", r"test\.tsv:2: found '1 1 1'; three columns with tabs"),
+        (HEADER + "1\t1\t1\n" + HEADER, r"test\.tsv:3: score is 'score'; .* only in the first"),
+        ("corpus-id\tquery-id\tscore\n1\t1\t1\n", r"test\.tsv:1: .*in this order; three col"),
+        (HEADER[:-1] + "\tsplit\n1\t1\t1\t0\n", r"test\.tsv:1: the columns are 'query-id', "),
+        ("1\t1\t1\n1\t0\t1\t1\n", r"test\.tsv:2: .* in every line as in the first, which has 3"),
+        ("1 0 1 1\n1 1 1\n", r"test\.tsv:2: .* in every line as in the first, which has 4"),
+        ("1\t1\t1\n1\t1\n", r"test\.tsv:2: found '1.*t1'; three columns"),
+        ("1\t1\t1\n\t1\t1\n", r"test\.tsv:2: .* an id is empty"),
+        ("1\t1\t1\n1\t2\t\n", r"test\.tsv:2: found "),
+        ("1\t1\t0.5\n", r"test\.tsv:1: score is '0\.5'"),
+        ("1\t1\tnan\n", r"test\.tsv:1: score is 'nan'"),
+        ("1\t1\t1\n1\t2\t1_0\n", r"test\.tsv:2: score is '1_0'"),
+        ("1\t1\t2147483648\n", r"test\.tsv:1: score is '2147483648'"),
         (HEADER + "1\t1\tyes\n", r"test\.tsv:2: score is 'yes'; a whole number"),
         (HEADER + "1\t1\t1\n1\t1\t2\n", r"test\.tsv:3: .*have the scores 1 and 2"),
         (HEADER, r"test\.tsv holds 0 judgments"),
@@ -106,6 +122,81 @@ def test_equal_texts_under_several_ids_all_stay_with_their_judgments(tmp_path: P
 def test_broken_judgments_are_refused(tmp_path: Path, qrels: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         split_of(open_source(beir(tmp_path, qrels)))
+
+
+def test_the_first_judgment_of_a_file_without_a_header_is_one(tmp_path: Path) -> None:
+    assert judgments(read_corpus(beir(tmp_path, "1\t1\t1\n2\t1\t0\n"))) == [
+        ("1", "1", 1),
+        ("2", "1", 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    "qrels",
+    [
+        "1 0 1 2\n2 Q0 1 0\n",
+        "1\t0\t1\t2\n2\t0\t1\t0\n",
+        "  1   0 1\t2 \n2 0 1 0",
+        "qid iteration docid relevance\n1 0 1 2\n2 0 1 0\n",
+        "qid Q0 docno rel\n1 0 1 2\n2 0 1 0\n",
+        "1\t1\t2.0\t\n\n \t\n2\t1\t0.\n",
+        HEADER + "1\t1\t2\r\n2\t1\t0\r\n",
+        "\ufeff1\t1\t2\n2\t1\t+0\n",
+        "\ufeff\n" + HEADER + "1\t1\t2\n2\t1\t-0",
+        "1\t1\t2\r2\t1\t0\r1\t1\t2\r",
+    ],
+)
+def test_judgments_are_read_in_all_their_forms(tmp_path: Path, qrels: str) -> None:
+    beir(tmp_path, None)
+    (tmp_path / "qrels" / "test.tsv").write_bytes(qrels.encode())
+    assert judgments(read_corpus(str(tmp_path))) == [("1", "1", 2), ("2", "1", 0)]
+
+
+def test_ids_may_have_blanks_where_tabs_are_between_columns(tmp_path: Path) -> None:
+    path = beir(tmp_path, "1 a\t 0 one\t1\n1 a\tq0 1 1\t-2\n")
+    assert judgments(read_corpus(path)) == [("1 a", " 0 one", 1), ("1 a", "q0 1 1", -2)]
+
+
+@pytest.mark.parametrize("name", ["test.tsv.gz", "test.qrels", "test.txt.gz", "qrels.trec"])
+def test_judgments_may_be_compressed_and_called_otherwise(tmp_path: Path, name: str) -> None:
+    beir(tmp_path, None)
+    content = b"1 0 1 2\n"
+    (tmp_path / "qrels" / name).write_bytes(gzip.compress(content) if name[-1] == "z" else content)
+    assert judgments(read_corpus(str(tmp_path))) == [("1", "1", 2)]
+
+
+def test_files_of_judgments_that_are_not_read_are_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    beir(tmp_path, name="train.tsv")
+    beir(tmp_path, name="mine.txt")
+    read_corpus(beir(tmp_path))
+    (said,) = caplog.messages
+    assert re.search(
+        r"of .*test\.tsv are used; mine\.txt, train\.tsv of .*qrels are not read", said
+    )
+
+
+def test_judgments_that_would_be_left_out_are_refused(tmp_path: Path) -> None:
+    beir(tmp_path)
+    (tmp_path / "qrels" / "test.tsv.gz").write_bytes(gzip.compress(HEADER.encode()))
+    with pytest.raises(InputError, match=r"\['test\.tsv', 'test\.tsv\.gz'\]; leave one"):
+        read_corpus(str(tmp_path))
+    (tmp_path / "qrels" / "test.tsv.gz").unlink()
+    (tmp_path / "qrels" / "test.tsv").rename(tmp_path / "qrels" / "test.json")
+    with pytest.raises(InputError, match=r"holds \['test\.json'\] and no judgments that can"):
+        read_corpus(str(tmp_path))
+    (tmp_path / "qrels" / "test.json").rename(tmp_path / "qrels.tsv")
+    (tmp_path / "qrels").rmdir()
+    with pytest.raises(InputError, match=r"holds \['qrels\.tsv'\] beside its texts.*qrels/test"):
+        read_corpus(str(tmp_path))
+
+
+def test_a_file_of_texts_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    beir(tmp_path)
+    (tmp_path / "corpus.jsonl.gz").write_bytes(gzip.compress(CORPUS.encode()))
+    with pytest.raises(InputError, match=r"\['corpus\.jsonl', 'corpus\.jsonl\.gz'\]; leave one"):
+        read_corpus(str(tmp_path))
 
 
 @pytest.mark.parametrize(("name", "kind"), [("corpus", DOCUMENT), ("queries", QUERY)])
@@ -123,3 +214,28 @@ def test_a_collection_with_a_file_of_no_bytes_is_refused(tmp_path: Path) -> None
     (tmp_path / "corpus.jsonl").write_text("")
     with pytest.raises(InputError, match=r"corpus\.jsonl"):
         read_corpus(str(tmp_path))
+
+
+_IDS = st.text(
+    st.characters(codec="utf-8", exclude_characters="\t\r\n\ufeff"), min_size=1, max_size=5
+).filter(str.strip)
+
+
+@settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(
+    scores=st.dictionaries(st.tuples(_IDS, _IDS), st.integers(-3, 3), min_size=1, max_size=6),
+    columns=st.sampled_from([3, 4]),
+    has_header=st.booleans(),
+)
+def test_every_judgment_that_is_written_is_read_again(
+    tmp_path: Path, scores: dict[tuple[str, str], int], columns: int, *, has_header: bool
+) -> None:
+    beir(tmp_path, None)
+    between = "\t" if columns == 3 else "\t0\t"
+    lines = [f"{query}{between}{document}\t{score}" for (query, document), score in scores.items()]
+    header = [f"query-id{between}corpus-id\tscore"] if has_header else []
+    (tmp_path / "qrels" / "test.tsv").write_bytes("\n".join([*header, *lines]).encode())
+    expected = [(query, document, score) for (query, document), score in scores.items()]
+    assert judgments(read_corpus(str(tmp_path))) == expected

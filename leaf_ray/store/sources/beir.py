@@ -22,15 +22,21 @@ _STRINGS = frozenset(["text", "title", "query"])
 
 
 def find_beir(folder: Location) -> dict[str, SourceFile] | None:
-    """Return the files of documents and of queries by kind, or None if this is no such folder."""
+    """Return the files of documents and of queries by kind, or None if this is no such folder.
+
+    Raises InputError when one of them is there twice, such as plain and compressed.
+    """
     names = {file.path.rsplit("/", 1)[-1]: file for file in folder.files()}
     found = {
-        kind: names[name + suffix]
+        kind: [name + suffix for suffix in ("", *COMPRESSIONS) if name + suffix in names]
         for kind, name in _TABLES.items()
-        for suffix in ("", *COMPRESSIONS)
-        if name + suffix in names
     }
-    return found if len(found) == len(_TABLES) else None
+    if not all(found.values()):
+        return None
+    for several in found.values():
+        if len(several) > 1:
+            raise InputError(f"{folder.uri} holds {several}; leave one of them")
+    return {kind: names[name] for kind, (name,) in found.items()}
 
 
 def beir_source(folder: Location, files: dict[str, SourceFile], layout: Layout) -> Source:
@@ -40,8 +46,7 @@ def beir_source(folder: Location, files: dict[str, SourceFile], layout: Layout) 
 
     Raises InputError as the readers of its files do, and when a kind has no text.
     """
-    judgments = folder.child("qrels")
-    file = choose_qrels(judgments) if judgments.file_type() == fs.FileType.Directory else None
+    file = _judgments(folder)
     qrels = None if file is None else read_qrels(file)
     if file is not None and qrels is not None and not qrels.num_rows:
         raise InputError(
@@ -54,6 +59,20 @@ def beir_source(folder: Location, files: dict[str, SourceFile], layout: Layout) 
         float(sum(sizes.values())),
         qrels=qrels,
     )
+
+
+def _judgments(folder: Location) -> SourceFile | None:
+    judgments = folder.child("qrels")
+    if judgments.file_type() == fs.FileType.Directory:
+        return choose_qrels(judgments)
+    beside = [file.path.rsplit("/", 1)[-1] for file in folder.files()]
+    beside = [name for name in beside if name.startswith("qrels")]
+    if beside:
+        raise InputError(
+            f"{folder.uri} holds {beside} beside its texts, but judgments are read from "
+            "qrels/test.tsv; move the file there, or remove it to hold queries out instead"
+        )
+    return None
 
 
 def _rows(
