@@ -31,6 +31,7 @@ from leaf_ray.core.texts import (
 from leaf_ray.errors import InputError
 from leaf_ray.store.sources.canonical import CONTENT
 from leaf_ray.store.sources.gather import Gathered, gather
+from leaf_ray.store.sources.promote import as_schema
 from leaf_ray.store.sources.source import Source
 from leaf_ray.store.sources.survey import PLACE, Survey, distinct, documents_of, survey
 
@@ -260,4 +261,4 @@ def _sorted(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return the columns of `schema` in the order of content, and of id among equal texts."""
     keys = [(name, "ascending") for name in (*CONTENT, "id")]
     order = pc.sort_indices(table, sort_keys=keys)
-    return table.select(schema.names).take(order).cast(schema)
+    return as_schema(table.take(order), schema)

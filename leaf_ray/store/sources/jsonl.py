@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from leaf_ray.errors import InputError
+from leaf_ray.store.sources.childless import without_childless
 from leaf_ray.store.sources.lines import line_batches
 from leaf_ray.store.sources.locate import SourceFile
 from leaf_ray.store.sources.part import Part, shortened
@@ -16,6 +17,8 @@ Row = Mapping[str, Any]
 
 def read_jsonl(file: SourceFile, *, strings: frozenset[str]) -> Iterator[Part]:
     """Yield a column per key, null where a row lacks it. Blank lines are no rows.
+
+    An object without any key is null, at any depth. NaN and Infinity are numbers.
 
     Values of `strings` have to be strings or null, so that errors can name their line.
 
@@ -63,7 +66,7 @@ def _columns(
 def _column(
     file: SourceFile, name: str, rows: list[Row], lines: list[int], strings: frozenset[str]
 ) -> pa.Array:
-    values = [row.get(name) for row in rows]
+    values = [without_childless(row.get(name)) for row in rows]
     try:
         return pa.array(values, pa.string() if name in strings else None)
     except UnicodeEncodeError as error:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from leaf_ray.store.sources.childless import childless_as_null
+
 # How much is read at once, whichever is reached first.
 MAX_ROWS = 10_000
 MAX_BYTES = 16 << 20
@@ -38,9 +40,13 @@ class Part:
 
 
 def parts_of(tables: Iterator[tuple[pa.Table, float]], name: str) -> Iterator[Part]:
-    """Yield parts of at most MAX_ROWS rows; each table comes with how much is read after it."""
+    """Yield parts of at most MAX_ROWS rows; each table comes with how much is read after it.
+
+    Structs without fields are null, as `childless_as_null` says.
+    """
     first_row = 0
-    for table, done in tables:
+    for found, done in tables:
+        table = childless_as_null(found)
         for begin in range(0, table.num_rows, MAX_ROWS):
             part = table.slice(begin, MAX_ROWS)
             yield Part(part, name, first_row=first_row + begin, done=done)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from leaf_ray.store.sources.canonical import CONTENT
+from leaf_ray.store.sources.promote import as_schema
 
 _HIGH = CONTENT[0]
 # What is read back at once, as far as the number of buckets allows: up to 16 GB of rows.
@@ -78,9 +79,9 @@ class Spill:
         """
         names = [name for name in self.schema.names if columns is None or name in columns]
         schema = pa.schema([self.schema.field(name) for name in names])
-        tables = [schema.empty_table(), *self._tables(stretch, names)]
         # Null where a column came later, and widened where its type was.
-        return pa.concat_tables(tables, promote_options="permissive")
+        tables = (as_schema(table, schema) for table in self._tables(stretch, names))
+        return pa.concat_tables([schema.empty_table(), *tables])
 
     def _tables(self, stretch: range, names: Sequence[str]) -> Iterator[pa.Table]:
         for path, columns in self._files:
@@ -90,7 +91,7 @@ class Spill:
                 yield pa.Table.from_batches([file.get_batch(bucket) for bucket in stretch])
 
     def _write(self) -> None:
-        table = pa.concat_tables(self._buffer, promote_options="permissive")
+        table = pa.concat_tables([as_schema(part, self.schema) for part in self._buffer])
         self._buffer, self._buffered = [], 0
         self._num_bytes += table.nbytes
         buckets = _buckets(table, self.num_buckets)

@@ -1,0 +1,35 @@
+"""Objects without any key become null: no Parquet file can hold them."""
+
+from typing import Any
+
+import pyarrow as pa
+
+
+def without_childless(value: Any) -> Any:
+    """Return a value as JSON has it, with null for each object in it that has no key."""
+    if isinstance(value, dict):
+        return {key: without_childless(inner) for key, inner in value.items()} or None
+    if isinstance(value, list | tuple):
+        return [without_childless(inner) for inner in value]
+    return value
+
+
+def childless_as_null(table: pa.Table) -> pa.Table:
+    """Return `table` with nulls for structs that have no field, at any depth of its columns."""
+    for place, field in enumerate(table.schema):
+        kind = _storable(field.type)
+        if kind != field.type:
+            values = [without_childless(value) for value in table.column(place).to_pylist()]
+            table = table.set_column(place, field.name, pa.array(values, kind))
+    return table
+
+
+def _storable(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_struct(kind):
+        fields = [kind.field(place) for place in range(kind.num_fields)]
+        inner = [field.with_type(_storable(field.type)) for field in fields]
+        return pa.struct(inner) if inner else pa.null()
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        field = kind.value_field.with_type(_storable(kind.value_type))
+        return pa.list_(field) if pa.types.is_list(kind) else pa.large_list(field)
+    return kind
