@@ -85,7 +85,12 @@ class TextsConfig(Section):
     num_train_queries: Positive | None = None
     """Queries to train on. None: all."""
     max_characters: Positive = 1_000_000
-    """A longer text is refused: it is a file that was read as one line."""
+    """A longer text is rejected: it is a file that was read as one line."""
+    max_rejected: Annotated[int, Field(ge=0)] = 100
+    """Rows without a usable text or id that a run goes on without; more stop it. They and the
+    reasons lie in `rejected` in the part."""
+
+    execution: ClassVar[frozenset[str]] = frozenset({"max_rejected"})
 
 
 class EndpointConfig(Section):

@@ -75,6 +75,8 @@ def read_collection(folder: str) -> Collection:
         raise InputError(f"{shown(folder)} is no collection with judgments: {FORM} are wanted")
     texts: dict[str, dict[str, str]] = {DOCUMENT: {}, QUERY: {}}
     for rows in source.rows:
+        if rows.rejected:
+            raise InputError(str(rows.rejected[0]))
         _add(texts, rows.table, owner=shown(folder))
     judgments = _judgments(source.qrels, texts[QUERY], name=source.name)
     queries = {key: text for key, text in texts[QUERY].items() if key in judgments}

@@ -34,13 +34,15 @@ READS: Mapping[str, tuple[str, ...]] = {
     "cost": ("report", "timings"),
 }
 MANIFEST = "manifest.json"
+# Inside texts and vectors: the rows that could not be used, and why.
+REJECTED_FOLDER = "rejected"
+REJECTED_FILE = REJECTED_FOLDER + "/rejected-{:03d}.parquet"
 # Inside texts.
 JUDGMENTS_FILE = "judgments.parquet"
 TEXTS_PREFIX = "texts-"
 # Inside vectors.
 SPACE_FILE, ROTATION_FILE = "space.json", "rotation.npy"
-VECTORS_FILE, REJECTED_FILE = "vectors-{:05d}.parquet", "rejected/rejected-{:03d}.parquet"
-RETRIED_FILE = "vectors-retried-{:03d}.parquet"
+VECTORS_FILE, RETRIED_FILE = "vectors-{:05d}.parquet", "vectors-retried-{:03d}.parquet"
 # Inside leaf.
 MODEL_FOLDER, UNTRAINED_FOLDER, TRAINING_PLOT = "model", "untrained", "training.png"
 # Beside an unfinished leaf: the weights of the best validation so far, by its step.

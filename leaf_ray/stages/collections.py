@@ -87,8 +87,9 @@ def _own_job(job: Job, name: str) -> Job:
     config = job.config.model_copy(
         update={
             "root": root,
-            # A collection's queries to train on are embedded for nothing.
-            "texts": TextsConfig(path=path, num_held_out=None, num_train_queries=1),
+            # A collection's queries to train on are embedded for nothing, and a collection that
+            # lacks a row is another one, with other figures.
+            "texts": TextsConfig(path=path, num_held_out=None, num_train_queries=1, max_rejected=0),
             "embed": job.config.embed.model_copy(update={"vectors": None}),
         }
     )

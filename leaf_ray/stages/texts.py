@@ -10,7 +10,8 @@ from typing import Any
 from leaf_ray.config.sections import TextsConfig
 from leaf_ray.encoders.resolve import cache_folder
 from leaf_ray.runs import Part
-from leaf_ray.runs.folder import JUDGMENTS_FILE
+from leaf_ray.runs.chunks import write_whole
+from leaf_ray.runs.folder import JUDGMENTS_FILE, REJECTED_FILE, REJECTED_FOLDER
 from leaf_ray.runs.parts import TextsWriter, write_table
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.store.sources import Layout, Source, open_source
@@ -29,6 +30,7 @@ def _make(job: Job) -> Made:
                 num_held_out=settings.num_held_out,
                 num_train_queries=settings.num_train_queries,
             ),
+            max_rejected=settings.max_rejected,
             tell_read=lambda done, rows: job.progress.update(
                 done, source.size, note=_read(source, rows)
             ),
@@ -43,8 +45,11 @@ def _make(job: Job) -> Made:
             ):
                 writer.add(table)
         write_table(job.part, JUDGMENTS_FILE, divided.qrels)
+        rejected = divided.gathered.rejections.table()
+        if len(rejected):
+            write_whole(job.part, REJECTED_FILE.format(0), rejected)
         counts = divided.counts()
-    return Made(counts=counts, summary=_summary(counts))
+    return Made(counts=counts, summary=_summary(job.part, counts))
 
 
 def _layout(settings: TextsConfig) -> Layout:
@@ -77,13 +82,15 @@ def _read(source: Source, num_rows: int) -> str:
     return f"{source.unit} read, {num_rows:,} rows" if source.size else f"{num_rows:,} rows read"
 
 
-def _summary(counts: dict[str, Any]) -> str:
+def _summary(part: Part, counts: dict[str, Any]) -> str:
     summary = (
         f"{counts['documents']:,} documents, {counts['train_queries']:,} queries to train on, "
         f"{counts['held_out_queries']:,} held out"
     )
     unknown = {kind: counts[f"judgments_of_unknown_{kind}"] for kind in ("queries", "documents")}
     said = [f"{number:,} judgments of unknown {kind}" for kind, number in unknown.items() if number]
+    if counts["rejected"]:
+        said.append(f"{counts['rejected']:,} rows rejected, see {part.uri}/{REJECTED_FOLDER}")
     return ", ".join([summary, *said])
 
 

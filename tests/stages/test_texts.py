@@ -5,13 +5,16 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from rich.console import Console
 
+from leaf_ray.cli.show import print_run
 from leaf_ray.config import RunConfig
 from leaf_ray.core.schema import with_vectors
 from leaf_ray.errors import InputError
 from leaf_ray.runs import Manifest, Run
 from leaf_ray.runs.folder import VECTORS_FILE
-from leaf_ray.runs.parts import write_space, write_table
+from leaf_ray.runs.parts import read_table, texts_dataset, write_space, write_table
+from leaf_ray.runs.progress import Silent
 from leaf_ray.stages import texts as texts_module
 from leaf_ray.stages import verbs
 from leaf_ray.store.table import DocumentTable
@@ -30,6 +33,22 @@ def config(tmp_path: Path, tiny_teacher: Path) -> RunConfig:
             "texts": {"path": str(source), "num_held_out": 0},
         }
     )
+
+
+class Told(Silent):
+    """Keeps how stages say that they ended."""
+
+    def __init__(self, told: list[str]) -> None:
+        self.told = told
+
+    def end(self, summary: str) -> None:
+        self.told.append(summary)
+
+
+def with_texts(config: RunConfig, **settings: Any) -> RunConfig:
+    """The same run with other texts."""
+    texts = config.texts.model_copy(update=settings)
+    return config.model_copy(update={"texts": texts})
 
 
 def test_a_run_that_holds_nothing_out_is_refused_unless_it_says_so(config: RunConfig) -> None:
@@ -63,6 +82,44 @@ def test_what_a_killed_run_left_on_scratch_goes_and_nothing_stays(
     assert list((tmp_path / "cache").iterdir()) == []
     verbs.texts(config.model_copy(update={"root": str(tmp_path / "other")}))
     assert found[-1][0] != scratch
+
+
+def test_rejected_rows_lie_in_the_part_and_the_summary_says_where(
+    config: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "rows.jsonl"
+    source.write_text('{"text": "one"}\nbroken\n{"text": 2}\n')
+    config = with_texts(config, path=str(source))
+    told: list[str] = []
+    manifest = verbs.texts(config, progress=Told(told))
+    part = Run.open(config.root).texts
+    assert manifest.counts["rejected"] == manifest.counts["dropped"]["rejected"] == 2
+    assert f"2 rows rejected, see {part.uri}/rejected" in told[-1]
+    rejected = read_table(part, "rejected/rejected-000.parquet").to_pylist()
+    assert [row["place"] for row in rejected] == [f"{source}:2", f"{source}:3"]
+    assert texts_dataset(part).count_rows() == 1
+    print_run(Console(width=500), config)
+    assert "rejected 2" in capsys.readouterr().out
+
+
+def test_too_many_rejected_rows_stop_and_a_rerun_goes_on_after_either_cure(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    source = tmp_path / "rows.jsonl"
+    source.write_text('{"text": "one"}\nbroken\n{"text": 2}\n')
+    strict = with_texts(config, path=str(source), max_rejected=1)
+    with pytest.raises(InputError, match=r"rows\.jsonl:2: not JSON.*rows\.jsonl:3: `text` is '2'"):
+        verbs.texts(strict)
+    assert verbs.texts(with_texts(strict, max_rejected=2)).counts["rejected"] == 2
+    # The limit is none of the settings that decide what is made.
+    assert verbs.texts(strict).counts["rejected"] == 2
+    with pytest.raises(InputError):
+        verbs.texts(strict, again=True)
+    source.write_text('{"text": "one"}\n{"text": "two"}\n{"text": 2}\n')
+    assert verbs.texts(strict).counts["documents"] == 2
+    source.write_text('{"text": "one"}\n')
+    assert verbs.texts(strict, again=True).counts["rejected"] == 0
+    assert not Run.open(config.root).texts.exists("rejected/rejected-000.parquet")
 
 
 def test_queries_alone_are_no_index(config: RunConfig) -> None:

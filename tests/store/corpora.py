@@ -20,7 +20,7 @@ from leaf_ray.core.texts import (
     normalise,
 )
 from leaf_ray.store.sources import Layout, open_source
-from leaf_ray.store.sources.canonical import CONTENT
+from leaf_ray.store.sources.canonical import CONTENT, NUMBER_FIELD
 from leaf_ray.store.sources.divide import Divided, Sizes, divide
 from leaf_ray.store.sources.gather import gather
 from leaf_ray.store.sources.source import Source
@@ -47,7 +47,7 @@ def read_corpus(path: str, **layout: Any) -> Corpus:
             survey(gathered, Path(scratch) / "queries", gathered.form(holds_out=True))
     table = pa.concat_tables([part.table for part in parts], promote_options="permissive")
     return Corpus(
-        _without_empty(table.drop_columns([*CONTENT])),
+        _without_empty(table.drop_columns([*CONTENT, NUMBER_FIELD.name])),
         source.qrels,
         sum(part.num_empty for part in parts),
     )
@@ -60,21 +60,23 @@ def _without_empty(table: pa.Table) -> pa.Table:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A division as one table."""
+    """A division as one table, and the rows that were rejected."""
 
     texts: pa.Table
+    rejected: pa.Table
     qrels: pa.Table
     query_form: str
     counts: Mapping[str, Any]
 
 
-def split_of(source: Source, **sizes: int | None) -> Split:
+def split_of(source: Source, *, max_rejected: int = 0, **sizes: int | None) -> Split:
     """Divide a source and read the result whole."""
     with TemporaryDirectory() as scratch:
-        divided: Divided = divide(source, Path(scratch), Sizes(**sizes))
+        divided: Divided = divide(source, Path(scratch), Sizes(**sizes), max_rejected=max_rejected)
         texts = pa.concat_tables(divided.tables())
         assert texts.num_rows == divided.num_rows
-        return Split(texts, divided.qrels, divided.survey.form, divided.counts())
+        rejected = divided.gathered.rejections.table()
+        return Split(texts, rejected, divided.qrels, divided.survey.form, divided.counts())
 
 
 def keeps_contract(texts: pa.Table, *, split: bool = True) -> bool:

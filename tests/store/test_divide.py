@@ -138,7 +138,10 @@ def test_an_id_of_two_texts_is_refused_wherever_they_lie(
     rows = [{"id": str(i), "text": f"text {i}"} for i in range(60)]
     rows.append({"id": "7", "text": "another"})
     in_pieces(monkeypatch, rows=4)
-    with pytest.raises(InputError, match="document texts have the id '7': 'another' and 'text 7'"):
+    with pytest.raises(
+        InputError,
+        match=r"rows\.jsonl:61: two document texts have the id '7': this one and 'text 7' \(.*:8\)",
+    ):
         split_of(source_of(rows, tmp_path))
 
 

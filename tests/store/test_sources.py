@@ -88,7 +88,10 @@ def test_a_query_and_a_document_may_share_an_id(tmp_path: Path) -> None:
 
 def test_two_texts_with_one_id_are_refused(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "a.jsonl", '{"id": "1", "text": "one"}', '{"id": "1", "text": "two"}')
-    with pytest.raises(InputError, match="document texts have the id '1': 'one' and 'two'"):
+    with pytest.raises(
+        InputError,
+        match=r"jsonl:2: two document texts have the id '1': this one and 'one' \(.*jsonl:1\)",
+    ):
         read_corpus(path)
 
 

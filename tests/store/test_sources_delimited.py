@@ -152,7 +152,7 @@ def test_a_quote_that_is_not_closed_is_refused_before_it_fills_the_memory(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"text,n\none,1\ntwo\n", r"a\.csv:3: found 1 values \('two'\); 2 with ',' between"),
+        (b"text,n\none,1\ntwo\n", r"a\.csv:3: found 1 values; 2 with ',' between .* \('two'\)"),
         (b'text,n\n"o\nne",1\ntwo,2,3\n', r"a\.csv:4: found 3 values"),
         (b"text,n\none,1,\n", r"a\.csv:2: found 3 values"),
         (b"text,n\n  \n", r"a\.csv:2: found 1 values"),

@@ -49,14 +49,17 @@ def test_json_lines_are_joined_over_batches(
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b'{"text": "tw', r"a\.jsonl:2: '{\"text\": \"tw' is not JSON"),
+        (b'{"text": "tw', r"a\.jsonl:2: not JSON: Unterminated string .*\('{\"text\": \"tw'\)"),
         (b'["two"]', r"a\.jsonl:2: found a JSON list; an object is wanted"),
-        (b"[" * 100_000, r"a\.jsonl:2: .* is not JSON"),
+        (b"[" * 100_000, r"a\.jsonl:2: not JSON: maximum recursion"),
         (b'{"text": 2}', r"a\.jsonl:2: `text` is '2'; a string is wanted"),
         (b'{"text": "a", "title": ["b"]}', r"a\.jsonl:2: `title` is"),
-        (b'{"text": "a", "id": 1.5}', r"column `id` is double; strings are wanted"),
+        (
+            b'{"text": "a", "id": 1.5}',
+            r"a\.jsonl:2: `id` is '1\.5'; a string or an integer is wanted",
+        ),
         (b'{"text": "\xff"}', r"a\.jsonl:2: byte 0xff at offset 10 is not UTF-8"),
-        (b'{"text": "\\ud800"}', r"a\.jsonl:2: `text` has half of a surrogate pair"),
+        (b'{"text": "\\ud800"}', r"a\.jsonl:2: half of a surrogate pair"),
         (b'{"text": "a", "n": 99999999999999999999}', "values of `n` in lines 1 to 2"),
     ],
 )

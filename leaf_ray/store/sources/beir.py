@@ -10,15 +10,17 @@ from pyarrow import fs
 
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources.canonical import CONTENT, Layout, Rows, canonical
+from leaf_ray.store.sources.canonical import CONTENT, NUMBER_FIELD, Layout, Rows, canonical
 from leaf_ray.store.sources.columns import agreeing
 from leaf_ray.store.sources.jsonl import read_jsonl
 from leaf_ray.store.sources.locate import COMPRESSIONS, Location, SourceFile
 from leaf_ray.store.sources.qrels import choose_qrels, read_qrels
+from leaf_ray.store.sources.rejected import Rejected
 from leaf_ray.store.sources.source import Source
 
 _TABLES = {DOCUMENT: "corpus.jsonl", QUERY: "queries.jsonl"}
 _STRINGS = frozenset(["text", "title", "query"])
+_IDS = ("id", "_id")
 
 
 def find_beir(folder: Location) -> dict[str, SourceFile] | None:
@@ -81,7 +83,7 @@ def _rows(
     documents = _of_kind(files[DOCUMENT], DOCUMENT, max_characters)
     for rows in agreeing(documents, {}):
         yield replace(rows, done=rows.done * sizes[DOCUMENT])
-    ours = ["id", "text", "kind", *CONTENT]
+    ours = ["id", "text", "kind", *CONTENT, NUMBER_FIELD.name]
     for rows in _of_kind(files[QUERY], QUERY, max_characters):
         done = sizes[DOCUMENT] + rows.done * sizes[QUERY]
         yield replace(rows, table=rows.table.select(ours), done=done)
@@ -92,11 +94,13 @@ def _of_kind(file: SourceFile, kind: str, max_characters: int) -> Iterator[Rows]
         raise InputError(f"{file.name} is empty (0 bytes); fill or remove it")
     # A column `kind` is metadata of theirs that no one asked for.
     layout = Layout(kind=kind, max_characters=max_characters)
-    num_texts = 0
-    for part in read_jsonl(file, strings=_STRINGS):
+    num_texts, rejected = 0, list[Rejected]()
+    for part in read_jsonl(file, strings=_STRINGS, ids=_IDS):
         names = [name for name in part.table.column_names if name != "kind"]
         rows = canonical(replace(part, table=part.table.select(names)), layout, done=part.done)
         num_texts += rows.table.num_rows
+        rejected += rows.rejected[: 1 - len(rejected)]
         yield rows
     if not num_texts:
-        raise InputError(f"{file.name} holds no {kind} with text; a BEIR folder needs some")
+        found = f"; {rejected[0]}" if rejected else ""
+        raise InputError(f"{file.name} holds no {kind} with text{found}; a BEIR folder needs some")

@@ -1,7 +1,7 @@
 """From the columns a file happens to have to those of the contract."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,7 @@ from leaf_ray.core.texts import (
 from leaf_ray.errors import InputError
 from leaf_ray.store.sources.naming import with_our_names
 from leaf_ray.store.sources.part import Part, shortened
+from leaf_ray.store.sources.rejected import Rejected
 
 _KNOWN = ("id", "text", "title", "kind", "query", "vector")
 # 128 bits of a row's content, by which it is sorted; the names are no one else's.
@@ -27,6 +28,8 @@ CONTENT_FIELDS = (
     pa.field("leaf_ray.content.low", pa.uint64(), nullable=False),
 )
 CONTENT = tuple(content.name for content in CONTENT_FIELDS)
+# The line or the number of a row in its file.
+NUMBER_FIELD = pa.field("leaf_ray.number", pa.int64(), nullable=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,12 @@ class Layout:
 class Rows:
     """Rows of one file in the form of the contract.
 
-    table: id, text, kind, `query` where the file has it, metadata, CONTENT_FIELDS.
+    table: id, text, kind, `query` where the file has it, metadata, CONTENT_FIELDS, NUMBER_FIELD.
     name: the file. place: how errors name the first of the rows.
+    has_lines: whether NUMBER_FIELD has lines; otherwise it has numbers of rows.
     columns: the names in the file.
     num_empty, num_repeats, num_unparsable: what was left out.
+    rejected: the rows that cannot be used.
     done: how much of the source is read after these, in its unit.
     """
 
@@ -64,21 +69,26 @@ class Rows:
     name: str
     place: str
     columns: tuple[str, ...]
+    has_lines: bool = False
     num_empty: int = 0
     num_repeats: int = 0
     num_unparsable: int = 0
+    rejected: tuple[Rejected, ...] = ()
     done: float = 0.0
 
 
 def canonical(part: Part, layout: Layout, *, done: float = 0.0) -> Rows:
     """Return the rows of `part` that have text: normalised, titles joined, ids and kinds filled.
 
-    Raises InputError naming the file, and the row where there is one, for a missing or
-    ambiguous column, a column of another type, an unknown kind or a text that is too long.
+    Rows with an unknown kind or a text that is too long are rejected.
+
+    Raises InputError naming the file for a missing or ambiguous column, and for a column of
+    another type.
     """
     named = with_our_names(part, layout.columns)
-    texts = _texts(named, max_characters=layout.max_characters)
-    kinds = _kinds(named, default=layout.kind)
+    texts = _texts(named)
+    kinds = [kind or layout.kind for kind in _strings(named, "kind")]
+    rejected = _rejected(named, texts, kinds, max_characters=layout.max_characters)
     contents = [content_id(text, kind=kind) for text, kind in zip(texts, kinds, strict=True)]
     columns = {
         ID_FIELD: pa.array(_ids(named, contents), pa.string()),
@@ -87,17 +97,21 @@ def canonical(part: Part, layout: Layout, *, done: float = 0.0) -> Rows:
         **_query(named),
         **_metadata(named.table),
         **content_columns(contents),
+        NUMBER_FIELD: pa.array(named.numbers, NUMBER_FIELD.type),
     }
-    kept = pa.array([bool(text) for text in texts], pa.bool_())
+    is_kept = [bool(text) and row not in rejected for row, text in enumerate(texts)]
+    kept = pa.array(is_kept, pa.bool_())
     table = pa.table(list(columns.values()), schema=pa.schema(list(columns))).filter(kept)
     return Rows(
         table,
         part.name,
         part.place(0) if part.table.num_rows else part.name,
         tuple(part.table.column_names),
-        num_empty=part.table.num_rows - table.num_rows,
+        has_lines=part.lines is not None,
+        num_empty=texts.count(""),
         num_repeats=part.num_repeats,
         num_unparsable=part.num_unparsable,
+        rejected=(*part.rejected, *rejected.values()),
         done=done,
     )
 
@@ -126,29 +140,30 @@ def _strings(part: Part, name: str) -> list[str | None]:
     return strings
 
 
-def _texts(part: Part, *, max_characters: int) -> list[str]:
-    titles = _strings(part, "title")
-    texts = []
-    for row, (title, text) in enumerate(zip(titles, _strings(part, "text"), strict=True)):
-        joined = normalise(f"{title} {text or ''}" if title else text or "")
-        if len(joined) > max_characters:
-            raise InputError(
-                f"{part.place(row)}: the text has {len(joined):,} characters, at most "
-                f"{max_characters:,} are wanted; cut it into passages, or raise "
-                f"texts.max_characters ({shortened(joined)})"
+def _texts(part: Part) -> list[str]:
+    rows = zip(_strings(part, "title"), _strings(part, "text"), strict=True)
+    return [normalise(f"{title} {text or ''}" if title else text or "") for title, text in rows]
+
+
+def _rejected(
+    part: Part, texts: list[str], kinds: list[str], *, max_characters: int
+) -> dict[int, Rejected]:
+    """Return the rows with text that cannot be used, by their place in `part`."""
+    rejected = {}
+    for row, (text, kind) in enumerate(zip(texts, kinds, strict=True)):
+        if not text:
+            continue
+        reason = None
+        if kind not in KINDS:
+            reason = f"kind is {kind!r}; {' or '.join(map(repr, KINDS))} is wanted"
+        elif len(text) > max_characters:
+            reason = (
+                f"the text has {len(text):,} characters, at most {max_characters:,} are wanted; "
+                "cut it into passages, or raise texts.max_characters"
             )
-        texts.append(joined)
-    return texts
-
-
-def _kinds(part: Part, *, default: str) -> list[str]:
-    kinds = [kind or default for kind in _strings(part, "kind")]
-    if set(kinds) - set(KINDS):
-        row = next(row for row, kind in enumerate(kinds) if kind not in KINDS)
-        raise InputError(
-            f"{part.place(row)}: kind is {kinds[row]!r}; {' or '.join(map(repr, KINDS))} is wanted"
-        )
-    return kinds
+        if reason is not None:
+            rejected[row] = Rejected(part.place(row), reason, shortened(text))
+    return rejected
 
 
 def _ids(part: Part, contents: list[str]) -> list[str]:
@@ -156,7 +171,7 @@ def _ids(part: Part, contents: list[str]) -> list[str]:
     table = part.table
     if "id" in table.column_names and pa.types.is_integer(table.schema.field("id").type):
         column = table.column("id").cast(pa.string())
-        part = Part(pa.table({"id": column}), part.name, part.lines, part.first_row)
+        part = replace(part, table=pa.table({"id": column}))
     return [given or content for given, content in zip(_strings(part, "id"), contents, strict=True)]
 
 

@@ -7,10 +7,10 @@ import pyarrow as pa
 
 from leaf_ray.core.texts import ID_FIELD, KIND_FIELD, TEXT_FIELD
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources.canonical import CONTENT, Rows
+from leaf_ray.store.sources.canonical import CONTENT, NUMBER_FIELD, Rows
 from leaf_ray.store.sources.naming import check_named
 
-_OURS = {*(ours.name for ours in (ID_FIELD, TEXT_FIELD, KIND_FIELD)), *CONTENT}
+_OURS = {*(ours.name for ours in (ID_FIELD, TEXT_FIELD, KIND_FIELD, NUMBER_FIELD)), *CONTENT}
 _WANTED = "all files of one source have to have the same columns and types"
 
 
@@ -60,7 +60,9 @@ def agreeing(rows: Iterator[Rows], columns: Mapping[str, str]) -> Iterator[Rows]
 def _check(file: _File, first: _File, columns: Mapping[str, str]) -> None:
     if not file.name:
         return
-    check_named(file.name, sorted(file.named), columns)
+    # Of a file with no usable row nothing is known.
+    if file.named:
+        check_named(file.name, sorted(file.named), columns)
     if file.columns != first.columns:
         differ = sorted(file.columns ^ first.columns)
         raise InputError(f"{first.name} and {file.name} differ in the columns {differ}; {_WANTED}")

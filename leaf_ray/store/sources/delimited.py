@@ -10,8 +10,10 @@ import pyarrow.compute as pc
 from leaf_ray.errors import InputError
 from leaf_ray.store.sources import part
 from leaf_ray.store.sources.delimited_rows import Form, delimited_rows
+from leaf_ray.store.sources.lines import shortened_bytes, why_not_utf8
 from leaf_ray.store.sources.locate import SourceFile
 from leaf_ray.store.sources.part import Part, shortened
+from leaf_ray.store.sources.rejected import Rejected
 from leaf_ray.store.sources.typed import CommonType, typed
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,7 @@ class _Rows:
 
     columns: dict[str, pa.Array]
     lines: list[int]
+    rejected: tuple[Rejected, ...]
     done: float
 
 
@@ -39,11 +42,12 @@ def read_delimited(
 
     Columns of `strings` are strings whatever they look like. Another column gets the type that
     spells all of its values as they are written, or stays strings. A blank line is no row, except
-    in a file of one column, where it is an empty value. A backslash is a character.
+    in a file of one column, where it is an empty value. A backslash is a character. Rows of
+    another width, and those that are not UTF-8, are rejected.
 
-    Raises InputError when the file cannot be read, is not UTF-8 or has no header, and, naming the
-    line, for a row of another width, a quote that is not closed, one that is closed before the
-    end of its value, and a value of more than 16 M characters.
+    Raises InputError when the file cannot be read, or has no header or one that is not UTF-8, and,
+    naming the line, for what leaves open where rows end: a quote that is not closed, one that is
+    closed before the end of its value, and a value of more than 16 M characters.
     """
     form = Form.of(file, quotes=quotes)
     names = _header(file, form)
@@ -56,7 +60,8 @@ def read_delimited(
             name: typed(column, types.get(name, pa.string()))
             for name, column in rows.columns.items()
         }
-        yield Part(pa.table(columns), file.name, rows.lines, num_rows, rows.done)
+        table, lines = pa.table(columns), rows.lines
+        yield Part(table, file.name, lines, num_rows, rows.done, rejected=rows.rejected)
         num_rows += len(rows.lines)
 
 
@@ -76,6 +81,9 @@ def _header(file: SourceFile, form: Form) -> list[str]:
         found = next(rows, None)
     if found is None:
         raise InputError(f"{file.name} has no header line; the names of its columns are wanted")
+    for name in found[1]:
+        if (reason := why_not_utf8(name)) is not None:
+            raise InputError(f"{file.name}:{found[0]}: {reason}")
     names = [name or f"column_{place}" for place, name in enumerate(found[1], start=1)]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -84,36 +92,42 @@ def _header(file: SourceFile, form: Form) -> list[str]:
 
 
 def _batches(file: SourceFile, form: Form, names: Sequence[str]) -> Iterator[_Rows]:
-    lines, values, size = list[int](), list[list[str]](), 0
+    lines, values, rejected, size = list[int](), list[list[str]](), list[Rejected](), 0
     with delimited_rows(file, form) as (rows, done):
         next(rows)
         for line, row in rows:
             if not row and len(names) > 1:
                 continue
-            values.append(_of_width(f"{file.name}:{line}", row or [""], len(names), form))
-            lines.append(line)
+            reason = _why_rejected(row or [""], len(names), form)
+            if reason is None:
+                values.append(row or [""])
+                lines.append(line)
+            else:
+                place = part.place_of(file.name, line, has_lines=True)
+                rejected.append(Rejected(place, reason, shortened_bytes(form.delimiter.join(row))))
             size += sum(map(len, row))
-            if len(values) >= part.MAX_ROWS or size >= part.MAX_BYTES:
-                yield _Rows(_columns(names, values), lines, done())
-                lines, values, size = [], [], 0
-    if values:
-        yield _Rows(_columns(names, values), lines, 1.0)
+            if len(values) + len(rejected) >= part.MAX_ROWS or size >= part.MAX_BYTES:
+                yield _Rows(_columns(names, values), lines, tuple(rejected), done())
+                lines, values, rejected, size = [], [], [], 0
+    if values or rejected:
+        yield _Rows(_columns(names, values), lines, tuple(rejected), 1.0)
 
 
 def _columns(names: Sequence[str], values: Sequence[Sequence[str]]) -> dict[str, pa.Array]:
-    columns = zip(*values, strict=True)
+    columns = zip(*values, strict=True) if values else ([] for _ in names)
     return {name: pa.array(c, pa.string()) for name, c in zip(names, columns, strict=True)}
 
 
-def _of_width(place: str, row: list[str], width: int, form: Form) -> list[str]:
+def _why_rejected(row: Sequence[str], width: int, form: Form) -> str | None:
+    """Return what is wrong with a row; None if nothing is."""
     if len(row) == width:
-        return row
+        return next((why for value in row if (why := why_not_utf8(value)) is not None), None)
     hint = ""
     if not form.has_quotes and any('"' in value for value in row):
         hint = "; set texts.quotes to true if quotes hold the values together"
-    raise InputError(
-        f"{place}: found {len(row)} values ({shortened(form.delimiter.join(row))}); {width} with "
-        f"{form.delimiter!r} between them are wanted, as in the header{hint}"
+    return (
+        f"found {len(row)} values; {width} with {form.delimiter!r} between them are wanted, as in "
+        f"the header{hint}"
     )
 
 

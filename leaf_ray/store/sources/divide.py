@@ -30,10 +30,10 @@ from leaf_ray.core.texts import (
 )
 from leaf_ray.errors import InputError
 from leaf_ray.store.sources.canonical import CONTENT
-from leaf_ray.store.sources.gather import Gathered, gather
+from leaf_ray.store.sources.gather import POSITION, Gathered, gather
 from leaf_ray.store.sources.promote import as_schema
 from leaf_ray.store.sources.source import Source
-from leaf_ray.store.sources.survey import PLACE, Survey, distinct, documents_of, survey
+from leaf_ray.store.sources.survey import PLACE, Survey, documents_of, survey
 
 _FIELDS = (ID_FIELD, TEXT_FIELD, KIND_FIELD, SPLIT_FIELD)
 
@@ -78,21 +78,30 @@ class Divided:
 
         read = documents + query_rows + all that is dropped. query_rows are those queries of the
         part that were rows of the source; others come from documents.
+
+        Raises RuntimeError when that is not so, for then a row was lost.
         """
         gathered, chosen_Q = self.gathered, self.is_test_Q | self.is_train_Q
         is_row_Q = ~self.survey.queries.answered_Q
         duplicates = gathered.num_repeats + self.survey.num_repeats
+        num_documents, num_query_rows = self.is_document_N.sum(), (is_row_Q & chosen_Q).sum()
+        dropped = {
+            "empty": gathered.num_empty,
+            "duplicate": duplicates,
+            "document not chosen": int((~self.is_document_N).sum()),
+            "query not chosen": int((is_row_Q & ~chosen_Q).sum()),
+            "rejected": len(gathered.rejections),
+        }
+        told = int(num_documents + num_query_rows) + sum(dropped.values())
+        if told != gathered.num_read:
+            raise RuntimeError(f"{gathered.num_read} rows were read, and {told} are accounted for")
         return {
             "read": gathered.num_read,
-            "dropped": {
-                "empty": gathered.num_empty,
-                "duplicate": duplicates,
-                "document not chosen": int((~self.is_document_N).sum()),
-                "query not chosen": int((is_row_Q & ~chosen_Q).sum()),
-            },
+            "dropped": dropped,
             "duplicates": duplicates,
-            "documents": int(self.is_document_N.sum()),
-            "query_rows": int((is_row_Q & chosen_Q).sum()),
+            "rejected": len(gathered.rejections),
+            "documents": int(num_documents),
+            "query_rows": int(num_query_rows),
             "train_queries": int(self.is_train_Q.sum()),
             "held_out_queries": int(self.is_test_Q.sum()),
             "query_form": self.survey.form,
@@ -112,7 +121,7 @@ class Divided:
         schema, begin = _schema(self.gathered.spill.schema), 0
         for done, stretch in enumerate(stretches):
             tell(done, len(stretches))
-            rows = distinct(self.gathered.spill, stretch)
+            rows = self.survey.distinct(stretch)
             documents = documents_of(rows)
             end = begin + documents.num_rows
             documents = documents.filter(pa.array(self.is_document_N[begin:end]))
@@ -141,6 +150,7 @@ def divide(
     folder: Path,
     sizes: Sizes,
     *,
+    max_rejected: int = 0,
     tell_read: Callable[[float, int], None] = lambda *_: None,
     tell_surveyed: Callable[[int, int], None] = lambda *_: None,
 ) -> Divided:
@@ -154,11 +164,12 @@ def divide(
     The corpus is the documents that answer test queries and others up to `num_documents`; train
     queries come from all rows, up to `num_train_queries`.
 
-    Raises InputError as the source's rows do, when one id has two texts, when all judgments are of
-    texts that are not there, and when queries are to be held out and there is no document or none
+    Raises InputError as the source's rows do, when more than `max_rejected` of them cannot be used,
+    those that have the id of another text among them, when all judgments are of texts that are not
+    there, and when queries are to be held out and there is no document or none
     that can be.
     """
-    gathered = gather(source, folder / "rows", tell=tell_read)
+    gathered = gather(source, folder / "rows", max_rejected=max_rejected, tell=tell_read)
     if sizes.num_held_out != 0 and not gathered.num_documents:
         raise InputError(
             f"{source.name} has no documents, only queries; add rows of kind 'document', or set "
@@ -249,7 +260,7 @@ def _answers(found: Survey, is_test_Q: Mask) -> pa.Table:
 
 
 def _schema(rows: pa.Schema) -> pa.Schema:
-    ours = {"query", *(field.name for field in _FIELDS), *CONTENT}
+    ours = {"query", *(field.name for field in _FIELDS), *CONTENT, POSITION}
     return pa.schema([*_FIELDS, *(field for field in rows if field.name not in ours)])
 
 

@@ -1,92 +1,155 @@
 """JSON Lines: one object per line."""
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from leaf_ray.errors import InputError
 from leaf_ray.store.sources.childless import without_childless
 from leaf_ray.store.sources.lines import line_batches
 from leaf_ray.store.sources.locate import SourceFile
-from leaf_ray.store.sources.part import Part, shortened
+from leaf_ray.store.sources.part import Part, place_of, shortened
+from leaf_ray.store.sources.rejected import Rejected
 
-Row = Mapping[str, Any]
+Row = dict[str, Any]
+_VIEW_CHARACTERS = 200
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def read_jsonl(file: SourceFile, *, strings: frozenset[str]) -> Iterator[Part]:
+@dataclass(frozen=True, slots=True)
+class _Numbered:
+    """Rows and their lines."""
+
+    rows: list[Row]
+    lines: list[int]
+
+
+class _FaultError(Exception):
+    """Why a line is no row."""
+
+
+def read_jsonl(file: SourceFile, *, strings: frozenset[str], ids: Sequence[str]) -> Iterator[Part]:
     """Yield a column per key, null where a row lacks it. Blank lines are no rows.
 
-    An object without any key is null, at any depth. NaN and Infinity are numbers.
+    An object without any key is null, at any depth. NaN and Infinity are numbers. Values of
+    `strings` have to be strings or null. The first key of `ids` that a row has is its id: a
+    string, an integer or null. Lines that are no such object are rejected.
 
-    Values of `strings` have to be strings or null, so that errors can name their line.
-
-    Raises InputError naming the line that is no JSON object or has text that is no string, and
-    the column whose values have no common type.
+    Raises InputError when the file cannot be read.
     """
     num_rows = 0
     for batch in line_batches(file):
-        numbered = enumerate(batch.texts, start=batch.first)
-        filled = [(number, line) for number, line in numbered if line and not line.isspace()]
-        if filled:
-            lines = [number for number, _ in filled]
-            rows = [_row(f"{file.name}:{number}", line, strings) for number, line in filled]
-            table = _columns(file, rows, lines, strings)
-            yield Part(table, file.name, lines, num_rows, batch.done, is_open=True)
-            num_rows += len(rows)
+        numbered, rejected = _Numbered([], []), list(batch.rejected)
+        for number, line in zip(batch.numbers, batch.texts, strict=True):
+            if not line or line.isspace():
+                continue
+            try:
+                numbered.rows.append(_row(line, strings, ids))
+                numbered.lines.append(number)
+            except _FaultError as fault:
+                place = place_of(file.name, number, has_lines=True)
+                rejected.append(Rejected(place, str(fault), shortened(line[:_VIEW_CHARACTERS])))
+        if numbered.rows or rejected:
+            yield _part(file, numbered, strings, rejected, first_row=num_rows, done=batch.done)
+            num_rows += len(numbered.rows)
 
 
-def _row(place: str, line: str, strings: frozenset[str]) -> Row:
+def _row(line: str, strings: frozenset[str], ids: Sequence[str]) -> Row:
     try:
-        row = json.loads(line)
+        row = json.loads(line, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"{place}: {shortened(line)} is not JSON ({error}); one object per line is wanted"
-        ) from error
+        raise _FaultError(f"not JSON: {error}; one object per line is wanted") from error
     if not isinstance(row, dict):
-        raise InputError(f"{place}: found a JSON {type(row).__name__}; an object is wanted")
+        raise _FaultError(f"found a JSON {type(row).__name__}; an object is wanted")
+    # JSON may name half of a surrogate pair, which no UTF-8 can hold.
+    if _SURROGATE.search(line) and _has_surrogate(row):
+        raise _FaultError("half of a surrogate pair; write the character as a whole")
     for name in strings:
         if not isinstance(row.get(name), str | None):
-            raise InputError(
-                f"{place}: `{name}` is {shortened(str(row[name]))}; a string is wanted"
-            )
+            raise _FaultError(f"`{name}` is {shortened(str(row[name]))}; a string is wanted")
+    for name in ids:
+        if name in row:
+            row[name] = _id(name, row[name])
+            break
     return row
 
 
-def _columns(
-    file: SourceFile, rows: list[Row], lines: list[int], strings: frozenset[str]
-) -> pa.Table:
-    names = dict.fromkeys(name for row in rows for name in row)
-    columns = {name: _column(file, name, rows, lines, strings) for name in names}
-    # Rows without any key are rows too, to be counted.
-    return pa.table(columns or {"text": pa.nulls(len(rows))})
+def _object(pairs: list[tuple[str, Any]]) -> Row:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} comes twice in one object")
+    return row
 
 
-def _column(
-    file: SourceFile, name: str, rows: list[Row], lines: list[int], strings: frozenset[str]
-) -> pa.Array:
-    values = [without_childless(row.get(name)) for row in rows]
+def _id(name: str, value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    # In Python, true and false are integers too.
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise _FaultError(f"`{name}` is {shortened(str(value))}; a string or an integer is wanted")
+
+
+def _has_surrogate(row: Mapping[str, Any]) -> bool:
     try:
-        return pa.array(values, pa.string() if name in strings else None)
-    except UnicodeEncodeError as error:
-        line = next(
-            number for number, value in zip(lines, values, strict=True) if _has_surrogate(value)
-        )
-        raise InputError(
-            f"{file.name}:{line}: `{name}` has half of a surrogate pair ({error}); "
-            "write the character as a whole"
-        ) from error
-    except (pa.ArrowException, OverflowError) as error:
-        raise InputError(
-            f"{file.name}: the values of `{name}` in lines {lines[0]} to {lines[-1]} have no "
-            f"common type ({error}); give all of them one type"
-        ) from error
-
-
-def _has_surrogate(value: Any) -> bool:
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
+        json.dumps(row, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return True
     return False
+
+
+def _part(
+    file: SourceFile,
+    numbered: _Numbered,
+    strings: frozenset[str],
+    rejected: list[Rejected],
+    *,
+    first_row: int,
+    done: float,
+) -> Part:
+    rows, columns, mixed = numbered.rows, dict[str, pa.Array](), dict[str, str]()
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [without_childless(row.get(name)) for row in rows]
+        try:
+            columns[name] = pa.array(values, pa.string() if name in strings else None)
+        except (pa.ArrowException, OverflowError):
+            mixed[name] = _why_mixed(file, values, numbered.lines)
+    # Rows without any key are rows too, to be counted.
+    table = pa.table(columns or {"text": pa.nulls(len(rows))})
+    return Part(
+        table,
+        file.name,
+        numbered.lines,
+        first_row,
+        done,
+        is_open=True,
+        rejected=tuple(rejected),
+        passed_over=mixed,
+    )
+
+
+def _why_mixed(file: SourceFile, values: Sequence[Any], lines: Sequence[int]) -> str:
+    """Return where the values begin to have no common type, and what is there."""
+    fitting = range(1, len(values) + 1)
+    row = bisect_left(fitting, x=1, key=lambda num_rows: not _has_type(values[:num_rows]))
+    before = next((value for value in values[:row] if value is not None), None)
+    found = f"{file.name}:{lines[row]} has {_shown(values[row])}"
+    return found if before is None else f"{found}, and a row before it {_shown(before)}"
+
+
+def _shown(value: Any) -> str:
+    return shortened(json.dumps(value, ensure_ascii=False))
+
+
+def _has_type(values: Sequence[Any]) -> bool:
+    try:
+        pa.array(values)
+    except (pa.ArrowException, OverflowError):
+        return False
+    return True

@@ -17,20 +17,26 @@ import pyarrow as pa
 from leaf_ray.errors import InputError
 from leaf_ray.store.sources import part
 from leaf_ray.store.sources.locate import COMPRESSIONS, SourceFile
+from leaf_ray.store.sources.rejected import Rejected
 
 _BUFFER_BYTES = 1 << 20
 # No text is as long: a file that was written as one line is refused before it fills the memory.
 _LONGEST_LINE = 256 << 20
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_ESCAPED = re.compile("[\\udc80-\\udcff]")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Lines that follow each other, without their breaks. done: how much of the file is read."""
+    """Lines that follow each other, without their breaks, and those among them not in UTF-8.
 
-    first: int
+    numbers: the number of each line of `texts`, from 1. done: how much of the file is read.
+    """
+
+    numbers: list[int]
     texts: list[str]
+    rejected: tuple[Rejected, ...]
     done: float
 
 
@@ -59,7 +65,10 @@ def opened(file: SourceFile) -> Iterator[tuple[Any, Callable[[], float]]]:
 def opened_lines(file: SourceFile) -> Iterator[tuple[Iterator[str], Callable[[], float]]]:
     """Give the file's lines with their breaks, and what tells how much of it is read.
 
-    Raises InputError when the file cannot be read, or a line is not UTF-8, naming the line.
+    A byte that is not UTF-8 is half of a surrogate pair in its line, which `why_not_utf8` finds.
+
+    Raises InputError when the file cannot be read, is in UTF-16, or has a line that is too long
+    to be one text, naming the line.
     """
     with opened(file) as (stream, done):
         yield _broken(file, io.BufferedReader(stream, _BUFFER_BYTES)), done
@@ -67,22 +76,50 @@ def opened_lines(file: SourceFile) -> Iterator[tuple[Iterator[str], Callable[[],
 
 def line_batches(file: SourceFile) -> Iterator[Lines]:
     """Yield all lines in order, about 10,000 or 16 MB at a time. Raises as `opened_lines` does."""
-    first, texts, size = 1, list[str](), 0
+    numbers, texts, rejected, size = list[int](), list[str](), list[Rejected](), 0
     with opened_lines(file) as (lines, done):
-        for line in lines:
-            texts.append(line.rstrip("\r\n"))
+        for number, line in enumerate(lines, start=1):
+            reason = why_not_utf8(line)
+            if reason is None:
+                numbers.append(number)
+                texts.append(line.rstrip("\r\n"))
+            else:
+                place = part.place_of(file.name, number, has_lines=True)
+                rejected.append(Rejected(place, reason, shortened_bytes(line)))
             size += len(line)
-            if len(texts) >= part.MAX_ROWS or size >= part.MAX_BYTES:
-                yield Lines(first, texts, done())
-                first, texts, size = first + len(texts), [], 0
-    if texts:
-        yield Lines(first, texts, 1.0)
+            if len(texts) + len(rejected) >= part.MAX_ROWS or size >= part.MAX_BYTES:
+                yield Lines(numbers, texts, tuple(rejected), done())
+                numbers, texts, rejected, size = [], [], [], 0
+    if texts or rejected:
+        yield Lines(numbers, texts, tuple(rejected), 1.0)
 
 
 def read_lines(file: SourceFile) -> Iterator[tuple[int, str]]:
-    """Yield each line with its number from 1; raises as `opened_lines` does."""
+    """Yield each line with its number from 1, for files of which every line is needed.
+
+    Raises InputError as `opened_lines` does, and for a line that is not UTF-8.
+    """
     for lines in line_batches(file):
-        yield from enumerate(lines.texts, start=lines.first)
+        if lines.rejected:
+            raise InputError(str(lines.rejected[0]))
+        yield from zip(lines.numbers, lines.texts, strict=True)
+
+
+def why_not_utf8(text: str) -> str | None:
+    """Return what is wrong with a line of `opened_lines`, or None if all of it is UTF-8."""
+    found = None if text.isascii() else _ESCAPED.search(text)
+    if found is None:
+        return None
+    offset = len(text[: found.start()].encode(errors="surrogateescape"))
+    return (
+        f"byte 0x{ord(found[0]) - 0xDC00:02x} at offset {offset} is not UTF-8; "
+        "convert the file, for example with `iconv -t utf-8`"
+    )
+
+
+def shortened_bytes(text: str) -> str:
+    """Return a shortened view of a line whose bytes are not all UTF-8."""
+    return part.shortened(_ESCAPED.sub("?", text.rstrip("\r\n")))
 
 
 def _broken(file: SourceFile, reader: io.BufferedReader) -> Iterator[str]:
@@ -112,18 +149,4 @@ def _decoded(file: SourceFile, number: int, line: bytes) -> str:
                 f"{file.name} begins as a file in UTF-16 does, and UTF-8 is wanted; convert it, "
                 "for example with `iconv -f utf-16 -t utf-8`"
             )
-    try:
-        return line.decode()
-    except UnicodeDecodeError as error:
-        raise _not_utf8(file, number, error) from error
-
-
-def _not_utf8(file: SourceFile, number: int, error: UnicodeDecodeError) -> InputError:
-    """Return the error that names the line, the byte and where in the line it is."""
-    before = error.object[: error.start].decode("latin-1")
-    breaks = [found.end() for found in re.finditer(r"\r", before)]
-    offset = error.start - (breaks[-1] if breaks else 0)
-    return InputError(
-        f"{file.name}:{number + len(breaks)}: byte 0x{error.object[error.start]:02x} at offset "
-        f"{offset} is not UTF-8; convert the file, for example with `iconv -t utf-8`"
-    )
+    return line.decode(errors="surrogateescape")

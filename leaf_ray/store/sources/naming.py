@@ -1,6 +1,7 @@
 """What a file's columns are called, here and there."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 
 import pyarrow as pa
@@ -33,7 +34,7 @@ def with_our_names(part: Part, columns: Mapping[str, str]) -> Part:
     table = table.rename_columns(names)
     if "text" not in names:
         table = table.append_column("text", pa.nulls(table.num_rows))
-    return Part(table, part.name, part.lines, part.first_row)
+    return replace(part, table=table)
 
 
 def check_named(file: str, names: Iterable[str], columns: Mapping[str, str]) -> None:
@@ -54,7 +55,8 @@ def _check(part: Part, names: list[str], columns: Mapping[str, str]) -> None:
     if repeated:
         raise InputError(f"{part.name} has more than one column named {repeated}; rename them")
     # Of a file whose columns may differ from part to part, the first has to have texts.
-    if "text" not in names and not (part.is_open and part.first_row):
+    may_come = part.is_open and (part.first_row or not part.table.num_rows)
+    if "text" not in names and not may_come:
         wanted = columns.get("text", "text")
         raise InputError(
             f"{part.name} has columns {part.table.column_names} and none is `{wanted}`; rename "

@@ -1,11 +1,12 @@
 """A stretch of one file's rows, as its format's reader yields them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from leaf_ray.store.sources.childless import childless_as_null
+from leaf_ray.store.sources.rejected import Rejected
 
 # How much is read at once, whichever is reached first.
 MAX_ROWS = 10_000
@@ -18,6 +19,8 @@ class Part:
 
     lines: the line of each row, or None where the format has rows but no lines.
     first_row: how many rows of the file come before these.
+    rejected: the rows that the reader could not use.
+    passed_over: columns that the reader left out, by name, and why.
     done: how much of the file has been read, from 0 to 1.
     is_open: whether later parts may have columns that this one lacks, and the other way round.
     num_repeats, num_unparsable: rows and modules that the reader left out on the way.
@@ -31,12 +34,19 @@ class Part:
     is_open: bool = False
     num_repeats: int = 0
     num_unparsable: int = 0
+    rejected: tuple[Rejected, ...] = ()
+    passed_over: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The line of each row, or its number counted from 1 where the format has no lines."""
+        if self.lines is not None:
+            return self.lines
+        return range(self.first_row + 1, self.first_row + self.table.num_rows + 1)
 
     def place(self, row: int) -> str:
         """Return how an error names `row`, which is counted from 0 here and from 1 there."""
-        if self.lines is None:
-            return f"{self.name} row {self.first_row + row + 1}"
-        return f"{self.name}:{self.lines[row]}"
+        return place_of(self.name, self.numbers[row], has_lines=self.lines is not None)
 
 
 def parts_of(tables: Iterator[tuple[pa.Table, float]], name: str) -> Iterator[Part]:
@@ -51,6 +61,11 @@ def parts_of(tables: Iterator[tuple[pa.Table, float]], name: str) -> Iterator[Pa
             part = table.slice(begin, MAX_ROWS)
             yield Part(part, name, first_row=first_row + begin, done=done)
         first_row += table.num_rows
+
+
+def place_of(name: str, number: int, *, has_lines: bool) -> str:
+    """Return how an error names a line of a file, or a row of one that has no lines."""
+    return f"{name}:{number}" if has_lines else f"{name} row {number}"
 
 
 def shortened(text: str, *, width: int = 60) -> str:

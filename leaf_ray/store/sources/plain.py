@@ -12,9 +12,11 @@ from leaf_ray.store.sources.part import Part
 def read_plain(file: SourceFile) -> Iterator[Part]:
     """Yield one row per line in column `text`; empty lines are rows too, to be counted.
 
-    Raises InputError when the file cannot be read or is not UTF-8.
+    Lines that are not UTF-8 are rejected. Raises InputError when the file cannot be read.
     """
+    num_rows = 0
     for lines in line_batches(file):
         table = pa.table({"text": pa.array(lines.texts, pa.string())})
-        numbers = range(lines.first, lines.first + len(lines.texts))
-        yield Part(table, file.name, numbers, lines.first - 1, lines.done)
+        numbers = lines.numbers
+        yield Part(table, file.name, numbers, num_rows, lines.done, rejected=lines.rejected)
+        num_rows += len(numbers)

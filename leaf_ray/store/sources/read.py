@@ -125,13 +125,14 @@ def _readable(files: Sequence[SourceFile], path: str) -> list[SourceFile]:
 def _readers(layout: Layout) -> dict[str, Reader]:
     """Return the reader of each suffix."""
     texts = frozenset(layout.name(name) for name in ("text", "title", "query", "kind"))
-    ids = frozenset({layout.name("id"), "id", "_id"})
+    ids = [layout.columns["id"]] if "id" in layout.columns else ["id", "_id"]
 
     def jsonl(file: SourceFile) -> Iterator[Part]:
-        return read_jsonl(file, strings=texts)
+        return read_jsonl(file, strings=texts, ids=ids)
 
     def delimited(file: SourceFile) -> Iterator[Part]:
-        return read_delimited(file, strings=texts | ids, quotes=layout.quotes)
+        strings = texts.union(ids, ["id", "_id"])
+        return read_delimited(file, strings=strings, quotes=layout.quotes)
 
     return {
         ".parquet": read_parquet,

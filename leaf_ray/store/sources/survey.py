@@ -3,6 +3,7 @@
 Shapes: N = documents, Q = queries.
 """
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,31 +16,40 @@ from leaf_ray.core.ids import Hashes, content_id, hashes
 from leaf_ray.core.queries import QueryKeys, first_sentence, query_id
 from leaf_ray.core.splits import QueryForm, is_in, repeated
 from leaf_ray.core.texts import DOCUMENT, QUERY, normalise
-from leaf_ray.errors import InputError
 from leaf_ray.store.sources.canonical import CONTENT, content_columns
-from leaf_ray.store.sources.gather import Gathered
-from leaf_ray.store.sources.part import shortened
+from leaf_ray.store.sources.clashes import clashing
+from leaf_ray.store.sources.gather import POSITION, Gathered
 from leaf_ray.store.sources.spill import Spill
 
 # The place of a query among all of them.
 PLACE = "leaf_ray.place"
 
 
+_ROW = ("id", "text", "kind", POSITION, *CONTENT)
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """A source's documents without repeats, and its queries.
 
+    rows: all rows. rejected: the positions of those whose id is that of another text.
     documents_N: a hash of each document's id, in the order in which `distinct` gives them.
     queries: what choices among queries go by; `spill` holds their id, text, answer and PLACE.
     form: where the queries come from.
     num_repeats: rows left out because another is the same.
     """
 
+    rows: Spill
+    rejected: frozenset[int]
     documents_N: Hashes
     queries: QueryKeys
     spill: Spill
     form: QueryForm
     num_repeats: int
+
+    def distinct(self, stretch: range, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the rows of a stretch that are neither repeats nor rejected."""
+        return _distinct(self.rows, self.rejected, stretch, columns)
 
 
 def survey(
@@ -51,34 +61,59 @@ def survey(
 ) -> Survey:
     """Read all rows once, find repeats, and put down the queries that they state or answer.
 
-    Raises InputError when one id has two different texts.
+    Of rows with one id and kind but different texts the first is kept, and the others are
+    rejected; where there are such rows, all rows are read once more without them.
+
+    Raises InputError when too many rows are rejected.
     """
-    rows = gathered.spill
-    collected = _Collected(Spill(folder, num_buckets=rows.num_buckets), gathered, form)
-    stretches = rows.stretches()
-    for done, stretch in enumerate(stretches):
-        tell(done, len(stretches))
-        collected.add(distinct(rows, stretch, ["id", "text", "kind", "query", *CONTENT]))
-    found = collected.survey()
-    _refuse_shared_ids(_documents(rows, found.documents_N), DOCUMENT)
-    _refuse_shared_ids(_queries(found), QUERY)
-    return found
-
-
-def distinct(rows: Spill, stretch: range, columns: Sequence[str] | None = None) -> pa.Table:
-    """Return a stretch with the first of rows that have one kind, id and text."""
-    table = rows.read(stretch, columns).combine_chunks()
-    places = pa.array(np.arange(table.num_rows))
-    keys = table.select([*CONTENT, "id"]).append_column(PLACE, places)
-    firsts = keys.group_by([*CONTENT, "id"]).aggregate([(PLACE, "min")])[f"{PLACE}_min"]
-    if len(firsts) == table.num_rows:
-        return table
-    return table.take(firsts.sort())
+    folder.mkdir()
+    rejected = frozenset[int]()
+    while True:
+        scratch = folder / str(len(rejected))
+        found = _surveyed(gathered, scratch, form, rejected, tell)
+        clashes = clashing(_answers_that_share(found), _rows_that_share(found), gathered)
+        if not clashes:
+            return found
+        gathered.rejections.add(row for _, row in clashes)
+        rejected |= {position for position, _ in clashes}
+        shutil.rmtree(scratch)
 
 
 def documents_of(table: pa.Table) -> pa.Table:
     """Return the rows that are documents."""
     return table.filter(pc.equal(table["kind"], DOCUMENT))
+
+
+def _distinct(
+    rows: Spill, rejected: frozenset[int], stretch: range, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Return the first of rows that have one kind, id and text, in the order of the stretch."""
+    table = rows.read(stretch, columns).combine_chunks()
+    places = pa.array(np.arange(table.num_rows))
+    keys = table.select([*CONTENT, "id"]).append_column(PLACE, places)
+    firsts = keys.group_by([*CONTENT, "id"]).aggregate([(PLACE, "min")])[f"{PLACE}_min"]
+    if len(firsts) < table.num_rows:
+        table = table.take(firsts.sort())
+    if rejected:
+        is_rejected = pc.is_in(table[POSITION], pa.array(rejected, pa.int64()))
+        table = table.filter(pc.invert(is_rejected))
+    return table
+
+
+def _surveyed(
+    gathered: Gathered,
+    folder: Path,
+    form: QueryForm,
+    rejected: frozenset[int],
+    tell: Callable[[int, int], None],
+) -> Survey:
+    rows = gathered.spill
+    collected = _Collected(Spill(folder, num_buckets=rows.num_buckets), gathered, form)
+    stretches = rows.stretches()
+    for done, stretch in enumerate(stretches):
+        tell(done, len(stretches))
+        collected.add(_distinct(rows, rejected, stretch, [*_ROW, "query"]))
+    return collected.survey(rejected)
 
 
 class _Collected:
@@ -106,15 +141,17 @@ class _Collected:
         elif self._form == "given" and "query" in documents.column_names:
             self._answered(documents, documents["query"].to_pylist())
 
-    def survey(self) -> Survey:
-        """Return what was collected."""
+    def survey(self, rejected: frozenset[int]) -> Survey:
+        """Return what was collected of all rows but the rejected ones."""
         self._spill.close()
         return Survey(
+            self._gathered.spill,
+            rejected,
             self._documents_N[: self._num_documents],
             self._keys.first(self._num_queries),
             self._spill,
             self._form,
-            self._gathered.num_rows - self._num_rows,
+            self._gathered.num_rows - self._num_rows - len(rejected),
         )
 
     def _answered(self, documents: pa.Table, texts: list[str | None]) -> None:
@@ -142,35 +179,26 @@ class _Collected:
         self._spill.add(pa.table(columns))
 
 
-def _documents(rows: Spill, documents_N: Hashes) -> Iterator[pa.Table]:
-    """Yield id and text of the documents whose hash is another's too."""
-    shared = repeated(documents_N)
+def _rows_that_share(found: Survey) -> Iterator[pa.Table]:
+    """Yield the rows whose kind and hash of id are another's too."""
+    documents, queries = repeated(found.documents_N), repeated(found.queries.train_Q)
     begin = 0
-    for stretch in rows.stretches() if len(shared) else ():
-        table = documents_of(distinct(rows, stretch, ["id", "text", "kind", *CONTENT]))
-        end = begin + table.num_rows
-        yield table.filter(pa.array(is_in(documents_N[begin:end], shared)))
+    for stretch in found.rows.stretches() if len(documents) or len(queries) else ():
+        table = found.distinct(stretch, _ROW)
+        answers = documents_of(table)
+        end = begin + answers.num_rows
+        yield answers.filter(pa.array(is_in(found.documents_N[begin:end], documents)))
         begin = end
+        stated = table.filter(pc.equal(table["kind"], QUERY))
+        hashes_Q = hashes(stated["id"].to_pylist(), purpose="train")
+        yield stated.filter(pa.array(is_in(hashes_Q, queries)))
 
 
-def _queries(found: Survey) -> Iterator[pa.Table]:
-    """Yield id and text of the queries whose hash is another's too."""
+def _answers_that_share(found: Survey) -> Iterator[pa.Table]:
+    """Yield the queries cut from documents whose hash of id is another's too."""
     shared = repeated(found.queries.train_Q)
     for stretch in found.spill.stretches() if len(shared) else ():
-        table = found.spill.read(stretch, ["id", "text", PLACE])
+        table = found.spill.read(stretch, ["id", "text", "answer", PLACE, *CONTENT])
+        table = table.filter(table["answer"].is_valid())
         hashes_Q = found.queries.train_Q[table[PLACE].to_numpy()]
         yield table.filter(pa.array(is_in(hashes_Q, shared)))
-
-
-def _refuse_shared_ids(tables: Iterator[pa.Table], kind: str) -> None:
-    seen: dict[str, str] = {}
-    for table in tables:
-        rows = zip(table["id"].to_pylist(), table["text"].to_pylist(), strict=True)
-        for identifier, text in rows:
-            known = seen.setdefault(identifier, text)
-            if known != text:
-                one, other = (shortened(each) for each in sorted((known, text)))
-                raise InputError(
-                    f"two {kind} texts have the id {identifier!r}: {one} and {other}; give each "
-                    "text its own id, or leave the ids out"
-                )
