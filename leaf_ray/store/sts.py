@@ -84,7 +84,8 @@ def _row(
 
 def _number(place: str, score: str) -> float:
     try:
-        number = float(score)
+        # Python reads 1_0 as 10.
+        number = math.nan if "_" in score else float(score)
     except ValueError:
         number = math.nan
     if not math.isfinite(number):

@@ -176,6 +176,14 @@ def test_unparsable_modules_and_repeated_names_are_counted(site: Path) -> None:
     assert (part.num_unparsable, part.num_repeats) == (1, 1)
 
 
+def test_a_module_that_cannot_be_read_is_counted_as_unparsable(site: Path) -> None:
+    (site / "a").mkdir()
+    (site / "a" / "__init__.py").write_text(f'def f(): "One two three four.\\n\\n{BODY}"\n')
+    (site / "a" / "gone.py").symlink_to("nowhere.py")
+    (part,) = docstrings_of()[1]
+    assert (part.table["id"].to_pylist(), part.num_unparsable) == (["a.f"], 1)
+
+
 def test_a_parser_process_that_fails_names_its_modules(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """Hugging Face's datasets: on the hub, and saved in a folder."""
 
 import builtins
+import json
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,18 @@ def test_a_truncated_saved_dataset_is_refused(tmp_path: Path) -> None:
         read_corpus(path)
 
 
+def test_a_saved_dataset_of_which_not_all_rows_are_meant_is_refused(tmp_path: Path) -> None:
+    dataset = datasets.Dataset.from_dict(ROWS).select([2, 0])
+    dataset.save_to_disk(str(tmp_path / "saved"))
+    assert texts_of(str(tmp_path / "saved")) == ["three", "one"]
+    state = tmp_path / "saved" / "state.json"
+    # As versions before 2.0 wrote it.
+    content = json.loads(state.read_text()) | {"_indices_data_files": [{"filename": "i.arrow"}]}
+    state.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="load it with `datasets` and save it again"):
+        texts_of(str(tmp_path / "saved"))
+
+
 class Hub:
     """Stands in for `datasets.load_dataset`."""
 
@@ -87,6 +100,8 @@ def test_a_dataset_of_the_hub_is_streamed(monkeypatch: pytest.MonkeyPatch) -> No
     assert read_corpus("hf:some/texts").texts["n"].to_pylist() == [1, 2, 3]
     assert texts_of("hf:some/texts?name=en&split=dev") == ["one", "two", "three"]
     assert hub.asked[-1] == ("some/texts", {"name": "en", "split": "dev"})
+    assert texts_of("hf:some/texts?split=train+dev[:10%25]") == ["one", "two", "three"]
+    assert hub.asked[-1] == ("some/texts", {"split": "train+dev[:10%]"})
 
 
 def test_one_of_several_splits_on_the_hub_has_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:

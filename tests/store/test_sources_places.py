@@ -40,6 +40,45 @@ def test_a_glob_is_read_in_the_order_of_its_names(tmp_path: Path) -> None:
     assert texts_of(f"{tmp_path}/**/*.txt") == ["a/1.txt", "a/deep/3.txt", "b/2.txt"]
 
 
+def test_two_stars_stand_for_all_files_below_but_hidden_ones(tmp_path: Path) -> None:
+    for name in ("1.txt", "a/2.txt", "a/b/3.txt", ".cache/1.txt", "a/_log/2.txt", "a/.4.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"{name}\n")
+    assert texts_of(f"{tmp_path}/**") == ["1.txt", "a/2.txt", "a/b/3.txt"]
+    assert texts_of(f"{tmp_path}/**/*.txt") == ["1.txt", "a/2.txt", "a/b/3.txt"]
+
+
+def test_files_and_folders_that_are_not_read_are_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    jsonl(tmp_path / "a.jsonl", '{"text": "one"}')
+    assert texts_of(str(tmp_path)) == ["one"]
+    assert not caplog.messages
+    jsonl(tmp_path / "b.jsonl.bz2", "")
+    (tmp_path / "more").mkdir()
+    jsonl(tmp_path / "more" / "c.jsonl", '{"text": "two"}')
+    assert texts_of(str(tmp_path)) == ["one"]
+    files, folders = caplog.messages
+    assert files.endswith(": b.jsonl.bz2 are of no readable format and passed over")
+    assert f"the folders more in it are not read; name {tmp_path}/** to read them" in folders
+    (tmp_path / "a.jsonl").unlink()
+    with pytest.raises(InputError, match=r"found \['b\.jsonl\.bz2', 'more/'\]\); .*/\*\* to read"):
+        texts_of(str(tmp_path))
+
+
+def test_values_that_only_the_names_of_folders_have_are_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for year in ("2020", "2021"):
+        (tmp_path / f"year={year}").mkdir()
+        pq.write_table(pa.table({"text": [year]}), tmp_path / f"year={year}" / "a.parquet")
+    assert texts_of(f"{tmp_path}/year=2020/*") == ["2020"]
+    assert not caplog.messages
+    assert texts_of(f"{tmp_path}/**") == ["2020", "2021"]
+    (said,) = caplog.messages
+    assert "such as year=2020, are no columns and are not read" in said
+
+
 def test_a_name_with_brackets_is_a_name_before_it_is_a_glob(tmp_path: Path) -> None:
     (tmp_path / "a[1].txt").write_text("one\n")
     assert texts_of(f"{tmp_path}/a[1].txt") == ["one"]

@@ -55,6 +55,7 @@ def test_all_files_for_development_are_read_whole(shared_data: Path) -> None:
         (HEADER + "1\ta\tb\n2\tc\n", r"tsv:3: found 2 columns \('2 c'\); 3 with tabs"),
         (HEADER + "1\ta\tb\tc\n", r"tsv:2: found 4 columns"),
         (HEADER + "1\ta\tb\n\nhigh\tc\td\n", r"tsv:4: score is 'high'; a finite number"),
+        (HEADER + "1_0\ta\tb\n", r"tsv:2: score is '1_0'"),
         (HEADER + "nan\ta\tb\n", r"tsv:2: score is 'nan'"),
         (HEADER + "1\ta\t \n", r"tsv:2: a sentence is empty"),
         (HEADER + "1\ta\tb\n", r"tsv holds 1 pairs of sentences; .*at least 2"),

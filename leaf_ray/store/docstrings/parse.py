@@ -36,6 +36,15 @@ class Entry(TypedDict):
     line: int
 
 
+def parse_file(path: str, module: str) -> list[Entry] | None:
+    """Return what `parse_module` does of a file, or None if it cannot be read."""
+    try:
+        source = Path(path).read_bytes()
+    except OSError:
+        return None
+    return parse_module(source, module)
+
+
 def parse_module(source: bytes, module: str) -> list[Entry] | None:
     """Return the entries of a module in the order of its lines, or None if it does not parse."""
     try:
@@ -122,7 +131,7 @@ def main() -> None:
     # Syntax trees have no cycles; looking for some takes a seventh of the time.
     gc.disable()
     for path, module in json.load(sys.stdin):
-        entries = parse_module(Path(path).read_bytes(), module)
+        entries = parse_file(path, module)
         sys.stdout.write(json.dumps(entries) + "\n")
 
 

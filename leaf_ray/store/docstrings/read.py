@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -90,7 +89,7 @@ def _parsed(modules: Sequence[Module]) -> Iterator[list[Entry] | None]:
     """Yield the entries of each module in order, parsed by as many processes as there are cores."""
     if len(modules) <= _CHUNK:
         for module in modules:
-            yield parse.parse_module(Path(module.file).read_bytes(), module.name)
+            yield parse.parse_file(module.file, module.name)
         return
     chunks = [modules[start : start + _CHUNK] for start in range(0, len(modules), _CHUNK)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -15,6 +15,7 @@ from leaf_ray.errors import InputError
 from leaf_ray.store.given.blocks import Block, Vectors, lance_blocks, parquet_blocks
 from leaf_ray.store.given.npy import NpyFile
 from leaf_ray.store.sources.locate import SourceFile, is_glob, locate, match_glob
+from leaf_ray.store.sources.passed_over import tell_passed_over
 
 _WANTED = "Parquet files, a Lance dataset (*.lance) or a local .npy file"
 
@@ -51,7 +52,7 @@ def find_given(path: str) -> GivenSource:
     if place.path.rstrip("/").endswith(".lance"):
         return GivenSource(place.uri, partial(lance_blocks, place.uri))
     if found == fs.FileType.Directory:
-        return _parquet_files(place.files(), place.uri)
+        return _parquet_files(place.files(), place.uri, folders=place.folders())
     file = place.file(place.path)
     if file.suffix == ".npy" and isinstance(place.filesystem, fs.LocalFileSystem):
         npy = NpyFile.open(Path(place.path))
@@ -59,9 +60,12 @@ def find_given(path: str) -> GivenSource:
     return _parquet_files([file], file.name)
 
 
-def _parquet_files(files: Sequence[SourceFile], name: str) -> GivenSource:
+def _parquet_files(
+    files: Sequence[SourceFile], name: str, *, folders: Sequence[str] = ()
+) -> GivenSource:
     readable = [file for file in files if file.suffix == ".parquet"]
+    others = [file.path.rsplit("/", 1)[-1] for file in files if file.suffix != ".parquet"]
     if not readable:
-        found = [file.path.rsplit("/", 1)[-1] for file in files[:5]]
-        raise InputError(f"{name} has no file to read (found {found}); wanted: {_WANTED}")
+        raise InputError(f"{name} has no file to read (found {others[:5]}); wanted: {_WANTED}")
+    tell_passed_over(name, others, folders)
     return GivenSource(name, lambda: (block for file in readable for block in parquet_blocks(file)))

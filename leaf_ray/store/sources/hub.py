@@ -47,7 +47,8 @@ def read_hub(path: str) -> Iterator[Part]:
 
 def _parsed(path: str) -> tuple[str, dict[str, str]]:
     dataset, _, query = path.removeprefix(HUB).partition("?")
-    options = dict(parse_qsl(query))
+    # A plus is one here: split=train+test is both.
+    options = dict(parse_qsl(query.replace("+", "%2B")))
     if not dataset or set(options) - set(_KEYS):
         raise InputError(f"{path} is no dataset of the hub; hf:ORG/NAME?name=CONFIG&split=SPLIT is")
     return dataset, options

@@ -73,11 +73,23 @@ class Location:
     def files(self, *, recursive: bool = False) -> list[SourceFile]:
         """Return the files of this folder, sorted, without hidden ones and markers.
 
+        Those in hidden folders are hidden too, such as copies that an editor keeps.
+
         Raises InputError when the folder cannot be listed.
         """
+        paths = self._paths(fs.FileType.File, recursive=recursive)
+        return [self.file(path) for path in paths]
+
+    def folders(self) -> list[str]:
+        """Return the names of the folders in this one as `files` does those of files."""
+        paths = self._paths(fs.FileType.Directory, recursive=False)
+        return [PurePosixPath(path).name for path in paths]
+
+    def _paths(self, kind: fs.FileType, *, recursive: bool) -> list[str]:
         infos = self._info(fs.FileSelector(self.path, recursive=recursive))
-        paths = sorted(info.path for info in infos if info.type == fs.FileType.File)
-        return [self.file(path) for path in paths if PurePosixPath(path).name[0] not in "._"]
+        paths = sorted(info.path for info in infos if info.type == kind)
+        root = self.path.rstrip("/") + "/"
+        return [path for path in paths if not _is_hidden(path.removeprefix(root))]
 
     def _info(self, what: Any) -> list[fs.FileInfo]:
         try:
@@ -120,7 +132,7 @@ def match_glob(path: str) -> list[SourceFile]:
     pattern = segments[first:]
     if base.file_type() != fs.FileType.Directory:
         return []
-    files = base.files(recursive=len(pattern) > 1)
+    files = base.files(recursive=len(pattern) > 1 or pattern == ["**"])
     root = base.path.rstrip("/") + "/"
     return [file for file in files if _matches(file.path.removeprefix(root).split("/"), pattern)]
 
@@ -129,6 +141,10 @@ def is_glob(path: str) -> bool:
     """Tell whether `path` has a wildcard and is not itself the name of something local."""
     has_wildcard = _WILDCARD.search(_without_query(path)[0]) is not None
     return has_wildcard and not Path(path).expanduser().exists()
+
+
+def _is_hidden(path: str) -> bool:
+    return any(name[0] in "._" for name in PurePosixPath(path).parts)
 
 
 def _without_query(path: str) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from leaf_ray.store.sources.locate import (
 )
 from leaf_ray.store.sources.parquet import read_parquet
 from leaf_ray.store.sources.part import Part
+from leaf_ray.store.sources.passed_over import tell_of_values_in_names, tell_passed_over
 from leaf_ray.store.sources.plain import read_plain
 from leaf_ray.store.sources.saved import find_saved, read_saved, without_split
 from leaf_ray.store.sources.source import Source
@@ -54,7 +55,7 @@ def open_source(path: str, layout: Layout | None = None) -> Source:
         return _stream(read_hub(path), path, layout, size=0.0)
     folder, split = without_split(path)
     if is_glob(folder):
-        return _files(_readable(match_glob(path), path), path, layout)
+        return _files(_readable(match_glob(path), path, folders=()), path, layout)
     place = locate(folder)
     kind = place.file_type()
     if kind == fs.FileType.NotFound:
@@ -84,7 +85,8 @@ def _place(
     if beir is not None:
         _refuse_names(path, layout)
         return beir_source(place, beir, layout)
-    return _files(_readable(place.files(), path), path, layout)
+    files = _readable(place.files(), path, folders=place.folders())
+    return _files(files, path, layout)
 
 
 def _refuse_names(path: str, layout: Layout) -> None:
@@ -112,14 +114,28 @@ def _stream(parts: Iterator[Part], path: str, layout: Layout, *, size: float) ->
     return Source(shown(path), agreeing(rows, layout.columns), size, "percent")
 
 
-def _readable(files: Sequence[SourceFile], path: str) -> list[SourceFile]:
-    readable = [file for file in files if file.suffix in _readers(Layout())]
-    if not readable:
-        found = [file.path.rsplit("/", 1)[-1] for file in files[:5]]
+def _readable(
+    files: Sequence[SourceFile], path: str, *, folders: Sequence[str]
+) -> list[SourceFile]:
+    """Return the files with a reader. A warning tells of the rest, and of `folders` beside them."""
+    is_readable = [file.suffix in _readers(Layout()) for file in files]
+    if not any(is_readable):
+        names = [*map(_file_name, files), *(f"{folder}/" for folder in folders)]
+        deeper = f"; name {shown(path)}/** to read the folders in it" if folders else ""
         raise InputError(
-            f"{shown(path)} has no readable file (found {found or 'nothing'}); wanted: {_formats()}"
+            f"{shown(path)} has no readable file (found {names[:5] or 'nothing'}); wanted: "
+            f"{_formats()}{deeper}"
         )
-    return readable
+    tell_passed_over(
+        shown(path),
+        [_file_name(file) for file, known in zip(files, is_readable, strict=True) if not known],
+        folders,
+    )
+    return [file for file, known in zip(files, is_readable, strict=True) if known]
+
+
+def _file_name(file: SourceFile) -> str:
+    return file.path.rsplit("/", 1)[-1]
 
 
 def _readers(layout: Layout) -> dict[str, Reader]:
@@ -151,6 +167,7 @@ def _formats() -> str:
 def _files(
     files: Sequence[SourceFile], path: str, layout: Layout, *, reader: Reader | None = None
 ) -> Source:
+    tell_of_values_in_names(shown(path), [file.path for file in files])
     sizes = [file.size() for file in files]
     rows = _rows(files, sizes, layout, reader)
     return Source(shown(path), agreeing(rows, layout.columns), float(sum(sizes)))

@@ -24,7 +24,8 @@ def without_split(path: str) -> tuple[str, str | None]:
 def find_saved(folder: Location, split: str | None) -> list[SourceFile] | None:
     """Return the Arrow files of a saved dataset, or None if the folder is none.
 
-    Raises InputError when it has several splits and `split` names none of them.
+    Raises InputError when it has several splits and `split` names none of them, and when only
+    some of its rows are meant.
     """
     names = {file.path.rsplit("/", 1)[-1] for file in folder.files()}
     if _DICT in names:
@@ -34,7 +35,14 @@ def find_saved(folder: Location, split: str | None) -> list[SourceFile] | None:
         return None
     if split is not None:
         _chosen(folder.uri, [], split)
-    files = _json(folder, _STATE).get("_data_files", [])
+    state = _json(folder, _STATE)
+    if state.get("_indices_data_files"):
+        # Old versions of `datasets` kept rows that a filter had left out, and a list of the others.
+        raise InputError(
+            f"{folder.uri} holds rows that are to be read in another order or not at all "
+            "(_indices_data_files in state.json); load it with `datasets` and save it again"
+        )
+    files = state.get("_data_files", [])
     return [folder.child(file["filename"]).as_file() for file in files]
 
 
