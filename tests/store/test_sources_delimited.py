@@ -119,6 +119,20 @@ def test_a_quote_that_takes_in_other_rows_is_refused_with_its_line(
         column(path)
 
 
+def test_a_quote_that_may_take_in_other_rows_is_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = written(tmp_path, 'text,n,m\n"Moby,1,2\nDick,2,3\na 5",3,4\n"a,b,c\nd,e,f",1,2\n')
+    assert len(column(path)) == 2
+    # The file is read twice, to find the types of its columns.
+    assert len(set(caplog.messages)) == 1
+    assert "a.csv:2: a quote that opens in this row closes in line 4" in caplog.messages[0]
+    caplog.clear()
+    assert len(column(path, quotes=True)) == 2
+    assert column(written(tmp_path, 'text,n\n"one\ntwo, three",1\n')) == ["one\ntwo, three"]
+    assert not caplog.messages
+
+
 def test_a_quote_inside_of_a_value_without_quotes_is_a_character(tmp_path: Path) -> None:
     assert column(written(tmp_path, 'text,n\na 5" nail,1\nthe "two",2\n')) == [
         'a 5" nail',

@@ -1,6 +1,8 @@
 """Rows of CSV and TSV files as strings, each with the line where it begins."""
 
 import csv
+import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +12,9 @@ from leaf_ray.errors import InputError
 from leaf_ray.store.sources.lines import opened_lines
 from leaf_ray.store.sources.locate import SourceFile
 
+log = logging.getLogger(__name__)
+
+_BREAK = re.compile(r"\r\n|\r|\n")
 # A quote that is not closed takes in what follows; so much of it is read before that is said.
 _LONGEST_VALUE = 16 << 20
 
@@ -41,7 +46,7 @@ def delimited_rows(
 
     Raises InputError when the file cannot be read or is not UTF-8, and, naming the line, for a
     quote that is not closed, one that is closed before the end of its value, and a value of more
-    than 16 M characters.
+    than 16 M characters. A warning names the first quote that may have taken in whole rows.
     """
     # The limit is one of the whole process, and other packages may have raised it.
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_VALUE))
@@ -56,7 +61,7 @@ def delimited_rows(
 
 
 def _numbered(file: SourceFile, form: Form, reader: Any) -> Iterator[tuple[int, list[str]]]:
-    begin, is_first = 1, True
+    begin, is_first, is_told = 1, True, form.is_said
     while True:
         try:
             row = next(reader, None)
@@ -64,11 +69,24 @@ def _numbered(file: SourceFile, form: Form, reader: Any) -> Iterator[tuple[int, 
             raise InputError(_problem(file, form, begin, reader.line_num, str(error))) from error
         if row is None:
             return
+        if not is_told and reader.line_num > begin and _may_be_several(row, form.delimiter):
+            is_told = True
+            log.warning(
+                "%s:%d: a quote that opens in this row closes in line %d, and each line between "
+                "looks like a row of its own; if it is a character, set texts.quotes to false",
+                *(file.name, begin, reader.line_num),
+            )
         # Blank lines before the header say nothing.
         if row or not is_first:
             yield begin, row
             is_first = False
         begin = reader.line_num + 1
+
+
+def _may_be_several(row: list[str], delimiter: str) -> bool:
+    """Tell whether each line of a row has as many delimiters as the row has between its values."""
+    lines = _BREAK.split(delimiter.join(row))
+    return len(row) > 1 and all(line.count(delimiter) == len(row) - 1 for line in lines)
 
 
 def _problem(file: SourceFile, form: Form, begin: int, line: int, error: str) -> str:
