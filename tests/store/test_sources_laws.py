@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import datasets
@@ -57,16 +57,19 @@ _ROWS = st.lists(st.tuples(_IDS, st.none() | _strings()), min_size=1, max_size=7
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The rows of a source: (id, text, kind), and how many were left out as empty."""
+    """The rows of a source (id, text, kind), how many are empty, and which lines are rejected."""
 
     rows: list[tuple[str, str, str]]
     num_empty: int
+    rejected: tuple[int, ...] = ()
 
 
 def read(path: Path | str) -> Read:
     parts = list(open_source(str(path)).rows)
     columns = [[row[name] for one in parts for row in one.table.to_pylist()] for name in _COLUMNS]
-    return Read(list(zip(*columns, strict=True)), sum(one.num_empty for one in parts))
+    rejected = (int(row.place.rsplit(":", 1)[1]) for one in parts for row in one.rejected)
+    num_empty = sum(one.num_empty for one in parts)
+    return Read(list(zip(*columns, strict=True)), num_empty, tuple(sorted(rejected)))
 
 
 _COLUMNS = ("id", "text", "kind")
@@ -145,6 +148,46 @@ def test_parquet(tmp_path: Path, rows: Texts, row_group: int, kind: str) -> None
         table = table.set_column(1, "text", table["text"].dictionary_encode())
     pq.write_table(table, tmp_path / "a.parquet", row_group_size=row_group)
     assert read(tmp_path / "a.parquet") == expected(rows)
+
+
+_BAD_JSON = st.sampled_from(
+    [b"{", b"[1]", b'{"text": 1}', b'{"text": "\xff"}', b'{"a": 1, "a": 1}']
+)
+
+
+@pytest.mark.usefixtures("at_once")
+@_LAW
+@given(rows=st.lists(st.tuples(_IDS, _strings()) | _BAD_JSON, min_size=1, max_size=8))
+def test_json_lines_that_are_no_rows_are_rejected_by_their_number(
+    tmp_path: Path, rows: list[tuple[str | None, str] | bytes]
+) -> None:
+    good = [row for row in rows if isinstance(row, tuple)]
+    lines = [row if isinstance(row, bytes) else _lines([row], "id", "text")[:-1] for row in rows]
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines))
+    bad = tuple(number for number, row in enumerate(rows, 1) if isinstance(row, bytes))
+    assert read(tmp_path / "a.jsonl") == replace(expected(good), rejected=bad)
+
+
+@pytest.mark.usefixtures("at_once")
+@_LAW
+@given(
+    rows=st.lists(_strings("\t\r\n") | st.sampled_from([b"a", b"a\tb\tc", b"1\t\xe9"]), min_size=1),
+)
+def test_rows_of_tsv_that_do_not_fit_are_rejected_by_their_number(
+    tmp_path: Path, rows: list[str | bytes]
+) -> None:
+    good: Texts = [("x", row) for row in rows if isinstance(row, str)]
+    lines = [row if isinstance(row, bytes) else f"x\t{row}".encode() for row in rows]
+    (tmp_path / "a.tsv").write_bytes(b"\n".join([b"id\ttext", *lines]))
+    bad = tuple(number for number, row in enumerate(rows, 2) if isinstance(row, bytes))
+    assert read(tmp_path / "a.tsv") == replace(expected(good), rejected=bad)
+
+
+def test_an_id_may_be_under_either_name(tmp_path: Path) -> None:
+    rows = [{"_id": 1}, {"id": "b"}, {"id": None, "_id": "c"}, {"id": 4, "_id": {"$oid": "d"}}]
+    lines = [json.dumps({"text": f"t{place}"} | row) for place, row in enumerate(rows)]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    assert [identifier for identifier, *_ in read(tmp_path / "a.jsonl").rows] == list("1bc4")
 
 
 def _write_lance(folder: Path, table: pa.Table) -> Path:

@@ -59,7 +59,7 @@ def test_files_and_folders_that_are_not_read_are_told_of(
     jsonl(tmp_path / "more" / "c.jsonl", '{"text": "two"}')
     assert texts_of(str(tmp_path)) == ["one"]
     files, folders = caplog.messages
-    assert files.endswith(": b.jsonl.bz2 are of no readable format and passed over")
+    assert files.endswith(": the files b.jsonl.bz2 in it are not read")
     assert f"the folders more in it are not read; name {tmp_path}/** to read them" in folders
     (tmp_path / "a.jsonl").unlink()
     with pytest.raises(InputError, match=r"found \['b\.jsonl\.bz2', 'more/'\]\); .*/\*\* to read"):

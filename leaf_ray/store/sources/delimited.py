@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -70,7 +70,9 @@ def _types(
 ) -> Mapping[str, pa.DataType]:
     """Return the types of all columns but `strings`, for which the file is read once."""
     common = {name: CommonType() for name in names if name not in strings}
-    for rows in _batches(file, form, names) if common else ():
+    # What there is to tell of quotes is told when the rows are read.
+    silent = replace(form, is_said=True)
+    for rows in _batches(file, silent, names) if common else ():
         for name, column in common.items():
             column.add(rows.columns[name])
     return {name: column.found for name, column in common.items()}

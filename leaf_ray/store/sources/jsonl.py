@@ -36,8 +36,9 @@ def read_jsonl(file: SourceFile, *, strings: frozenset[str], ids: Sequence[str])
     """Yield a column per key, null where a row lacks it. Blank lines are no rows.
 
     An object without any key is null, at any depth. NaN and Infinity are numbers. Values of
-    `strings` have to be strings or null. The first key of `ids` that a row has is its id: a
-    string, an integer or null. Lines that are no such object are rejected.
+    `strings` have to be strings or null. The first key of `ids` with a value in a row is its
+    id, a string or an integer, and comes in the column of the first. Lines that are no such
+    object are rejected.
 
     Raises InputError when the file cannot be read.
     """
@@ -71,10 +72,9 @@ def _row(line: str, strings: frozenset[str], ids: Sequence[str]) -> Row:
     for name in strings:
         if not isinstance(row.get(name), str | None):
             raise _FaultError(f"`{name}` is {shortened(str(row[name]))}; a string is wanted")
-    for name in ids:
-        if name in row:
-            row[name] = _id(name, row[name])
-            break
+    found = next((name for name in ids if row.get(name) is not None), None)
+    if found is not None:
+        row[ids[0]] = _id(found, row.pop(found))
     return row
 
 
@@ -87,8 +87,8 @@ def _object(pairs: list[tuple[str, Any]]) -> Row:
     return row
 
 
-def _id(name: str, value: Any) -> str | None:
-    if value is None or isinstance(value, str):
+def _id(name: str, value: Any) -> str:
+    if isinstance(value, str):
         return value
     # In Python, true and false are integers too.
     if isinstance(value, int) and not isinstance(value, bool):

@@ -11,9 +11,9 @@ _NAMED = 5
 
 
 def tell_passed_over(path: str, files: Sequence[str], folders: Sequence[str]) -> None:
-    """Warn of files at `path` that no reader knows, and of folders in it, which are not entered."""
+    """Warn of files at `path` that are not read, and of folders in it, which are not entered."""
     if files:
-        log.warning("%s: %s are of no readable format and passed over", path, _listed(files))
+        log.warning("%s: the files %s in it are not read", path, _listed(files))
     if folders:
         log.warning(
             "%s: the folders %s in it are not read; name %s/** to read them too",
@@ -31,6 +31,12 @@ def tell_of_values_in_names(path: str, files: Sequence[str]) -> None:
             "write them into the files if they are wanted",
             *(path, unnamed),
         )
+
+
+def tell_of_columns(file: str, columns: Sequence[str]) -> None:
+    """Warn of columns of a file that are not kept."""
+    if columns:
+        log.warning("%s: the columns %s are not kept", file, _listed(columns))
 
 
 def _listed(names: Sequence[str]) -> str:

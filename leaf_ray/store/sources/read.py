@@ -42,7 +42,10 @@ def open_source(path: str, layout: Layout | None = None) -> Source:
     `docstrings:json,asyncio` for some packages of it.
 
     A column `title` is joined in front of `text`, and a column `vector` is not read. `layout`
-    says what the columns are called where these are not their names.
+    says what the columns are called where these are not their names. A row is an object of JSONL
+    (blank lines are none), a row below the header of CSV and TSV, and a line of plain text: an
+    empty line is an empty text there, and counted. A line ends at a line feed, a carriage return
+    or both. A warning names files and folders at `path` that are not read.
 
     Raises InputError for a path that stands for nothing; its rows raise it, naming file and
     line, for whatever cannot be used.
