@@ -10,7 +10,7 @@ from rich.console import Console
 from leaf_ray.cli.show import print_run
 from leaf_ray.config import RunConfig
 from leaf_ray.core.schema import with_vectors
-from leaf_ray.errors import InputError
+from leaf_ray.errors import InputError, StaleStage
 from leaf_ray.runs import Manifest, Run
 from leaf_ray.runs.folder import VECTORS_FILE
 from leaf_ray.runs.parts import read_table, texts_dataset, write_space, write_table
@@ -82,6 +82,18 @@ def test_what_a_killed_run_left_on_scratch_goes_and_nothing_stays(
     assert list((tmp_path / "cache").iterdir()) == []
     verbs.texts(config.model_copy(update={"root": str(tmp_path / "other")}))
     assert found[-1][0] != scratch
+
+
+def test_quotes_hold_values_together_where_the_run_file_says_so(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    source = tmp_path / "rows.tsv"
+    source.write_text('text\n"one\n""two"""\nthree"\n')
+    config = with_texts(config, path=str(source))
+    assert verbs.texts(config).counts["documents"] == 3
+    with pytest.raises(StaleStage, match=r"texts\.quotes: None there, False wanted"):
+        verbs.texts(with_texts(config, quotes=False))
+    assert verbs.texts(with_texts(config, quotes=True), again=True).counts["documents"] == 2
 
 
 def test_rejected_rows_lie_in_the_part_and_the_summary_says_where(

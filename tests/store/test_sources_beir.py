@@ -49,24 +49,23 @@ def test_documents_and_queries_may_share_ids_and_documents_keep_metadata(tmp_pat
     ]
 
 
-def test_the_id_of_the_format_goes_before_another_and_what_is_left_out_is_told_of(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_id_of_the_format_goes_before_another(tmp_path: Path) -> None:
     beir(tmp_path)
     (tmp_path / "corpus.jsonl").write_text(
-        '{"_id": 1, "id": "x", "text": "one", "kind": "novel"}\n{"id": "2", "text": "two"}\n'
+        '{"_id": 1, "id": "x", "text": "one"}\n{"id": "2", "text": "two"}\n'
     )
-    (tmp_path / "queries.jsonl").write_text(
-        '{"_id": "1", "text": "what?", "metadata": {"a": 1}, "url": null, "query": "why?"}\n'
-    )
+    assert read_corpus(str(tmp_path)).texts["id"].to_pylist() == ["1", "2", "1", "2"]
+
+
+def test_files_and_folders_beside_a_collection_are_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "more.jsonl").touch()
-    texts = read_corpus(str(tmp_path)).texts
-    assert texts["id"].to_pylist() == ["1", "2", "1"]
-    assert texts.column_names == ["id", "text", "kind"]
-    files, documents, queries = caplog.messages
+    (tmp_path / "more").mkdir()
+    read_corpus(beir(tmp_path))
+    files, folders = caplog.messages
     assert files.endswith("the files more.jsonl in it are not read")
-    assert documents.endswith("corpus.jsonl: the columns id, kind are not kept")
-    assert queries.endswith("queries.jsonl: the columns metadata, query are not kept")
+    assert "the folders more in it are not read" in folders
 
 
 def test_test_judgments_are_preferred_to_those_for_training(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import lance
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -67,6 +68,17 @@ def test_objects_without_keys_are_null_at_any_depth(
 ) -> None:
     monkeypatch.setattr(part, "MAX_ROWS", at_once)
     assert metadata(tmp_path, given_values) == expected
+
+
+def test_what_never_has_a_value_gets_a_type_that_every_store_holds(tmp_path: Path) -> None:
+    assert metadata(tmp_path, [{"a": [{"b": None}, None], "c": []}, None])
+    texts = pq.read_table(tmp_path / "texts.parquet")
+    lance.write_dataset(texts, str(tmp_path / "texts.lance"))
+    assert lance.dataset(str(tmp_path / "texts.lance")).to_table()["m"] == texts["m"]
+    kind = texts.schema.field("m").type
+    inner = pa.list_(pa.field("element", pa.struct([("b", pa.string())])))
+    assert kind.field("a").type.value_type == inner.value_type
+    assert kind.field("c").type.value_type == pa.string()
 
 
 def test_keys_may_have_dots_and_blanks(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_files_and_folders_that_are_not_read_are_told_of(
     jsonl(tmp_path / "b.jsonl.bz2", "")
     (tmp_path / "more").mkdir()
     jsonl(tmp_path / "more" / "c.jsonl", '{"text": "two"}')
-    assert texts_of(str(tmp_path)) == ["one"]
+    assert texts_of(f"{tmp_path}/") == ["one"]
     files, folders = caplog.messages
     assert files.endswith(": the files b.jsonl.bz2 in it are not read")
     assert f"the folders more in it are not read; name {tmp_path}/** to read them" in folders

@@ -6,16 +6,15 @@ Documents and queries have ids of their own, which may coincide; (kind, id) is t
 from collections.abc import Iterator
 from dataclasses import replace
 
-import pyarrow as pa
 from pyarrow import fs
 
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources.canonical import Layout, Rows, canonical
+from leaf_ray.store.sources.canonical import CONTENT, NUMBER_FIELD, Layout, Rows, canonical
 from leaf_ray.store.sources.columns import agreeing
 from leaf_ray.store.sources.jsonl import read_jsonl
 from leaf_ray.store.sources.locate import COMPRESSIONS, Location, SourceFile
-from leaf_ray.store.sources.passed_over import tell_of_columns, tell_passed_over
+from leaf_ray.store.sources.passed_over import tell_passed_over
 from leaf_ray.store.sources.qrels import choose_qrels, read_qrels
 from leaf_ray.store.sources.rejected import Rejected
 from leaf_ray.store.sources.source import Source
@@ -46,9 +45,8 @@ def find_beir(folder: Location) -> dict[str, SourceFile] | None:
 def beir_source(folder: Location, files: dict[str, SourceFile], layout: Layout) -> Source:
     """Return documents with their metadata, then queries, and the judgments between them.
 
-    The columns are those of the format, whatever `layout` says; its limit of length holds. Queries
-    have no metadata, and `kind`, or an `id` beside `_id`, is none. A warning names columns that
-    are left out, and files and folders that are not read.
+    The columns are those of the format, whatever `layout` says; its limit of length holds. An
+    `id` is one only in rows without `_id`. A warning names files and folders that are not read.
 
     Raises InputError as the readers of its files do, and when a kind has no text.
     """
@@ -90,18 +88,22 @@ def _rows(
     documents = _of_kind(files[DOCUMENT], DOCUMENT, max_characters)
     for rows in agreeing(documents, {}):
         yield replace(rows, done=rows.done * sizes[DOCUMENT])
+    ours = ["id", "text", "kind", *CONTENT, NUMBER_FIELD.name]
     for rows in _of_kind(files[QUERY], QUERY, max_characters):
-        yield replace(rows, done=sizes[DOCUMENT] + rows.done * sizes[QUERY])
+        done = sizes[DOCUMENT] + rows.done * sizes[QUERY]
+        yield replace(rows, table=rows.table.select(ours), done=done)
 
 
 def _of_kind(file: SourceFile, kind: str, max_characters: int) -> Iterator[Rows]:
     if file.is_empty():
         raise InputError(f"{file.name} is empty (0 bytes); fill or remove it")
-    layout = Layout(columns={"id": "_id"}, kind=kind, max_characters=max_characters)
-    num_texts, rejected, left_out = 0, list[Rejected](), dict[str, None]()
+    # A column `kind` is metadata of theirs that no one asked for.
+    layout = Layout(kind=kind, max_characters=max_characters)
+    num_texts, rejected = 0, list[Rejected]()
     for part in read_jsonl(file, strings=_STRINGS, ids=_IDS):
-        names = [name for name in part.table.column_names if _is_kept(name, kind)]
-        left_out |= _with_values(part.table.drop_columns(names))
+        # An `id` is one only where there is no `_id`.
+        left_out = ("kind", "id") if "_id" in part.table.column_names else ("kind",)
+        names = [name for name in part.table.column_names if name not in left_out]
         rows = canonical(replace(part, table=part.table.select(names)), layout, done=part.done)
         num_texts += rows.table.num_rows
         rejected += rows.rejected[: 1 - len(rejected)]
@@ -109,13 +111,3 @@ def _of_kind(file: SourceFile, kind: str, max_characters: int) -> Iterator[Rows]
     if not num_texts:
         found = f"; {rejected[0]}" if rejected else ""
         raise InputError(f"{file.name} holds no {kind} with text{found}; a BEIR folder needs some")
-    tell_of_columns(file.name, list(left_out))
-
-
-def _is_kept(name: str, kind: str) -> bool:
-    return name not in ("id", "kind") if kind == DOCUMENT else name in ("_id", "text", "title")
-
-
-def _with_values(table: pa.Table) -> dict[str, None]:
-    """Return the names of the columns that have a value."""
-    return {name: None for name in table.column_names if table[name].null_count < table.num_rows}

@@ -30,6 +30,7 @@ from leaf_ray.core.texts import (
 )
 from leaf_ray.errors import InputError
 from leaf_ray.store.sources.canonical import CONTENT
+from leaf_ray.store.sources.childless import with_typed_nulls
 from leaf_ray.store.sources.gather import POSITION, Gathered, gather
 from leaf_ray.store.sources.promote import as_schema
 from leaf_ray.store.sources.source import Source
@@ -261,7 +262,8 @@ def _answers(found: Survey, is_test_Q: Mask) -> pa.Table:
 
 def _schema(rows: pa.Schema) -> pa.Schema:
     ours = {"query", *(field.name for field in _FIELDS), *CONTENT, POSITION}
-    return pa.schema([*_FIELDS, *(field for field in rows if field.name not in ours)])
+    metadata = pa.schema([field for field in rows if field.name not in ours])
+    return pa.schema([*_FIELDS, *with_typed_nulls(metadata)])
 
 
 def _with_split(table: pa.Table, part: str) -> pa.Table:

@@ -16,8 +16,8 @@ def tell_passed_over(path: str, files: Sequence[str], folders: Sequence[str]) ->
         log.warning("%s: the files %s in it are not read", path, _listed(files))
     if folders:
         log.warning(
-            "%s: the folders %s in it are not read; name %s/** to read them too",
-            *(path, _listed(folders), path),
+            "%s: the folders %s in it are not read; name %s to read them too",
+            *(path, _listed(folders), all_below(path)),
         )
 
 
@@ -33,10 +33,9 @@ def tell_of_values_in_names(path: str, files: Sequence[str]) -> None:
         )
 
 
-def tell_of_columns(file: str, columns: Sequence[str]) -> None:
-    """Warn of columns of a file that are not kept."""
-    if columns:
-        log.warning("%s: the columns %s are not kept", file, _listed(columns))
+def all_below(path: str) -> str:
+    """Return the glob of all files below a folder."""
+    return f"{path.rstrip('/')}/**"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -22,7 +22,11 @@ from leaf_ray.store.sources.locate import (
 )
 from leaf_ray.store.sources.parquet import read_parquet
 from leaf_ray.store.sources.part import Part
-from leaf_ray.store.sources.passed_over import tell_of_values_in_names, tell_passed_over
+from leaf_ray.store.sources.passed_over import (
+    all_below,
+    tell_of_values_in_names,
+    tell_passed_over,
+)
 from leaf_ray.store.sources.plain import read_plain
 from leaf_ray.store.sources.saved import find_saved, read_saved, without_split
 from leaf_ray.store.sources.source import Source
@@ -124,7 +128,7 @@ def _readable(
     is_readable = [file.suffix in _readers(Layout()) for file in files]
     if not any(is_readable):
         names = [*map(_file_name, files), *(f"{folder}/" for folder in folders)]
-        deeper = f"; name {shown(path)}/** to read the folders in it" if folders else ""
+        deeper = f"; name {all_below(shown(path))} to read the folders in it" if folders else ""
         raise InputError(
             f"{shown(path)} has no readable file (found {names[:5] or 'nothing'}); wanted: "
             f"{_formats()}{deeper}"
