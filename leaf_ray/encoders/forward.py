@@ -5,6 +5,8 @@ Shapes: B = batch, L = tokens, D = dimensions.
 
 import queue
 import threading
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,20 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(sign in said for sign in _OUT_OF_MEMORY)
 
 
+class _Requests:
+    """What a model was compiled to, as requests that are idle.
+
+    is_spoiled: a pass failed. OpenVINO then fails on good inputs too, even by a new request.
+    """
+
+    def __init__(self, compiled: Any, number: int) -> None:
+        self.dimension = int(compiled.output(0).partial_shape[1].get_length())
+        self.is_spoiled = False
+        self.idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for _ in range(number):
+            self.idle.put(compiled.create_infer_request())
+
+
 class OpenVINOForward:
     """OpenVINO on the CPU: as many passes at once as there are streams, further calls wait.
 
@@ -46,21 +62,14 @@ class OpenVINOForward:
         streams: int = 1,
         trust_remote_code: bool = False,
     ) -> None:
-        core = import_openvino().Core()
-        options: dict[str, Any] = {
-            "INFERENCE_PRECISION_HINT": _hint(core, precision),
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": streams,
-        }
-        model = core.read_model(openvino_ir(folder, trust_remote_code=trust_remote_code))
-        if precision == "int8":
-            quantize_weights(model)
-            options["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = GROUP_SIZE
-        compiled = core.compile_model(model, "CPU", options)
-        self.dimension = int(compiled.output(0).partial_shape[1].get_length())
-        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for _ in range(streams):
-            self._idle.put(compiled.create_infer_request())
+        file = openvino_ir(folder, trust_remote_code=trust_remote_code)
+        self._compile = partial(
+            compile_openvino, file, precision=precision, threads=threads, streams=streams
+        )
+        self._streams = streams
+        self._renewing = threading.Lock()
+        self._requests = _Requests(self._compile(), streams)
+        self.dimension = self._requests.dimension
         # OpenVINO looks up numpy's interface at a process's first pass, behind a lock that it holds
         # while it waits for Python's: two first passes at once wait for each other forever.
         with _FIRST_PASS:
@@ -69,13 +78,43 @@ class OpenVINOForward:
 
     def __call__(self, ids_BL: Ids, mask_BL: Ids) -> npt.NDArray[np.float32]:
         """Encode one padded batch: [B, L] ids and mask -> [B, D]."""
-        request = self._idle.get()
-        try:
-            output = request.infer([ids_BL, mask_BL], share_inputs=True)
-            # Copied, since the request's output buffer is overwritten by the next call.
-            return np.array(output[0], dtype=np.float32)
-        finally:
-            self._idle.put(request)
+        while True:
+            requests = self._sound_requests()
+            request = requests.idle.get()
+            try:
+                output = request.infer([ids_BL, mask_BL], share_inputs=True)
+                # Copied, since the request's output buffer is overwritten by the next call.
+                return np.array(output[0], dtype=np.float32)
+            except Exception:
+                with self._renewing:
+                    was_spoiled, requests.is_spoiled = requests.is_spoiled, True
+                # The first pass that fails is at fault; later ones may have failed because of it.
+                if not was_spoiled:
+                    raise
+            finally:
+                requests.idle.put(request)
+
+    def _sound_requests(self) -> _Requests:
+        if self._requests.is_spoiled:
+            with self._renewing:
+                if self._requests.is_spoiled:
+                    self._requests = _Requests(self._compile(), self._streams)
+        return self._requests
+
+
+def compile_openvino(file: Path, *, precision: Precision, threads: int, streams: int = 1) -> Any:
+    """The openvino.CompiledModel of a float32 model.xml."""
+    core = import_openvino().Core()
+    options: dict[str, Any] = {
+        "INFERENCE_PRECISION_HINT": _hint(core, precision),
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": streams,
+    }
+    model = core.read_model(file)
+    if precision == "int8":
+        quantize_weights(model)
+        options["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = GROUP_SIZE
+    return core.compile_model(model, "CPU", options)
 
 
 def computes_in_bf16(core: Any) -> bool:

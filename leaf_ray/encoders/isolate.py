@@ -3,6 +3,7 @@
 Shapes: N = texts, B = texts of one forward pass or request, D = dimensions.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -30,15 +31,28 @@ class Isolated:
 def encode_or_isolate(
     encode: Encode[T], items: Sequence[T], *, dimension: int, patience: int = PATIENCE
 ) -> Isolated:
-    """Encode all that can be encoded; what fails is halved until the texts at fault stand alone.
+    """Encode all that can be encoded; what fails among others is tried alone before it is rejected.
 
     encode: yields the batches that succeed and then raises EncodingError for those that did not.
-    A vector that is zero or not finite fails too.
+    A vector that is zero or not finite fails too: its text is encoded once more alone. After
+    `patience` texts in a row that alone fared no better, the others with such a vector are rejected
+    as they are.
 
     Raises:
         EncodingError: `patience` texts failed alone and none succeeded: the teacher is at fault.
     """
     vectors_ND = np.full((len(items), dimension), np.nan, dtype=np.float32)
+    reasons = _halved(encode, items, vectors_ND, patience=patience)
+    wrong = unusable(vectors_ND, reasons)
+    # A single text was alone already.
+    reasons |= wrong if len(items) == 1 else _alone(encode, items, vectors_ND, wrong, patience)
+    return Isolated(vectors_ND, reasons)
+
+
+def _halved(
+    encode: Encode[T], items: Sequence[T], vectors_ND: npt.NDArray[np.float32], *, patience: int
+) -> dict[int, str]:
+    """Fill in vectors; what raises is halved until the texts at fault stand alone: why they do."""
     reasons: dict[int, str] = {}
     waiting = [np.arange(len(items))]
     while waiting:
@@ -56,8 +70,37 @@ def encode_or_isolate(
                 waiting.extend(half for half in np.array_split(left, 2) if len(half))
             if len(reasons) >= patience and not np.isfinite(vectors_ND).any():
                 raise
-    reasons.update(unusable(vectors_ND, reasons))
-    return Isolated(vectors_ND, reasons)
+    return reasons
+
+
+def _alone(
+    encode: Encode[T],
+    items: Sequence[T],
+    vectors_ND: npt.NDArray[np.float32],
+    wrong: Mapping[int, str],
+    patience: int,
+) -> dict[int, str]:
+    """Encode texts with unusable vectors one by one; why those that stay so do."""
+    reasons: dict[int, str] = {}
+    in_a_row: Counter[str] = Counter()
+    for row, fault in wrong.items():
+        why = fault if in_a_row[fault] >= patience else _retried(encode, items, vectors_ND, row)
+        in_a_row[fault] = in_a_row[fault] + 1 if why else 0
+        if why:
+            reasons[row] = why
+    return reasons
+
+
+def _retried(
+    encode: Encode[T], items: Sequence[T], vectors_ND: npt.NDArray[np.float32], row: int
+) -> str:
+    """Encode one text; why it has no usable vector, or nothing."""
+    try:
+        for _, vectors_1D in encode([items[row]]):
+            vectors_ND[row] = vectors_1D[0]
+    except EncodingError as error:
+        return str(error)
+    return unusable(vectors_ND[row : row + 1], {}).get(0, "")
 
 
 def unusable(vectors_ND: npt.NDArray[np.floating], known: Mapping[int, str]) -> dict[int, str]:

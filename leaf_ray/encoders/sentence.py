@@ -14,6 +14,7 @@ from leaf_ray.core.ahead import map_ahead
 from leaf_ray.core.backend import LOWEST_COSINE, precision_of
 from leaf_ray.core.batching import token_budget_batches
 from leaf_ray.core.padding import pad
+from leaf_ray.core.reason import one_line
 from leaf_ray.core.texts import QUERY
 from leaf_ray.encoders.forward import Ids, is_out_of_memory
 from leaf_ray.encoders.protocol import EncodedBatch
@@ -129,7 +130,8 @@ class SentenceEncoder:
             vectors_BD = self._forward(*pad([ids[i] for i in rows], pad_id=self.tokenizer.pad_id))
         except Exception as error:
             if not is_out_of_memory(error) or len(rows) == 1:
-                raise EncodingError(f"the model failed on {len(rows)} texts: {error}") from error
+                reason = f"the model failed on {len(rows)} texts: {one_line(error)}"
+                raise EncodingError(reason) from error
         else:
             return [(rows, vectors_BD)]
         # Outside of `except`, where the failed pass's tensors would be kept alive. Of its size, not

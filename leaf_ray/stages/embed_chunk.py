@@ -127,7 +127,12 @@ class EncodeChunk(_OverChunks[Encoder]):
         assert isinstance(encoder, SentenceEncoder)
         for rows, vectors_BD in encoder.batches_of_ids(ids):
             lengths = [len(ids[i]) for i in rows]
-            tick(self.ticker, rows=len(rows), tokens=sum(lengths), padded=len(rows) * max(lengths))
+            tick(
+                self.ticker,
+                rows=_num_usable(vectors_BD),
+                tokens=sum(lengths),
+                padded=len(rows) * max(lengths),
+            )
             yield rows, vectors_BD
 
     def _texts(self, rows: Sequence[tuple[str, str]]) -> Iterator[EncodedBatch]:
@@ -136,8 +141,13 @@ class EncodeChunk(_OverChunks[Encoder]):
             places = np.flatnonzero(kinds == kind)
             texts = [rows[int(i)][0] for i in places]
             for found, vectors_BD in self.source.batches(texts, kind=str(kind)):
-                tick(self.ticker, rows=len(found))
+                tick(self.ticker, rows=_num_usable(vectors_BD))
                 yield places[found], vectors_BD
+
+
+def _num_usable(vectors_BD: np.ndarray) -> int:
+    """Texts that are done: the others are tried again alone."""
+    return len(vectors_BD) - len(unusable(vectors_BD, {}))
 
 
 class LookUpChunk(_OverChunks[GivenVectors]):

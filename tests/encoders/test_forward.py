@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -94,3 +95,25 @@ def test_the_first_passes_of_a_process_do_not_wait_for_each_other(tiny_teacher: 
     command = [sys.executable, "-m", "tests.encoders.first_passes", str(tiny_teacher)]
     for _ in range(16):
         subprocess.run(command, check=True, timeout=60)
+
+
+@pytest.mark.parametrize("streams", [1, 2])
+def test_a_pass_that_failed_does_not_spoil_others(
+    family: Callable[[str], Path], streams: int
+) -> None:
+    folder = ModelFolder.read(family("xlm-roberta"))
+    # With one thread OpenVINO reads on behind the last position and does not notice.
+    forward = OpenVINOForward(folder, precision="f32", threads=2 * streams, streams=streams)
+    good, too_long = a_batch(2, 7, seed=0), a_batch(1, 600, seed=0)
+    expected_BD = forward(*good)
+
+    def fails(number: int) -> bool:
+        if number % 4:
+            np.testing.assert_allclose(forward(*good), expected_BD, atol=1e-6)
+            return False
+        with pytest.raises(RuntimeError, match="indices values of GatherElement exceed"):
+            forward(*too_long)
+        return True
+
+    with ThreadPoolExecutor(streams) as pool:
+        assert sum(pool.map(fails, range(12))) == 3

@@ -1,6 +1,6 @@
 """Texts at fault are rejected alone, and the others get exactly their vectors."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 
 import numpy as np
 import pytest
@@ -121,7 +121,7 @@ def test_the_reason_is_what_the_teacher_said_of_the_text_alone() -> None:
 def test_a_vector_that_cannot_be_compared_is_no_vector(value: float, reason: str) -> None:
     def encode(items: Sequence[int]) -> Iterator[EncodedBatch]:
         vectors_BD = vectors_of(items)
-        vectors_BD[1] = value
+        vectors_BD[np.array(items) == 1] = value
         yield np.arange(len(items)), vectors_BD
 
     isolated = encode_or_isolate(encode, [0, 1, 2], dimension=D)
@@ -156,3 +156,79 @@ def test_an_error_that_is_not_of_the_texts_is_passed_on() -> None:
 def test_no_texts_have_no_vectors_and_no_reasons() -> None:
     isolated = encode_or_isolate(stops_at_the_first(set(), size=3), [], dimension=D)
     assert (isolated.vectors_ND.shape, isolated.reasons) == ((0, D), {})
+
+
+class Among:
+    """Gives vectors with a wrong number in texts that are not alone; counts how often it is asked.
+
+    broken: texts that have one even alone.
+    """
+
+    def __init__(self, value: float, *, broken: Set[int] = frozenset()) -> None:
+        self.value = value
+        self.broken = broken
+        self.asked = 0
+
+    def __call__(self, items: Sequence[int]) -> Iterator[EncodedBatch]:
+        self.asked += 1
+        vectors_BD = vectors_of(items)
+        for row, item in enumerate(items):
+            if item in self.broken or (len(items) > 1 and item % 3):
+                vectors_BD[row] = self.value
+        yield np.arange(len(items)), vectors_BD
+
+
+WRONG = pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
+
+
+@WRONG
+def test_a_text_whose_vector_is_spoiled_by_its_neighbours_is_encoded_once_more_alone(
+    value: float,
+) -> None:
+    encode, items = Among(value, broken={4}), list(range(60))
+    isolated = encode_or_isolate(encode, items, dimension=D)
+    assert set(isolated.reasons) == {4}
+    well = [item for item in items if item != 4]
+    assert np.array_equal(isolated.vectors_ND[well], vectors_of(well))
+    assert encode.asked == 1 + 40
+
+
+@WRONG
+def test_a_teacher_without_any_usable_vector_is_not_asked_hundreds_of_times(value: float) -> None:
+    items = list(range(1000))
+    encode = Among(value, broken=set(items))
+    isolated = encode_or_isolate(encode, items, dimension=D)
+    assert set(isolated.reasons) == set(items)
+    assert encode.asked == 1 + PATIENCE
+
+
+def test_texts_with_zero_vectors_do_not_use_up_the_patience_for_others() -> None:
+    zero = set(range(2 * PATIENCE))
+
+    def encode(items: Sequence[int]) -> Iterator[EncodedBatch]:
+        vectors_BD = vectors_of(items)
+        for row, item in enumerate(items):
+            if item in zero or len(items) > 1:
+                vectors_BD[row] = 0 if item in zero else np.nan
+        yield np.arange(len(items)), vectors_BD
+
+    items = list(range(len(zero) + 5))
+    assert set(encode_or_isolate(encode, items, dimension=D).reasons) == zero
+
+
+def test_a_text_that_fails_alone_after_a_spoiled_vector_is_rejected_for_that() -> None:
+    def encode(items: Sequence[int]) -> Iterator[EncodedBatch]:
+        if list(items) == [1]:
+            raise EncodingError("too long")
+        vectors_BD = vectors_of(items)
+        vectors_BD[np.array(items) == 1] = np.nan
+        yield np.arange(len(items)), vectors_BD
+
+    assert encode_or_isolate(encode, [0, 1, 2], dimension=D).reasons == {1: "too long"}
+
+
+@WRONG
+def test_a_single_text_is_asked_for_once(value: float) -> None:
+    encode = Among(value, broken={0})
+    assert set(encode_or_isolate(encode, [0], dimension=D).reasons) == {0}
+    assert encode.asked == 1
