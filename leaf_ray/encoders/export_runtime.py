@@ -20,6 +20,7 @@ from tokenizers import Tokenizer
 
 from leaf_ray.core.space import Space
 from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.loaded_tokenizer import LoadedTokenizer
 
 Ids = npt.NDArray[np.int64]
 Graph = Callable[[Ids, Ids], npt.NDArray[np.float32]]
@@ -32,12 +33,12 @@ BATCH_TEXTS = 16
 
 def write_beside(leaf: ModelFolder, space: Space, into: Path, **facts: Any) -> None:
     """Write the tokenizer's files and export.json. facts: what else export.json is to say."""
-    tokenizer = Tokenizer.from_file(str(leaf.path / TOKENIZER_FILE))
+    tokenizer = LoadedTokenizer.of(leaf).fast
     # Here and not in the reader's code, where it would be forgotten.
     tokenizer.enable_truncation(leaf.max_length)
     tokenizer.enable_padding(pad_id=leaf.pad_id, pad_token=tokenizer.id_to_token(leaf.pad_id))
     tokenizer.save(str(into / TOKENIZER_FILE))
-    shutil.copyfile(leaf.path / "tokenizer_config.json", into / "tokenizer_config.json")
+    shutil.copyfile(leaf.transformer / "tokenizer_config.json", into / "tokenizer_config.json")
     description = {
         **facts,
         "inputs": list(INPUTS),

@@ -1,30 +1,28 @@
 """What a model's folder says of it, read without loading the model."""
 
 import hashlib
-import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from leaf_ray.errors import ModelNotFound
+from leaf_ray.encoders.loaded_files import reading_files, settings_of, weight_files
+from leaf_ray.encoders.module_list import (
+    NORMALIZE,
+    TRANSFORMER,
+    Module,
+    read_json,
+    read_modules,
+)
+from leaf_ray.encoders.pooling import pooling_of
+from leaf_ray.encoders.positions import max_positions, stated_positions
+from leaf_ray.encoders.transformer_settings import TransformerSettings
+from leaf_ray.errors import ConfigError, ModelNotFound
 
-WEIGHT_SUFFIXES = {".safetensors", ".bin"}
-# Files that cannot change a vector.
-COMMENTARY = {
-    "README.md",
-    "report.md",
-    "report.png",
-    "grid.png",
-    "training.png",
-    "training.json",
-    "space.json",
-    "probe.json",
-    "data_config.json",
-    "manifest.json",
-}
-# Files of a bare model; what a training leaves beside them is not part of it.
-_BARE_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "pytorch_model*.bin", "*.py")
+# Tokens of a text that are read where neither folder nor family limits them.
+UNLIMITED_LENGTH = 512
+# What a document's prompt is called besides "document".
+_OTHER_DOCUMENTS = ("passage", "corpus")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +32,36 @@ class ModelFolder:
     The latter is pooled as sentence-transformers pools it: by mean, or by its last token where it
     was made to write on.
 
-    max_length: tokens per text, special tokens included.
-    positions: tokens that the architecture could read at most.
+    modules: what it is made of, in the order in which they run.
+    settings: how texts reach the transformer.
+    limit: tokens per text, special ones included, that the folder allows; None where it and the
+        family allow any number.
+    positions: tokens that the architecture could read at most; None where it has no limit.
     layers: of the transformer; 0 where it does not say.
     pads: whether the folder names a token to pad with.
     pooling: the pooling mode, "mean" or another of sentence-transformers' names.
+    pools_prompt: whether the tokens of a prompt are pooled with those of the text.
+    truncated_to: the dimensions that are kept of a vector; None keeps all.
+    similarity: how the folder says that vectors are compared.
+    unclear_prompt: the name and the prompt of what is no "document" by name, but may be one.
     """
 
     path: Path
-    max_length: int
+    modules: tuple[Module, ...]
+    settings: TransformerSettings
+    limit: int | None
     pooling: str
+    pools_prompt: bool
     normalized: bool
+    truncated_to: int | None
+    similarity: str
     query_prompt: str
     document_prompt: str
+    unclear_prompt: tuple[str, str] | None
     pad_id: int
     pads: bool
     layers: int
-    positions: int
+    positions: int | None
 
     @classmethod
     def read(cls, path: Path) -> "ModelFolder":
@@ -58,6 +69,7 @@ class ModelFolder:
 
         Raises:
             ModelNotFound: it is no such folder, or one without a transformer.
+            ConfigError: it has a setting that changes its vectors and cannot be honoured.
         """
         if not is_model(path):
             raise ModelNotFound(
@@ -65,55 +77,74 @@ class ModelFolder:
                 "sentence-transformers writes it, nor config.json; name such a folder, or a model "
                 "id"
             )
-        modules = {m["type"].rsplit(".", 1)[-1]: path / m["path"] for m in _json(path, "modules")}
-        if not modules:
-            modules = {"Transformer": path}
-        if "Transformer" not in modules:
-            raise ModelNotFound(
-                f"{path} holds no transformer, only {', '.join(modules)}; "
-                "name a model that is a transformer with pooling"
-            )
-        transformer = modules["Transformer"]
-        config = _json(transformer, "config")
-        prompts = _json(path, "config_sentence_transformers").get("prompts") or {}
+        modules = tuple(read_modules(path))
+        transformer = next(m.folder for m in modules if m.kind == TRANSFORMER)
+        settings = TransformerSettings.read(transformer)
+        config = read_json(transformer / "config.json")
+        about = read_json(path / "config_sentence_transformers.json")
+        prompts = about.get("prompts") or {}
+        truncated_to = about.get("truncate_dim")
+        pooling, pools_prompt = pooling_of(path, modules, config)
         return cls(
             path=path,
-            max_length=_max_length(transformer, config),
-            pooling=_pooling(path, modules.get("Pooling"), config),
-            normalized="Normalize" in modules,
+            modules=modules,
+            settings=settings,
+            limit=_limit(transformer, settings.max_length, config),
+            pooling=pooling,
+            pools_prompt=pools_prompt,
+            normalized=_ends_in_unit_vectors(modules) and truncated_to is None,
+            truncated_to=truncated_to,
+            similarity=about.get("similarity_fn_name") or "cosine",
             query_prompt=prompts.get("query") or "",
-            document_prompt=prompts.get("document") or prompts.get("passage") or "",
+            document_prompt=prompts.get("document") or "",
+            unclear_prompt=_unclear_prompt(prompts),
             pad_id=config.get("pad_token_id") or 0,
             pads=_pads(transformer),
             layers=int(config.get("num_hidden_layers") or 0),
-            positions=int(config.get("max_position_embeddings", 512)),
+            positions=max_positions(config),
+        )
+
+    @property
+    def transformer(self) -> Path:
+        """Where the transformer and its tokenizer lie, which older folders keep apart."""
+        return next(module.folder for module in self.modules if module.kind == TRANSFORMER)
+
+    @property
+    def max_length(self) -> int:
+        """Tokens per text, special ones included, where a run does not say."""
+        return self.limit or UNLIMITED_LENGTH
+
+    def prompts(self, *, query: str | None, document: str | None) -> tuple[str, str]:
+        """The prompts of queries and documents: these, or the folder's own where one is None.
+
+        Raises:
+            ConfigError: it cannot be told which prompt documents have.
+        """
+        if document is None and self.unclear_prompt is not None:
+            name, prompt = self.unclear_prompt
+            raise ConfigError(
+                f"{self.path.name} has a prompt {name!r} ({prompt!r}) and none that is called "
+                "document: sentence-transformers' manual puts it before documents, and its "
+                "encode_document does not. Set space.document_prompt to that text, or to '' for "
+                "none"
+            )
+        return (
+            self.query_prompt if query is None else query,
+            self.document_prompt if document is None else document,
         )
 
     def weights_sha256(self) -> str:
-        """sha256 over the weight files, by name order; one file gives that file's own sha256."""
-        digest = hashlib.sha256()
-        for file in self._files():
-            if file.suffix in WEIGHT_SUFFIXES:
-                _update(digest, file)
-        return digest.hexdigest()
+        """sha256 over the weight files that are loaded, by name order; one gives its own."""
+        return _digest(weight_files(self.modules), beneath=None)
 
     def sha256(self) -> str:
-        """sha256 over everything that can change a vector: weights, tokenizer, configuration."""
-        digest = hashlib.sha256()
-        for file in self._files():
-            if file.name not in COMMENTARY:
-                digest.update(str(file.relative_to(self.path)).encode())
-                _update(digest, file)
-        return digest.hexdigest()
+        """sha256 over all that is loaded: weights, tokenizer, configuration."""
+        files = {*weight_files(self.modules), *settings_of(self.path, self.modules)}
+        return _digest(sorted(files), beneath=self.path)
 
-    def _files(self) -> Iterator[Path]:
-        if (self.path / "modules.json").is_file():
-            yield from sorted(f for f in self.path.rglob("*") if f.is_file())
-            return
-        for file in sorted(f for f in self.path.iterdir() if f.is_file()):
-            is_own = any(file.match(pattern) for pattern in _BARE_FILES)
-            if is_own and file.name != "trainer_state.json":
-                yield file
+    def reading_sha256(self) -> str:
+        """sha256 over the files that decide how texts become tokens."""
+        return _digest(reading_files(self.transformer), beneath=self.transformer)
 
 
 def is_model(path: Path) -> bool:
@@ -121,41 +152,41 @@ def is_model(path: Path) -> bool:
     return any((path / name).is_file() for name in ("modules.json", "config.json"))
 
 
-def _update(digest: "hashlib._Hash", file: Path) -> None:
-    with file.open("rb") as stream:
-        while chunk := stream.read(1 << 22):
-            digest.update(chunk)
+def _digest(files: Iterable[Path], *, beneath: Path | None) -> str:
+    """beneath: the folder that names of files count from; None leaves the names out."""
+    digest = hashlib.sha256()
+    for file in files:
+        if beneath is not None:
+            digest.update(str(file.relative_to(beneath)).encode())
+        with file.open("rb") as stream:
+            while chunk := stream.read(1 << 22):
+                digest.update(chunk)
+    return digest.hexdigest()
 
 
-def _json(folder: Path, name: str) -> Any:
-    file = folder / f"{name}.json"
-    return json.loads(file.read_text("utf-8")) if file.is_file() else {}
+def _limit(transformer: Path, declared: int | None, config: dict[str, Any]) -> int | None:
+    if declared is None:
+        tokenizer = read_json(transformer / "tokenizer_config.json").get("model_max_length")
+        lengths = (tokenizer, stated_positions(config))
+    else:
+        lengths = (declared, None)
+    # Tokenizers without a limit say 1e30.
+    known = [int(n) for n in (*lengths, max_positions(config)) if n is not None and n < 1e20]
+    return min(known, default=None)
 
 
-def _max_length(transformer: Path, config: dict[str, Any]) -> int:
-    declared = _json(transformer, "sentence_bert_config").get("max_seq_length")
-    tokenizer = _json(transformer, "tokenizer_config").get("model_max_length")
-    positions = config.get("max_position_embeddings", 512)
-    return int(declared or min(int(tokenizer or positions), int(positions)))
+def _unclear_prompt(prompts: dict[str, str | None]) -> tuple[str, str] | None:
+    if prompts.get("document") is not None:
+        return None
+    named = ((name, prompts.get(name)) for name in _OTHER_DOCUMENTS)
+    return next(((name, prompt) for name, prompt in named if prompt), None)
+
+
+def _ends_in_unit_vectors(modules: tuple[Module, ...]) -> bool:
+    last = [module.kind for module in modules if module.kind != "Dropout"][-1]
+    return last == NORMALIZE
 
 
 def _pads(transformer: Path) -> bool:
-    files = ("tokenizer_config", "special_tokens_map")
-    return any(_json(transformer, file).get("pad_token") is not None for file in files)
-
-
-def _pooling(model: Path, folder: Path | None, config: dict[str, Any]) -> str:
-    if folder is None:
-        return "none" if (model / "modules.json").is_file() else _pooling_of_bare(config)
-    fields = _json(folder, "config")
-    if mode := fields.get("pooling_mode"):
-        return mode if isinstance(mode, str) else "+".join(mode)
-    prefix = "pooling_mode_"
-    modes = [k.removeprefix(prefix) for k, v in fields.items() if k.startswith(prefix) and v]
-    return "+".join(m.removesuffix("_tokens").removesuffix("_token") for m in modes)
-
-
-def _pooling_of_bare(config: dict[str, Any]) -> str:
-    first, *_ = config.get("architectures") or [""]
-    writes_on = first.endswith("ForCausalLM") and config.get("is_causal") is not False
-    return "lasttoken" if writes_on else "mean"
+    files = ("tokenizer_config.json", "special_tokens_map.json")
+    return any(read_json(transformer / file).get("pad_token") is not None for file in files)

@@ -7,7 +7,7 @@ import queue
 import threading
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,10 @@ from leaf_ray.encoders.openvino_int8 import GROUP_SIZE, quantize_weights
 from leaf_ray.encoders.openvino_ir import openvino_ir
 from leaf_ray.encoders.openvino_quiet import import_openvino
 from leaf_ray.encoders.reference import load_reference
+
+if TYPE_CHECKING:
+    # Its import takes seconds, which serving replicas can do without.
+    from sentence_transformers import SentenceTransformer
 
 Ids = npt.NDArray[np.int64]
 _FIRST_PASS = threading.Lock()
@@ -133,6 +137,8 @@ class TorchForward:
     """Torch on a CPU or a CUDA device; the float32 CPU form is the reference for all others.
 
     One pass at a time: two would need twice the memory. Further calls wait.
+
+    reference: the model itself where it is loaded already, in float32.
     """
 
     def __init__(
@@ -143,6 +149,7 @@ class TorchForward:
         threads: int,
         device: str,
         trust_remote_code: bool = False,
+        reference: "SentenceTransformer | None" = None,
     ) -> None:
         import torch
 
@@ -150,7 +157,9 @@ class TorchForward:
 
         torch.set_num_threads(threads)
         dtype = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}[precision]
-        model = load_reference(folder.path, device=device, trust_remote_code=trust_remote_code)
+        model = reference
+        if model is None:
+            model = load_reference(folder.path, device=device, trust_remote_code=trust_remote_code)
         dimension = model.get_embedding_dimension()
         if dimension is None:
             raise ValueError(f"{folder.path} does not say how long its vectors are")

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,10 @@ from leaf_ray.encoders.openvino_quiet import import_openvino
 from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.encoders.sentence import Forward, SentenceEncoder
 from leaf_ray.encoders.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    # Its import takes seconds, which serving replicas can do without.
+    from sentence_transformers import SentenceTransformer
 
 # Padding included. On a CPU what a layer hands to the next stays in the cache (int8 is 15 % faster
 # than with 4,096); a card wants more texts at work at once, but with 65,536 a window of short ones
@@ -47,8 +52,11 @@ class EncoderSpec:
     normalize: bool = False
     trust_remote_code: bool = False
 
-    def load(self) -> SentenceEncoder:
-        """Load the model; seconds, and minutes the first time a model is converted."""
+    def load(self, *, reference: "SentenceTransformer | None" = None) -> SentenceEncoder:
+        """Load the model; seconds, and minutes the first time a model is converted.
+
+        reference: the model itself where it is loaded already, for a torch backend.
+        """
         folder = ModelFolder.read(
             resolve_model(self.folder, trust_remote_code=self.trust_remote_code)
         )
@@ -57,23 +65,30 @@ class EncoderSpec:
         threads = min(self.threads or cores, cores)
         device = "cuda" if backend.startswith("torch") and _has_cuda() else "cpu"
         streams = (self.streams or threads) if backend.startswith("openvino") else 1
-        forward = self._forward(folder, backend, threads, streams, device)
+        forward = self._forward(folder, backend, threads, streams, device, reference)
         return SentenceEncoder(
             _scaled(forward) if self.normalize and not folder.normalized else forward,
-            Tokenizer(folder, max_length=self.max_length or folder.max_length),
+            Tokenizer(
+                folder,
+                max_length=self.max_length or folder.max_length,
+                trust_remote_code=self.trust_remote_code,
+            ),
             name=backend,
             dimension=forward.dimension,
-            prompts=(
-                folder.query_prompt if self.query_prompt is None else self.query_prompt,
-                folder.document_prompt if self.document_prompt is None else self.document_prompt,
-            ),
+            prompts=folder.prompts(query=self.query_prompt, document=self.document_prompt),
             batch_tokens=self.batch_tokens
             or (CUDA_BATCH_TOKENS if device == "cuda" else CPU_BATCH_TOKENS),
             streams=streams,
         )
 
     def _forward(
-        self, folder: ModelFolder, backend: str, threads: int, streams: int, device: str
+        self,
+        folder: ModelFolder,
+        backend: str,
+        threads: int,
+        streams: int,
+        device: str,
+        reference: "SentenceTransformer | None",
     ) -> OpenVINOForward | TorchForward:
         precision = precision_of(backend)
         if backend.startswith("openvino"):
@@ -90,6 +105,7 @@ class EncoderSpec:
             threads=threads,
             device=device,
             trust_remote_code=self.trust_remote_code,
+            reference=reference,
         )
 
     @classmethod

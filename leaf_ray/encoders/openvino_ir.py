@@ -10,6 +10,9 @@ from leaf_ray.encoders.openvino_quiet import import_openvino
 from leaf_ray.encoders.reference import load_reference
 from leaf_ray.encoders.resolve import cache_folder
 
+# Counts the forms of graph that were made of the same model; one of another form is not taken.
+_FORM = 2
+
 
 def openvino_ir(folder: ModelFolder, *, trust_remote_code: bool = False) -> Path:
     """The path of the float32 model.xml; converts first where there is none.
@@ -20,7 +23,7 @@ def openvino_ir(folder: ModelFolder, *, trust_remote_code: bool = False) -> Path
     openvino = import_openvino()
     # The parts of a version that change the file format; build numbers do not.
     version = openvino.__version__.split("-", maxsplit=1)[0]
-    target = cache_folder() / "openvino" / f"{folder.sha256()[:32]}-{version}"
+    target = cache_folder() / "openvino" / f"{folder.sha256()[:32]}-{version}-{_FORM}"
     if not (target / "model.xml").is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(

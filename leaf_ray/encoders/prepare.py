@@ -27,6 +27,7 @@ class Tokenise:
     """Adds IDS (list<int32>) and TRUNCATED (bool) as the model's own tokenizer gives them.
 
     model: a folder, or a model id, which each machine resolves for itself.
+    trust_remote_code: run code that comes with the model's tokenizer.
     overlap: tokens that windows of a long document share; None truncates instead.
     """
 
@@ -34,10 +35,13 @@ class Tokenise:
     max_length: int
     prompts: tuple[str, str]
     overlap: int | None = None
+    trust_remote_code: bool = False
 
     def __call__(self, chunk: pa.Table) -> pa.Table:
         """-> the chunk's rows, or more of them where documents are put into windows."""
-        tokenizer = _tokenizer(self.model, self.max_length)
+        tokenizer = _tokenizer(
+            self.model, self.max_length, trust_remote_code=self.trust_remote_code
+        )
         if self.overlap is not None:
             chunk = _in_windows(chunk, tokenizer, prompt=self.prompts[1], overlap=self.overlap)
         ids: list[list[int]] = [[]] * len(chunk)
@@ -55,9 +59,10 @@ class Tokenise:
 
 
 @lru_cache(maxsize=2)
-def _tokenizer(model: str, max_length: int) -> Tokenizer:
+def _tokenizer(model: str, max_length: int, *, trust_remote_code: bool) -> Tokenizer:
     """One for all chunks of a process: reading its file takes as long as a chunk of queries."""
-    return Tokenizer(ModelFolder.read(resolve_model(model)), max_length=max_length)
+    folder = ModelFolder.read(resolve_model(model, trust_remote_code=trust_remote_code))
+    return Tokenizer(folder, max_length=max_length, trust_remote_code=trust_remote_code)
 
 
 def _in_windows(chunk: pa.Table, tokenizer: Tokenizer, *, prompt: str, overlap: int) -> pa.Table:

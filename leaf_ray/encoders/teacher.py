@@ -8,7 +8,9 @@ from leaf_ray.core.probe import Probe
 from leaf_ray.core.space import Space
 from leaf_ray.encoders.endpoint import EndpointSpec
 from leaf_ray.encoders.folder import ModelFolder
-from leaf_ray.encoders.load import EncoderSpec
+from leaf_ray.encoders.load import EncoderSpec, search_device
+from leaf_ray.encoders.reference import load_reference
+from leaf_ray.encoders.reference_check import require_as_reference
 from leaf_ray.errors import ConfigError
 
 # Tokens that a leaf reads of a text where nobody says how many the teacher reads.
@@ -33,31 +35,36 @@ def describe_space(
 
     Raises:
         ModelNotFound: `path` is no model.
-        ConfigError: `max_length` is more than the model was made for.
+        ConfigError: `max_length` is more than the model was made for, or its folder has a setting
+            that cannot be honoured.
+        SpaceMismatch: sentence-transformers gives other vectors.
     """
     folder = ModelFolder.read(path)
-    if max_length is not None and max_length > folder.max_length:
+    if max_length is not None and folder.limit is not None and max_length > folder.limit:
         raise ConfigError(
             f"space.max_length is {max_length}, but {path.name} reads at most "
-            f"{folder.max_length} tokens: choose that or less"
+            f"{folder.limit} tokens: choose that or less"
         )
+    prompts = folder.prompts(query=query_prompt, document=document_prompt)
     spec = EncoderSpec(
         folder=str(path),
         backend="torch-f32",
         max_length=max_length or folder.max_length,
-        query_prompt=query_prompt,
-        document_prompt=document_prompt,
+        query_prompt=prompts[0],
+        document_prompt=prompts[1],
         normalize=normalize,
         trust_remote_code=trust_remote_code,
     )
-    encoder = spec.load()
+    reference = load_reference(path, device=search_device(), trust_remote_code=trust_remote_code)
+    encoder = spec.load(reference=reference)
+    require_as_reference(encoder, reference, name=path.name, normalize=normalize)
     return Space(
         teacher=name.rstrip("/").rpartition("/")[2],
         weights=f"sha256:{folder.weights_sha256()}",
         pooling=folder.pooling,
         normalized=folder.normalized or normalize,
-        query_prompt=folder.query_prompt if query_prompt is None else query_prompt,
-        document_prompt=folder.document_prompt if document_prompt is None else document_prompt,
+        query_prompt=prompts[0],
+        document_prompt=prompts[1],
         max_length=max_length or folder.max_length,
         dimension=encoder.dimension,
         probe=Probe.take(encoder),

@@ -3,47 +3,57 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tokenizers import Tokenizer as FastTokenizer
-
+from leaf_ray.core.prompt_marks import marked
 from leaf_ray.core.windows import token_windows
 from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.loaded_tokenizer import LoadedTokenizer
 
 
 class Tokenizer:
-    """The model's own tokenizer, truncating at `max_length` tokens and never padding."""
+    """The model's own tokenizer, truncating at `max_length` tokens and never padding.
 
-    def __init__(self, folder: ModelFolder, *, max_length: int) -> None:
+    Where the folder leaves the prompt out of pooling, the ids of a prompt's tokens are marked.
+    """
+
+    def __init__(
+        self, folder: ModelFolder, *, max_length: int, trust_remote_code: bool = False
+    ) -> None:
         self.pad_id = folder.pad_id
         self.max_length = max_length
-        self._fast = self._load(folder)
+        self._pools_prompt = folder.pools_prompt
+        loaded = LoadedTokenizer.of(folder, trust_remote_code=trust_remote_code)
+        self._fast, self._side, self._special_ids = loaded.fast, loaded.side, loaded.special_ids
         self._fast.no_padding()
-        self._fast.enable_truncation(max_length)
-
-    @staticmethod
-    def _load(folder: ModelFolder) -> Any:
-        file = folder.path / "tokenizer.json"
-        if file.is_file():
-            return FastTokenizer.from_file(str(file))
-        # Older folders hold a vocabulary only; transformers builds the fast form from it.
-        from transformers import AutoTokenizer
-
-        return AutoTokenizer.from_pretrained(str(folder.path))._tokenizer
+        self._truncate()
 
     def __call__(self, texts: Sequence[str], *, prompt: str = "") -> list[list[int]]:
         """Token ids of each text, special tokens included."""
-        return [encoding.ids for encoding in self._encode(texts, prompt)]
+        return self.with_truncated(texts, prompt=prompt)[0]
 
     def with_truncated(
         self, texts: Sequence[str], *, prompt: str = ""
     ) -> tuple[list[list[int]], list[bool]]:
         """The same, and whether each text was longer than what is left of it."""
         encodings = self._encode(texts, prompt)
-        return [e.ids for e in encodings], [bool(e.overflowing) for e in encodings]
+        ids = [encoding.ids for encoding in encodings]
+        if not self._pools_prompt and (number := self._prompt_length(prompt)):
+            ids = [marked(tokens, number) for tokens in ids]
+        return ids, [bool(encoding.overflowing) for encoding in encodings]
+
+    def _truncate(self) -> None:
+        self._fast.enable_truncation(self.max_length, direction=self._side)
 
     def _encode(self, texts: Sequence[str], prompt: str) -> list[Any]:
         prompted = [prompt + text for text in texts] if prompt else list(texts)
         encodings: list[Any] = self._fast.encode_batch_fast(prompted)
         return encodings
+
+    def _prompt_length(self, prompt: str) -> int:
+        """Tokens of a prompt by itself, without a special token that ends it."""
+        if not prompt:
+            return 0
+        ids = self._fast.encode(prompt).ids
+        return len(ids) - (bool(ids) and ids[-1] in self._special_ids)
 
     def windows(self, text: str, *, prompt: str = "", overlap: int) -> list[tuple[int, int]]:
         """Ranges of characters of `text`, each of which fits in `max_length` with the prompt.
@@ -58,7 +68,7 @@ class Tokenizer:
             frame = len(self._fast.encode(prompt).ids)
             encoding = self._fast.encode(text, add_special_tokens=False)
         finally:
-            self._fast.enable_truncation(self.max_length)
+            self._truncate()
         size = self.max_length - frame
         if len(encoding.ids) <= size:
             return [(0, len(text))]

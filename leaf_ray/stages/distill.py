@@ -5,7 +5,7 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,8 @@ def _given(config: Config, run: Run) -> _Given:
     space = require_one_space(sources, run.vectors)
     if settings.vectors:
         check_space(config.space, space)
-    init = ModelFolder.read(resolve_model(settings.init))
+    # A leaf pools its prompt, whatever the model does that it begins as.
+    init = replace(ModelFolder.read(resolve_model(settings.init)), pools_prompt=True)
     check_init(init, space)
     check_layers(settings, init)
     check_head(settings, init.path, space)

@@ -10,6 +10,7 @@ from leaf_ray.core.space import Space, require_same_space
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.leaf_folder import leaf_space
+from leaf_ray.encoders.loaded_tokenizer import LoadedTokenizer
 from leaf_ray.encoders.resolve import model_on_disk
 from leaf_ray.errors import ConfigError, InputError, SpaceMismatch
 from leaf_ray.stages.distill_counts import Counts
@@ -68,26 +69,19 @@ def check_init(folder: ModelFolder, space: Space) -> None:
     Raises:
         ConfigError: it reads too few tokens, or cannot pad.
     """
-    if folder.positions < space.max_length:
+    if folder.positions is not None and folder.positions < space.max_length:
         raise ConfigError(
             f"distill.init {folder.path.name} reads at most {folder.positions} tokens, but the "
             f"space {space} has texts of {space.max_length}: start from another encoder, or make "
             f"the vectors again with space.max_length={folder.positions}"
         )
-    if not folder.pads and not _pads_unsaid(folder.path):
+    # Many kinds of tokenizer have such a token though no file says so.
+    if not folder.pads and not LoadedTokenizer.of(folder).pads:
         raise ConfigError(
             f"the tokenizer of distill.init {folder.path.name} has no padding token, so that texts "
             "of several lengths cannot be one batch: set pad_token in its tokenizer_config.json, "
             "or start from another encoder"
         )
-
-
-def _pads_unsaid(folder: Path) -> bool:
-    # Many kinds of tokenizer have such a token though no file says so. transformers knows, but
-    # takes seconds to load.
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(str(folder)).pad_token is not None
 
 
 def check_layers(settings: DistillConfig, init: ModelFolder) -> None:

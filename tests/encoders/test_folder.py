@@ -10,7 +10,9 @@ from sentence_transformers import SentenceTransformer
 
 from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.errors import ModelNotFound
+from leaf_ray.encoders.module_list import Module
+from leaf_ray.encoders.transformer_settings import TransformerSettings
+from leaf_ray.errors import ConfigError, ModelNotFound
 from tests.encoders.models import a_copy, edit
 
 
@@ -23,11 +25,21 @@ def test_a_folder_says_what_its_model_is(tiny_teacher: Path) -> None:
     folder = ModelFolder.read(tiny_teacher)
     assert folder == ModelFolder(
         path=tiny_teacher,
-        max_length=64,
+        modules=(
+            Module("Transformer", tiny_teacher),
+            Module("Pooling", tiny_teacher / "1_Pooling"),
+            Module("Normalize", tiny_teacher / "2_Normalize"),
+        ),
+        settings=TransformerSettings(),
+        limit=64,
         pooling="mean",
+        pools_prompt=True,
         normalized=True,
+        truncated_to=None,
+        similarity="cosine",
         query_prompt="",
         document_prompt="",
+        unclear_prompt=None,
         pad_id=0,
         pads=True,
         layers=2,
@@ -35,11 +47,31 @@ def test_a_folder_says_what_its_model_is(tiny_teacher: Path) -> None:
     )
 
 
-def test_prompts_are_those_of_the_model_and_a_passage_is_a_document(copy: Path) -> None:
+def test_prompts_are_those_of_the_model(copy: Path) -> None:
     file = copy / "config_sentence_transformers.json"
-    edit(file, prompts={"query": "query: ", "passage": "passage: "})
+    edit(file, prompts={"query": "query: ", "document": "doc: ", "passage": "passage: "})
+    prompts = ModelFolder.read(copy).prompts(query=None, document=None)
+    theirs = SentenceTransformer(str(copy), device="cpu").prompts
+    assert prompts == (theirs["query"], theirs["document"]) == ("query: ", "doc: ")
+
+
+@pytest.mark.parametrize("name", ["passage", "corpus"])
+def test_a_prompt_that_is_a_documents_by_another_name_is_asked_for(copy: Path, name: str) -> None:
+    file = copy / "config_sentence_transformers.json"
+    edit(file, prompts={"query": "query: ", name: "text: "})
     folder = ModelFolder.read(copy)
-    assert (folder.query_prompt, folder.document_prompt) == ("query: ", "passage: ")
+    with pytest.raises(ConfigError, match=f"{name}.*Set space.document_prompt"):
+        folder.prompts(query=None, document=None)
+    assert folder.prompts(query=None, document="text: ") == ("query: ", "text: ")
+    # What encode_document does is what the manual says of it only where it has this name.
+    encode = SentenceTransformer(str(copy), device="cpu").encode_document
+    assert np.allclose(encode("a mouse"), encode("a mouse", prompt=""))
+
+
+def test_a_document_prompt_that_is_empty_is_meant_so(copy: Path) -> None:
+    file = copy / "config_sentence_transformers.json"
+    edit(file, prompts={"query": "query: ", "document": "", "passage": "passage: "})
+    assert ModelFolder.read(copy).prompts(query=None, document=None) == ("query: ", "")
 
 
 @pytest.mark.parametrize("prompts", [None, {}, {"clustering": "c: "}])
@@ -147,10 +179,13 @@ def test_the_weights_have_the_sha256_of_their_file(tiny_teacher: Path) -> None:
     assert ModelFolder.read(tiny_teacher).weights_sha256() == expected
 
 
-def test_a_second_weights_file_counts_among_the_weights(copy: Path) -> None:
+def test_the_weights_of_a_second_module_count_among_the_weights(copy: Path) -> None:
     before = ModelFolder.read(copy).weights_sha256()
-    (copy / "2_Dense").mkdir()
-    (copy / "2_Dense" / "model.safetensors").write_bytes(b"head")
+    (copy / "3_Dense").mkdir()
+    (copy / "3_Dense" / "model.safetensors").write_bytes(b"head")
+    dense = {"type": "sentence_transformers.models.Dense", "path": "3_Dense"}
+    modules = json.loads((copy / "modules.json").read_text())
+    (copy / "modules.json").write_text(json.dumps([*modules, dense]))
     assert ModelFolder.read(copy).weights_sha256() != before
 
 

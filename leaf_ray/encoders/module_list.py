@@ -1,0 +1,82 @@
+"""The modules that a model's folder is made of, and which of them can be run here."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from leaf_ray.errors import ConfigError, ModelNotFound
+
+TRANSFORMER, POOLING, NORMALIZE = "Transformer", "Pooling", "Normalize"
+# What sentence-transformers computes in them depends on token ids and their mask alone.
+_RUN_HERE = frozenset(
+    {TRANSFORMER, POOLING, NORMALIZE, "Dense", "LayerNorm", "Dropout", "WeightedLayerPooling"}
+)
+_OF_THE_LIBRARY = "sentence_transformers."
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One entry of modules.json.
+
+    kind: the name of its class. folder: where its files lie.
+    is_custom: whether its class comes with the model.
+    """
+
+    kind: str
+    folder: Path
+    is_custom: bool = False
+
+
+def read_modules(path: Path) -> list[Module]:
+    """The modules in the order in which they run; a bare transformer is one.
+
+    Raises:
+        ModelNotFound: none of them is a transformer.
+        ConfigError: one of them cannot be run here, or the model is of another kind.
+    """
+    listed = read_json(path / "modules.json")
+    if not listed:
+        return [Module(TRANSFORMER, path)]
+    modules = [_module(path, entry) for entry in listed]
+    kinds = [module.kind for module in modules]
+    if TRANSFORMER not in kinds:
+        raise ModelNotFound(
+            f"{path} holds no transformer, only {', '.join(kinds)}; "
+            "name a model that is a transformer with pooling"
+        )
+    _refuse_other_kinds(path, modules)
+    return modules
+
+
+def read_json(file: Path) -> Any:
+    """What a JSON file holds; an empty object where there is no such file."""
+    return json.loads(file.read_text("utf-8")) if file.is_file() else {}
+
+
+def _module(path: Path, entry: dict[str, Any]) -> Module:
+    kind = entry["type"].rsplit(".", 1)[-1]
+    return Module(kind, path / entry["path"], not entry["type"].startswith(_OF_THE_LIBRARY))
+
+
+def _refuse_other_kinds(path: Path, modules: Sequence[Module]) -> None:
+    unknown = [m.kind for m in modules if m.kind not in _RUN_HERE and not m.is_custom]
+    if unknown:
+        raise ConfigError(
+            f"{path.name} has a module {unknown[0]} (modules.json), which cannot be run here: name "
+            f"a model of a transformer, pooling, {', '.join(sorted(_RUN_HERE)[:3])} and the like, "
+            "or serve this one by itself and name the address in space.endpoint"
+        )
+    kinds = [module.kind for module in modules]
+    if kinds[0] != TRANSFORMER or kinds.count(TRANSFORMER) > 1:
+        raise ConfigError(
+            f"{path.name} has the modules {', '.join(kinds)} (modules.json), wanted one "
+            "transformer that comes first; name another model"
+        )
+    kind = read_json(path / "config_sentence_transformers.json").get("model_type")
+    if kind not in (None, "SentenceTransformer"):
+        raise ConfigError(
+            f"{path.name} is a {kind} (model_type in config_sentence_transformers.json), wanted a "
+            "SentenceTransformer: name a model that gives one vector for each text"
+        )

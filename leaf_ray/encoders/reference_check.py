@@ -1,0 +1,134 @@
+"""Whether texts get the vectors here that sentence-transformers itself gives them.
+
+A probe is taken through this package's own tokenizer and batches, and so says nothing of a setting
+that these leave out. Awkward texts go through `encode_query` and `encode_document` too.
+
+Shapes: D = dimensions.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from leaf_ray.core.agreement import Agreement
+from leaf_ray.core.prompt_marks import without_marks
+from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.encoders.sentence import SentenceEncoder
+from leaf_ray.errors import SpaceMismatch
+
+if TYPE_CHECKING:
+    # Its import takes seconds, which whoever only reads the texts can do without.
+    from sentence_transformers import SentenceTransformer
+
+Vector = npt.NDArray[np.float32]
+
+# Cased, accented, in two scripts, all but empty, and with what tokenizers treat as their own.
+AWKWARD_QUERIES = (
+    "How do I read a PARQUET file?",
+    "Wie heißt das Café in Zürich, 東京 or Москва?",
+    " ",
+    ".",
+)
+AWKWARD_DOCUMENTS = (
+    "HTTP 429 Too Many Requests: the Client has sent too many requests (see RFC 6585).",
+    "Élan vital, naïve façade: 100 %\n\tdéjà vu. Привет, мир! 你好,世界。",
+    ".",
+    "<s> [CLS] </s>  [SEP]",
+)
+_SENTENCE = "The Old Town lies by the river, and rain falls on 17 bridges. "
+# Of longer texts the tokens are compared alone: their vectors would take minutes of a large model.
+_LONGEST_ENCODED = 512
+_WAY_OUT = "Name another model, or serve this one by itself and name the address in space.endpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """One text as it is compared."""
+
+    text: str
+    kind: str
+    prompt: str
+
+    def __str__(self) -> str:
+        shown = self.text if len(self.text) <= 60 else f"{self.text[:60]}..."
+        return f"the {self.kind} {shown!r} with the prompt {self.prompt!r}"
+
+
+def require_as_reference(
+    encoder: SentenceEncoder, reference: "SentenceTransformer", *, name: str, normalize: bool
+) -> None:
+    """Compare awkward texts, one at a time, with what sentence-transformers makes of them.
+
+    encoder: in float32, whose prompts and length are the run's. reference: the same model, whose
+        length this sets to the encoder's.
+    normalize: whether the encoder scales vectors besides what the model does.
+
+    Raises:
+        SpaceMismatch: tokens or vectors differ; the message names the text.
+    """
+    max_length = encoder.tokenizer.max_length
+    reference.max_seq_length = max_length
+    overlong = _SENTENCE * (max_length // 8 + 1)
+    for kind, texts in ((QUERY, AWKWARD_QUERIES), (DOCUMENT, (*AWKWARD_DOCUMENTS, overlong))):
+        for text in texts:
+            case = _Text(text, kind, encoder.prompt(kind))
+            _require_tokens(case, encoder, reference, name=name)
+            if text is not overlong or max_length <= _LONGEST_ENCODED:
+                _require_vector(case, encoder, reference, name=name, normalize=normalize)
+
+
+def _require_tokens(
+    case: _Text, encoder: SentenceEncoder, reference: "SentenceTransformer", *, name: str
+) -> None:
+    ours = without_marks(encoder.tokenizer([case.text], prompt=case.prompt)[0])
+    features: Any = reference.preprocess([case.text], prompt=case.prompt, task=case.kind)
+    theirs = features["input_ids"][0].tolist()
+    if ours != theirs:
+        raise SpaceMismatch(
+            f"{name} is not read here as sentence-transformers reads it: {case} is {len(ours)} "
+            f"tokens here and {len(theirs)} there, {_first_difference(ours, theirs)}. A setting of "
+            f"its tokenizer or a chat template is not honoured here. {_WAY_OUT}"
+        )
+
+
+def _first_difference(ours: list[int], theirs: list[int]) -> str:
+    pairs = zip(ours, theirs, strict=False)
+    place = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(ours), len(theirs)))
+    return f"the first that differs is number {place + 1}"
+
+
+def _require_vector(
+    case: _Text,
+    encoder: SentenceEncoder,
+    reference: "SentenceTransformer",
+    *,
+    name: str,
+    normalize: bool,
+) -> None:
+    ours_D = encoder.encode([case.text], kind=case.kind)[0]
+    theirs_D = _by_reference(case, reference, normalize=normalize)
+    # Two vectors without a direction have no cosine.
+    if ours_D.shape == theirs_D.shape and np.allclose(
+        ours_D, theirs_D, rtol=0, atol=1e-6, equal_nan=True
+    ):
+        return
+    agreement = Agreement.of(theirs_D[None], ours_D[None])
+    fault = agreement.fault(lowest_cosine=encoder.lowest_cosine)
+    if fault is not None:
+        found, wanted = fault
+        raise SpaceMismatch(
+            f"{name} has other vectors here than those of sentence-transformers' "
+            f"encode_{case.kind}: {found} for {case}, wanted {wanted}. A setting of its folder is "
+            f"not honoured here. {_WAY_OUT}"
+        )
+
+
+def _by_reference(case: _Text, reference: "SentenceTransformer", *, normalize: bool) -> Vector:
+    encode = reference.encode_query if case.kind == QUERY else reference.encode_document
+    vectors: Any = encode(
+        [case.text], prompt=case.prompt, show_progress_bar=False, normalize_embeddings=normalize
+    )
+    vector_D: Vector = vectors[0].astype(np.float32)
+    return vector_D
