@@ -133,13 +133,17 @@ class ModelFolder:
             self.document_prompt if document is None else document,
         )
 
+    def weights(self) -> list[Path]:
+        """The files of weights that are loaded, by name order."""
+        return weight_files(self.modules)
+
     def weights_sha256(self) -> str:
-        """sha256 over the weight files that are loaded, by name order; one gives its own."""
-        return _digest(weight_files(self.modules), beneath=None)
+        """sha256 over the weights, by name order; one file gives that file's own sha256."""
+        return _digest(self.weights(), beneath=None)
 
     def sha256(self) -> str:
         """sha256 over all that is loaded: weights, tokenizer, configuration."""
-        files = {*weight_files(self.modules), *settings_of(self.path, self.modules)}
+        files = {*self.weights(), *settings_of(self.path, self.modules)}
         return _digest(sorted(files), beneath=self.path)
 
     def reading_sha256(self) -> str:

@@ -3,7 +3,7 @@
 A probe is taken through this package's own tokenizer and batches, and so says nothing of a setting
 that these leave out. Awkward texts go through `encode_query` and `encode_document` too.
 
-Shapes: D = dimensions.
+Shapes: N = texts, D = dimensions.
 """
 
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class _Text:
 def require_as_reference(
     encoder: SentenceEncoder, reference: "SentenceTransformer", *, name: str, normalize: bool
 ) -> None:
-    """Compare awkward texts, one at a time, with what sentence-transformers makes of them.
+    """Compare awkward texts with what sentence-transformers makes of each by itself.
 
     encoder: in float32, whose prompts and length are the run's. reference: the same model, whose
         length this sets to the encoder's.
@@ -71,12 +71,24 @@ def require_as_reference(
     max_length = encoder.tokenizer.max_length
     reference.max_seq_length = max_length
     overlong = _SENTENCE * (max_length // 8 + 1)
-    for kind, texts in ((QUERY, AWKWARD_QUERIES), (DOCUMENT, (*AWKWARD_DOCUMENTS, overlong))):
-        for text in texts:
-            case = _Text(text, kind, encoder.prompt(kind))
+    for kind, texts in ((QUERY, AWKWARD_QUERIES), (DOCUMENT, (overlong, *AWKWARD_DOCUMENTS))):
+        cases = [_Text(text, kind, encoder.prompt(kind)) for text in texts]
+        for case in cases:
             _require_tokens(case, encoder, reference, name=name)
-            if text is not overlong or max_length <= _LONGEST_ENCODED:
-                _require_vector(case, encoder, reference, name=name, normalize=normalize)
+        if max_length > _LONGEST_ENCODED:
+            cases = [case for case in cases if case.text is not overlong]
+        # In batches here: what stands beside a text must not matter.
+        vectors_ND = encoder.encode([case.text for case in cases], kind=kind)
+        for case, ours_D in zip(cases, vectors_ND, strict=True):
+            theirs_D = _by_reference(case, reference, normalize=normalize)
+            fault = _fault(ours_D, theirs_D, lowest_cosine=encoder.lowest_cosine)
+            if fault is not None:
+                found, wanted = fault
+                raise SpaceMismatch(
+                    f"{name} has other vectors here than those of sentence-transformers' "
+                    f"encode_{kind}: {found} for {case}, wanted {wanted}. A setting of its folder "
+                    f"is not honoured here. {_WAY_OUT}"
+                )
 
 
 def _require_tokens(
@@ -99,30 +111,14 @@ def _first_difference(ours: list[int], theirs: list[int]) -> str:
     return f"the first that differs is number {place + 1}"
 
 
-def _require_vector(
-    case: _Text,
-    encoder: SentenceEncoder,
-    reference: "SentenceTransformer",
-    *,
-    name: str,
-    normalize: bool,
-) -> None:
-    ours_D = encoder.encode([case.text], kind=case.kind)[0]
-    theirs_D = _by_reference(case, reference, normalize=normalize)
-    # Two vectors without a direction have no cosine.
+def _fault(ours_D: Vector, theirs_D: Vector, *, lowest_cosine: float) -> tuple[str, str] | None:
+    """What is found and what is wanted, where two vectors of one text differ."""
     if ours_D.shape == theirs_D.shape and np.allclose(
         ours_D, theirs_D, rtol=0, atol=1e-6, equal_nan=True
     ):
-        return
-    agreement = Agreement.of(theirs_D[None], ours_D[None])
-    fault = agreement.fault(lowest_cosine=encoder.lowest_cosine)
-    if fault is not None:
-        found, wanted = fault
-        raise SpaceMismatch(
-            f"{name} has other vectors here than those of sentence-transformers' "
-            f"encode_{case.kind}: {found} for {case}, wanted {wanted}. A setting of its folder is "
-            f"not honoured here. {_WAY_OUT}"
-        )
+        # Two vectors without a direction have no cosine.
+        return None
+    return Agreement.of(theirs_D[None], ours_D[None]).fault(lowest_cosine=lowest_cosine)
 
 
 def _by_reference(case: _Text, reference: "SentenceTransformer", *, normalize: bool) -> Vector:
