@@ -36,12 +36,11 @@ def build_leaf(init: Path, space: Space, *, layers: Sequence[int] = ()) -> Sente
     layers: of the encoder, from 1, that become the leaf's, in this order; all where none is named.
 
     Raises:
-        ConfigError: the encoder has no such layer, or cannot do with these alone.
+        ConfigError: the encoder has no such layer, or cannot do with these alone; or it does not
+            begin with a transformer.
     """
-    # A model that is stored in half precision would be trained in it.
-    transformer = Transformer(
-        str(init), max_seq_length=space.max_length, model_kwargs={"dtype": "float32"}
-    )
+    transformer = _transformer(init)
+    transformer.max_seq_length = space.max_length
     if layers:
         _keep_layers(transformer.auto_model, layers)
     width = transformer.get_embedding_dimension()
@@ -60,6 +59,20 @@ def build_leaf(init: Path, space: Space, *, layers: Sequence[int] = ()) -> Sente
         similarity_fn_name=space.similarity,
         device="cpu",
     ).eval()
+
+
+def _transformer(init: Path) -> Transformer:
+    """The encoder with its tokenizer, as its folder's settings load it."""
+    # A model that is stored in half precision would be trained in it.
+    first = SentenceTransformer(str(init), device="cpu", model_kwargs={"dtype": "float32"})[0]
+    if not isinstance(first, Transformer):
+        raise ConfigError(
+            f"distill.init {init.name} begins with a {type(first).__name__}, wanted a transformer "
+            "as sentence-transformers loads it: start from another encoder"
+        )
+    # A bare model with a chat template would put texts into messages, which it is not trained on.
+    first.modality_config = {"text": first.modality_config["text"]}
+    return first
 
 
 def _keep_layers(encoder: torch.nn.Module, layers: Sequence[int]) -> None:

@@ -53,6 +53,7 @@ def save_leaf(
     """
     leaf.eval()
     leaf.save(str(folder), create_model_card=False)
+    _keep_lower_case(leaf, folder)
     probe = Probe.take(_SentenceTransformers(leaf))
     training = {
         "settings": dict(settings),
@@ -64,6 +65,14 @@ def save_leaf(
     (folder / PROBE_FILE).write_text(json.dumps(probe.to_json()), "utf-8")
     (folder / TRAINING_FILE).write_text(json.dumps(training, indent=2), "utf-8")
     (folder / "README.md").write_text(model_card(space, training), "utf-8")
+
+
+def _keep_lower_case(leaf: "SentenceTransformer", folder: Path) -> None:
+    """Say in the folder that texts are lower-cased, which sentence-transformers does not save."""
+    if leaf[0].do_lower_case:
+        file = folder / "sentence_bert_config.json"
+        fields = json.loads(file.read_text("utf-8"))
+        file.write_text(json.dumps(fields | {"do_lower_case": True}, indent=2), "utf-8")
 
 
 def leaf_space(folder: Path) -> Space:

@@ -1,31 +1,39 @@
 """Each setting in a model's folder that changes its vectors is honoured, or refused by name."""
 
 import json
-import shutil
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import (
-    Dense,
-    Dropout,
-    LayerNorm,
-    Normalize,
-    Pooling,
-    WeightedLayerPooling,
-)
 
+from leaf_ray.core.leaf import build_leaf
+from leaf_ray.core.padding import pad
+from leaf_ray.core.sentence import SentenceVectors
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.leaf_folder import save_leaf
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.reference import load_reference
 from leaf_ray.encoders.teacher import describe_space
+from leaf_ray.encoders.tokenizer import Tokenizer
 from leaf_ray.errors import ConfigError
+from tests.encoders.exports import CURVE, SETTINGS
 from tests.encoders.models import a_copy, edit
+from tests.encoders.settings import (
+    CASED,
+    HONOURED,
+    PROMPTS,
+    Change,
+    both,
+    model,
+    pooled,
+    sentence_settings,
+    without_the_prompt,
+)
+from tests.spaces import a_space
 
 # Longer than the model reads, shorter than a prompt, cased, accented, empty and all but empty.
 TEXTS = [
@@ -38,99 +46,6 @@ TEXTS = [
     "Long Text of Many Words " * 20,
     "Rain falls on the old Town",
 ]
-PROMPTS = {"query": "Represent the question: ", "document": "Represent: "}
-Change = Callable[[Path], object]
-
-
-def sentence_settings(**fields: Any) -> Change:
-    return lambda folder: edit(folder / "sentence_bert_config.json", **fields)
-
-
-def tokenizer(**fields: Any) -> Change:
-    return lambda folder: edit(folder / "tokenizer_config.json", **fields)
-
-
-def model(**fields: Any) -> Change:
-    return lambda folder: edit(folder / "config_sentence_transformers.json", **fields)
-
-
-def pooled(**fields: Any) -> Change:
-    return lambda folder: edit(folder / "1_Pooling" / "config.json", **fields)
-
-
-def without_the_prompt(mode: str | list[str]) -> Change:
-    return pooled(include_prompt=False, pooling_mode=mode)
-
-
-def both(*changes: Change) -> Change:
-    return lambda folder: [change(folder) for change in changes]
-
-
-def transformer_in_a_subfolder(folder: Path) -> None:
-    """The layout of older versions."""
-    inner = folder / "0_Transformer"
-    inner.mkdir()
-    modules = json.loads((folder / "modules.json").read_text())
-    modules[0]["path"] = inner.name
-    for file in folder.iterdir():
-        if file.is_file() and file.name != "config_sentence_transformers.json":
-            shutil.move(file, inner / file.name)
-    (folder / "modules.json").write_text(json.dumps(modules))
-    (inner / "modules.json").unlink()
-
-
-def modules(*behind: torch.nn.Module) -> Change:
-    """These instead of what comes behind the transformer, saved by sentence-transformers."""
-
-    def change(folder: Path) -> None:
-        first = load_reference(folder)[0]
-        first.config.output_hidden_states = True
-        built = SentenceTransformer(modules=[first, *behind], device="cpu", prompts=PROMPTS)
-        built.save(str(folder), create_model_card=False)
-
-    return change
-
-
-def old_name_of_settings(folder: Path) -> None:
-    (folder / "sentence_bert_config.json").unlink()
-    edit(folder / "sentence_roberta_config.json", max_seq_length=20, do_lower_case=True)
-
-
-CASED = tokenizer(do_lower_case=False)
-WIDTH = 32
-HONOURED: dict[str, Change] = {
-    "pooling_without_prompt": without_the_prompt("mean"),
-    "cls_without_prompt": without_the_prompt("cls"),
-    "max_without_prompt": without_the_prompt("max"),
-    "last_without_prompt": without_the_prompt("lasttoken"),
-    "several_without_prompt": without_the_prompt(["mean_sqrt_len_tokens", "cls"]),
-    "weighted_mean": pooled(pooling_mode="weightedmean"),
-    "lower_case": both(CASED, sentence_settings(do_lower_case=True)),
-    "old_name_of_settings": both(CASED, old_name_of_settings),
-    "cased_tokenizer": CASED,
-    "accents": tokenizer(strip_accents=False),
-    "tokenizer_args": sentence_settings(tokenizer_args={"do_lower_case": False}),
-    "length_in_tokenizer_args": sentence_settings(
-        tokenizer_args={"model_max_length": 24}, max_seq_length=40
-    ),
-    "declared_length": sentence_settings(max_seq_length=20),
-    "cut_on_the_left": tokenizer(truncation_side="left"),
-    "padded_on_the_left": tokenizer(padding_side="left"),
-    "special_tokens_are_text": tokenizer(split_special_tokens=True),
-    "truncated_vectors": model(truncate_dim=12),
-    "default_prompt": model(default_prompt_name="document"),
-    "half_precision_arguments": sentence_settings(model_args={"torch_dtype": "float16"}),
-    "subfolder": transformer_in_a_subfolder,
-    "lower_case_in_a_subfolder": both(
-        CASED, sentence_settings(do_lower_case=True), transformer_in_a_subfolder
-    ),
-    "dense": modules(Pooling(WIDTH), Dense(WIDTH, 20), Normalize()),
-    "dense_behind_normalize": modules(Pooling(WIDTH), Normalize(), Dense(WIDTH, 20)),
-    "layer_norm_and_dropout": modules(Pooling(WIDTH), LayerNorm(WIDTH), Dropout(0.5)),
-    "weighted_layers": modules(
-        WeightedLayerPooling(WIDTH, num_hidden_layers=2, layer_start=1), Pooling(WIDTH)
-    ),
-}
 
 
 @pytest.fixture
@@ -261,3 +176,26 @@ def test_what_cannot_be_honoured_is_refused_by_its_name(copy: Path, setting: str
     with pytest.raises(ConfigError, match=named) as refusal:
         ModelFolder.read(copy)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["pooling_without_prompt", "lower_case", "cut_on_the_left", "lower_case_in_a_subfolder"],
+)
+def test_a_leaf_that_begins_as_such_a_model_is_saved_as_it_was_trained(
+    copy: Path, tmp_path: Path, setting: str
+) -> None:
+    HONOURED[setting](copy)
+    init = replace(ModelFolder.read(copy), pools_prompt=True)
+    prompts = {"query_prompt": PROMPTS["query"], "document_prompt": PROMPTS["document"]}
+    space = a_space(max_length=24, **prompts)
+    leaf = build_leaf(copy, space)
+    save_leaf(leaf, space, tmp_path / "leaf", settings=SETTINGS, curve=CURVE, course={})
+    # In training its texts are tokenised by the encoder's folder.
+    ids = Tokenizer(init, max_length=24)(TEXTS, prompt=PROMPTS["query"])
+    ids_BL, mask_BL = (torch.from_numpy(array) for array in pad(ids, pad_id=init.pad_id))
+    with torch.inference_mode():
+        trained_ND = SentenceVectors(leaf.eval())(ids_BL, mask_BL).numpy()
+    reference = load_reference(tmp_path / "leaf")
+    np.testing.assert_allclose(by_reference(reference, QUERY), trained_ND, atol=2e-5)
+    assert_as_reference(tmp_path / "leaf", reference, "torch-f32")
