@@ -65,6 +65,10 @@ class ConsoleProgress:
             line = ", ".join(part for part in (amount, said) if part)
             self._console.print(f"  {self._name} {line}".rstrip(), markup=False)
 
+    def tell(self, remark: str) -> None:
+        """Leave a line behind, above the bar where there is one."""
+        self._console.print(f"[bold]{self._name:9}[/] note: {escape(remark)}", highlight=False)
+
     def end(self, summary: str) -> None:
         """Leave one line behind."""
         self._close()

@@ -33,9 +33,10 @@ BATCH_TEXTS = 16
 
 def write_beside(leaf: ModelFolder, space: Space, into: Path, **facts: Any) -> None:
     """Write the tokenizer's files and export.json. facts: what else export.json is to say."""
-    tokenizer = LoadedTokenizer.of(leaf).fast
+    loaded = LoadedTokenizer.of(leaf)
+    tokenizer = loaded.fast
     # Here and not in the reader's code, where it would be forgotten.
-    tokenizer.enable_truncation(leaf.max_length)
+    tokenizer.enable_truncation(leaf.max_length, direction=loaded.side)
     tokenizer.enable_padding(pad_id=leaf.pad_id, pad_token=tokenizer.id_to_token(leaf.pad_id))
     tokenizer.save(str(into / TOKENIZER_FILE))
     shutil.copyfile(leaf.transformer / "tokenizer_config.json", into / "tokenizer_config.json")

@@ -14,6 +14,10 @@ class Progress(Protocol):
         """`done` of `total` units of the current stage; `note` holds rates and the like."""
         ...
 
+    def tell(self, remark: str) -> None:
+        """What people should know now, while the current stage goes on."""
+        ...
+
     def end(self, summary: str) -> None:
         """The current stage is over."""
         ...
@@ -26,6 +30,9 @@ class Silent:
         """Say nothing."""
 
     def update(self, done: float, total: float, *, note: str = "") -> None:
+        """Say nothing."""
+
+    def tell(self, remark: str) -> None:
         """Say nothing."""
 
     def end(self, summary: str) -> None:

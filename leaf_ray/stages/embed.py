@@ -24,7 +24,13 @@ from leaf_ray.stages.embed_pipeline import encode_chunks, plan_actors, planned_c
 from leaf_ray.stages.embed_rotation import RotateChunk, fitted_rotation
 from leaf_ray.stages.failures import own_errors
 from leaf_ray.stages.stage import Job, Made, Stage
-from leaf_ray.stages.teacher import describe_known, describe_teacher, portable_name, teacher_spec
+from leaf_ray.stages.teacher import (
+    describe_known,
+    describe_teacher,
+    portable_name,
+    remarks_on_teacher,
+    teacher_spec,
+)
 from leaf_ray.stages.ticker import watched
 
 
@@ -39,7 +45,7 @@ def _notes(counts: Mapping[str, float]) -> str:
 def _make(job: Job) -> Made:
     work = working_folder(job)
     chunks = planned_chunks(job.run.texts)
-    space = _space(job, work, chunks)
+    space = space_of_work(job, work, chunks)
     done = {stats.chunk: stats for stats in finished_chunks(work)}
     waiting = [chunk for chunk in chunks if chunk["chunk"] not in done]
     _check_rejected(job, work, sum(stats.rejected for stats in done.values()))
@@ -132,13 +138,15 @@ def encoder_class(
     return EncodeChunk, (spec.load, space, settings.dtype, ticker)
 
 
-def _space(job: Job, work: Part, chunks: Sequence[dict[str, Any]]) -> Space:
-    """The teacher's own space: as this work began with, or described now."""
+def space_of_work(job: Job, work: Part, chunks: Sequence[dict[str, Any]]) -> Space:
+    """The teacher's own space: as this work began with, or described now, with what is to know."""
     if work.exists(SPACE_FILE):
         return read_space(work)
     job.progress.update(0, 0, note="the teacher's probe in float32")
     if job.config.embed.vectors is None:
         space = describe_teacher(job.config)
+        for remark in remarks_on_teacher(job.config, space):
+            job.progress.tell(remark)
     else:
         first = ReadChunk(job.run.texts.filesystem, None)(pa.Table.from_pylist([chunks[0]]))
         space = describe_known(job.config, job.config.embed.vectors, sample=first)

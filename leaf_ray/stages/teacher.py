@@ -14,6 +14,7 @@ from leaf_ray.core.rotation import Rotation
 from leaf_ray.core.space import Space
 from leaf_ray.core.uri import shown
 from leaf_ray.encoders.endpoint import EndpointSpec
+from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.protocol import Encoder
 from leaf_ray.encoders.resolve import cache_folder, resolve_model
@@ -67,6 +68,24 @@ def describe_teacher(config: RunConfig) -> Space:
         normalize=wanted.normalize is not None,
         trust_remote_code=wanted.trust_remote_code,
     )
+
+
+def remarks_on_teacher(config: RunConfig, space: Space) -> list[str]:
+    """What people should know of a teacher's folder though it is used as it is. space: its own."""
+    wanted = config.space
+    if wanted.endpoint is not None or space.normalized:
+        return []
+    folder = ModelFolder.read(
+        resolve_model(wanted.teacher, trust_remote_code=wanted.trust_remote_code)
+    )
+    if folder.similarity == "dot":
+        return []
+    return [
+        f"{space.teacher} is compared by {folder.similarity} (similarity_fn_name in its folder; "
+        "cosine where it does not say) and does not scale its vectors: they are compared by inner "
+        "product here, which ranks otherwise. Set space.normalize: true for the ranking by "
+        "cosine"
+    ]
 
 
 def describe_known(config: RunConfig, path: str, *, sample: pa.Table) -> Space:

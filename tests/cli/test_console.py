@@ -150,3 +150,13 @@ def screen(written: str) -> list[str]:
             lines[row] = lines[row][:column].ljust(column) + token
             column += len(token)
     return [line.rstrip() for line in lines if line.strip()]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_remark_stays_on_the_terminal_and_in_a_log(*, terminal: bool) -> None:
+    target, written = console(terminal=terminal)
+    with ConsoleProgress(target) as progress:
+        progress.stage("embed", about="the teacher over all texts")
+        progress.tell("set space.normalize: true [y/n]")
+        progress.end("done")
+    assert "note: set space.normalize: true [y/n]" in written.getvalue()
