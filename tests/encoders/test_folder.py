@@ -235,3 +235,32 @@ def test_a_model_without_a_transformer_is_refused(copy: Path) -> None:
     (copy / "modules.json").write_text(json.dumps([static]))
     with pytest.raises(ModelNotFound, match="holds no transformer, only StaticEmbedding"):
         ModelFolder.read(copy)
+
+
+@pytest.mark.parametrize("declared", [514, 600, None])
+def test_a_length_beyond_the_table_of_positions_is_cut_to_it(
+    copy: Path, declared: int | None
+) -> None:
+    edit(copy / "config.json", model_type="xlm-roberta", max_position_embeddings=514)
+    edit(copy / "config.json", pad_token_id=1)
+    edit(copy / "tokenizer_config.json", model_max_length=514)
+    edit(copy / "sentence_bert_config.json", max_seq_length=declared)
+    folder = ModelFolder.read(copy)
+    assert (folder.max_length, folder.limit, folder.positions) == (512, 512, 512)
+
+
+def test_a_model_without_any_limit_reads_a_usual_length_and_may_be_told_another(copy: Path) -> None:
+    edit(copy / "config.json", model_type="t5", max_position_embeddings=None)
+    edit(copy / "tokenizer_config.json", model_max_length=int(1e30))
+    folder = ModelFolder.read(copy)
+    assert (folder.max_length, folder.limit, folder.positions) == (512, None, None)
+
+
+def test_vectors_that_are_changed_after_they_are_scaled_are_not_scaled(copy: Path) -> None:
+    modules = json.loads((copy / "modules.json").read_text())
+    dense = {"type": "sentence_transformers.models.Dense", "path": "3_Dense"}
+    (copy / "modules.json").write_text(json.dumps([*modules, dense]))
+    assert not ModelFolder.read(copy).normalized
+    (copy / "modules.json").write_text(json.dumps(modules))
+    edit(copy / "config_sentence_transformers.json", truncate_dim=8)
+    assert not ModelFolder.read(copy).normalized
