@@ -92,6 +92,11 @@ def _load(folder: ModelFolder, *, trust_remote_code: bool) -> LoadedTokenizer:
             "tokenizers and cannot be used here: name another model, or serve this one by itself "
             "and name the address in space.endpoint"
         )
+    if loaded.get_vocab().keys() <= set(loaded.all_special_tokens):
+        raise ConfigError(
+            f"{folder.transformer} has no vocabulary (tokenizer.json or the like), so that each "
+            "word would be an unknown one: copy or download the model again"
+        )
     if any(loaded("a text").get("token_type_ids") or ()):
         raise ConfigError(
             f"{folder.path.name} has a {type(loaded).__name__}, which gives tokens a type besides "

@@ -51,8 +51,17 @@ def read_modules(path: Path) -> list[Module]:
 
 
 def read_json(file: Path) -> Any:
-    """What a JSON file holds; an empty object where there is no such file."""
-    return json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    """What a JSON file holds; an empty object where there is no such file.
+
+    Raises:
+        ConfigError: it holds no JSON.
+    """
+    try:
+        return json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    except ValueError as error:
+        raise ConfigError(
+            f"{file} is not JSON ({error}): copy or download the model again"
+        ) from error
 
 
 def _module(path: Path, entry: dict[str, Any]) -> Module:
