@@ -1,6 +1,7 @@
 """A description stops where sentence-transformers itself gives other vectors, and says which."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from leaf_ray.encoders.reference import load_reference
 from leaf_ray.encoders.reference_check import require_as_reference
 from leaf_ray.encoders.teacher import describe_space
 from leaf_ray.errors import SpaceMismatch
+from tests.encoders.families import FAMILIES
 from tests.encoders.models import a_copy, edit, unscaled
 
 # What no list of settings can foresee: code that comes with a model.
@@ -96,3 +98,8 @@ def test_a_model_is_loaded_once_for_its_description(tiny_teacher: Path) -> None:
     for weight in reference.parameters():
         weight.data.add_(0.1)
     assert not np.allclose(encoder.encode(["a"], kind="query"), with_its_own_ND, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_models_of_each_family_are_described(family: Callable[[str], Path], name: str) -> None:
+    describe(family(name), query_prompt="Query: ", document_prompt="")
