@@ -4,10 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from leaf_ray.core.fusion import MAX_HITS
+
 MAX_CHARACTERS = 100_000
 MAX_TEXTS = 256
 MAX_DOCUMENTS = 256
-MAX_K = 1000
 
 Text = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_CHARACTERS)
@@ -23,7 +24,7 @@ class SearchRequest(_Request):
     """A question to the index."""
 
     query: Text = Field(examples=["how do I wait for the first of several tasks"])
-    k: int = Field(default=10, ge=1, le=MAX_K)
+    k: int = Field(default=10, ge=1, le=MAX_HITS)
     mode: Literal["vector", "text", "hybrid"] = Field(
         default="vector",
         description="vector: by meaning; text: by words (BM25); hybrid: both, fused by rank",

@@ -11,7 +11,7 @@ from leaf_ray.api import problems
 from leaf_ray.api.common import add_common_routes
 from leaf_ray.api.embedder import Embedder
 from leaf_ray.api.models import SearchHit, SearchRequest, SearchResponse
-from leaf_ray.core.texts import QUERY
+from leaf_ray.core.texts import QUERY, normalised_query
 from leaf_ray.errors import SpaceMismatch
 from leaf_ray.store.table import DocumentTable, Hit
 
@@ -33,20 +33,27 @@ class QueryService:
         self._refreshed = time.monotonic()
 
     async def search(self, request: SearchRequest) -> SearchResponse:
-        """Encode the query unless the mode is text, search, and say how long each step took."""
+        """Encode the query unless the mode is text, search, and say how long each step took.
+
+        Raises:
+            InputError: nothing is left of the query when it is normalised.
+        """
+        text = normalised_query(request.query)
         began = time.perf_counter()
         vector_D = None
         if request.mode != "text":
-            vector_D = (await self.embedder.encode([request.query], kind=QUERY))[0]
+            vector_D = (await self.embedder.encode([text], kind=QUERY))[0]
         encoded = time.perf_counter()
 
-        def find() -> list[Hit]:
+        def find() -> tuple[int, list[Hit]]:
             self._refresh()
-            return self.table.search(
-                k=request.k, mode=request.mode, text=request.query, vector_D=vector_D
-            )
+            # Before the search: another thread may refresh meanwhile, and what is searched must not
+            # be older than what the answer says.
+            version = self.table.version
+            hits = self.table.search(k=request.k, mode=request.mode, text=text, vector_D=vector_D)
+            return version, hits
 
-        hits = await asyncio.get_running_loop().run_in_executor(self._threads, find)
+        version, hits = await asyncio.get_running_loop().run_in_executor(self._threads, find)
         found = time.perf_counter()
         return SearchResponse(
             hits=[
@@ -58,7 +65,7 @@ class QueryService:
                 "search": round(1000 * (found - encoded), 3),
                 "total": round(1000 * (found - began), 3),
             },
-            table_version=self.table.version,
+            table_version=version,
             space=self.table.space.fingerprint,
         )
 

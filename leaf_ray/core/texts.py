@@ -14,6 +14,8 @@ import unicodedata
 
 import pyarrow as pa
 
+from leaf_ray.errors import InputError
+
 QUERY = "query"
 DOCUMENT = "document"
 TRAIN = "train"
@@ -36,6 +38,22 @@ QRELS_SCHEMA = pa.schema(
 def normalise(text: str) -> str:
     """Return `text` in NFC, without NULs and outer white space; inner newlines stay."""
     return unicodedata.normalize("NFC", text.replace("\0", "")).strip()
+
+
+def normalised_query(text: str) -> str:
+    """Return a question as a run's own queries are: normalised.
+
+    Raises:
+        InputError: nothing is left of it, or it is not valid Unicode.
+    """
+    query = normalise(text)
+    if not query:
+        raise InputError("the query is empty: ask with at least one visible character")
+    try:
+        query.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"the query is not valid Unicode: {error}; send it as UTF-8") from error
+    return query
 
 
 def is_text_type(kind: pa.DataType) -> bool:

@@ -16,19 +16,23 @@ import lancedb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from lancedb.index import FTS, BTree, IvfPq
-from lancedb.rerankers import RRFReranker
+from lancedb.query import MatchQuery
 
+from leaf_ray.core.fusion import MAX_HITS, reciprocal_rank_fusion
 from leaf_ray.core.schema import VECTOR
 from leaf_ray.core.space import Space, require_same_space
-from leaf_ray.errors import InputError, MissingStage, ServiceError, SpaceMismatch
+from leaf_ray.errors import InputError, MissingStage, ServiceError
 
 # Readers follow this tag, so that they never see a table without its indices.
 SERVED = "served"
 TAG_ATTEMPTS = 8
-# Product quantization ranks coarsely and its distances are no similarities: so many times k
+# Product quantization ranks coarsely and its distances are no similarities: so many times MAX_HITS
 # candidates are ranked again by their vectors. Without a vector index it changes nothing.
-REFINE_FACTOR = 10
+REFINE_FACTOR = 2
+# How far beyond MAX_HITS a list is read to find all documents that share its last score.
+MOST_TIES = 16
 PRIMARY_KEY = b"lance-schema:unenforced-primary-key:position"
 T = TypeVar("T")
 SearchMode = Literal["vector", "text", "hybrid"]
@@ -95,10 +99,10 @@ class DocumentTable:
             MissingStage: there is no such table, or it was never published.
             SpaceMismatch: the table does not say which space it belongs to.
         """
-        database = lancedb.connect(uri, storage_options=storage_options(uri))
+        self._database = lancedb.connect(uri, storage_options=storage_options(uri))
+        self._table_name = name
         try:
-            self._table = database.open_table(name)
-            _patiently(self._table.checkout, SERVED)
+            self._table = self._open_served()
         except (ValueError, FileNotFoundError) as error:
             raise MissingStage(
                 f"there is no finished table {name} in {uri}: run `leaf index FILE` first"
@@ -121,14 +125,11 @@ class DocumentTable:
         Raises:
             SpaceMismatch: it belongs to another space; searches go on reading the old version.
         """
-        old = self._table.version
-        if _patiently(self._table.tags.get_version, SERVED) != old:
-            _patiently(self._table.checkout, SERVED)
-            try:
-                self._require_own_space()
-            except SpaceMismatch:
-                self._table.checkout(old)
-                raise
+        if _patiently(self._table.tags.get_version, SERVED) != self._table.version:
+            table = self._open_served()
+            self._require_own_space(table)
+            # Searches that are under way go on in the old one.
+            self._table = table
 
     def search(
         self,
@@ -138,36 +139,49 @@ class DocumentTable:
         text: str | None = None,
         vector_D: npt.NDArray[np.float32] | None = None,
     ) -> list[Hit]:
-        """The k best documents, best first.
+        """The k best documents, best first; of equal scores the lower id comes first.
 
-        mode: "vector" needs the query's vector, "text" its text (BM25), "hybrid" both
-        (reciprocal-rank fusion).
+        The hits for a smaller k are the first of those for a larger one.
+
+        k: from 1 to MAX_HITS. mode: "vector" needs the query's vector, "text" its text (BM25; its
+            words are never read as syntax), "hybrid" both (fused by reciprocal rank).
+
+        Raises:
+            InputError: k is out of its range.
         """
-        if mode == "text":
-            query = self._table.search(text, query_type="fts", fts_columns="text")
-        elif mode == "vector":
-            query = self._table.search(vector_D, query_type="vector", vector_column_name=VECTOR)
+        if not 1 <= k <= MAX_HITS:
+            raise InputError(f"k is {k}: ask for 1 to {MAX_HITS:,} documents")
+        # One version for all of the search: another thread may move on to the next meanwhile.
+        table = self._table
+        rankings = []
+        if mode != "text":
+            rankings.append(self._nearest(table, vector_D))
+        if mode != "vector":
+            rankings.append(_matching(table, text or ""))
+        best = _best(rankings)[:k]
+        row_ids = {found["id"]: found["_rowid"] for r in rankings for found in r.to_pylist()}
+        taken = table.take_row_ids([row_ids[document_id] for document_id, _ in best])
+        # They come in the order of the table.
+        rows = {row["id"]: row for row in taken.select(_plain_columns(table)).to_list()}
+        return [_hit(rows[document_id], score) for document_id, score in best]
+
+    def _nearest(self, table: Any, vector_D: npt.NDArray[np.float32] | None) -> pa.Table:
+        def find(limit: int) -> pa.Table:
+            query = table.search(vector_D, query_type="vector", vector_column_name=VECTOR)
             query = query.distance_type(self._metric).refine_factor(REFINE_FACTOR)
-        else:
-            query = self._table.search(
-                query_type="hybrid", vector_column_name=VECTOR, fts_columns="text"
-            )
-            query = query.vector(vector_D).text(text).distance_type(self._metric)
-            query = query.refine_factor(REFINE_FACTOR).rerank(RRFReranker())
-        if mode != "hybrid":
-            # Of a selection in a hybrid search, Lance warns twice on stderr, each time.
-            score = {"vector": "_distance", "text": "_score"}[mode]
-            query = query.select([*self._plain_columns(), score])
-        found = query.limit(k).to_arrow()
-        names = [name for name in found.column_names if name != VECTOR]
-        return [_hit(row) for row in found.select(names).to_pylist()]
+            query = query.select(["id", "_distance"]).with_row_id(with_row_id=True)
+            found = query.limit(limit).to_arrow()
+            # Both of LanceDB's distances are 1 - similarity.
+            return found.append_column("score", pc.subtract(1.0, found["_distance"]))
+
+        return _ranked(find)
 
     def get(self, document_id: str) -> dict[str, Any] | None:
         """One document without its vector; None when there is none of that id."""
         found = (
             self._table.search()
             .where(f"id = {_quoted(document_id)}")
-            .select(self._plain_columns())
+            .select(_plain_columns(self._table))
             .limit(1)
             .to_list()
         )
@@ -200,8 +214,8 @@ class DocumentTable:
             SpaceMismatch: the table has been made again in another space.
         """
         rows = rows.select(self._table.schema.names).cast(self._table.schema)
-        with self._writing():
-            merge = self._table.merge_insert("id").when_matched_update_all()
+        with self._writing() as table:
+            merge = table.merge_insert("id").when_matched_update_all()
             merge.when_not_matched_insert_all().execute(rows)
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -211,36 +225,86 @@ class DocumentTable:
             SpaceMismatch: the table has been made again in another space.
         """
         if ids:
-            with self._writing():
-                self._table.delete(f"id IN ({', '.join(_quoted(i) for i in ids)})")
+            with self._writing() as table:
+                table.delete(f"id IN ({', '.join(_quoted(i) for i in ids)})")
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """The newest version is open inside; what was written to it is served afterwards."""
-        try:
-            self._table.checkout_latest()
-            self._require_own_space()
-            self._require_published()
-            yield
-            _serve_latest(self._table)
-        finally:
-            _patiently(self._table.checkout, SERVED)
+    def _writing(self) -> Iterator[Any]:
+        """The newest version, to be written to inside; what was written is served afterwards."""
+        table = self._database.open_table(self._table_name)
+        self._require_own_space(table)
+        if not _is_published(table):
+            # Serving what a load has written but not indexed yet would serve half a table.
+            raise ServiceError(
+                f"{self.name} is being loaded anew: write again when `leaf index` has finished"
+            )
+        yield table
+        _serve_written(table)
+        self.refresh()
 
-    def _require_own_space(self) -> None:
-        theirs = Space.from_metadata(self._table.schema.metadata, owner=self.name)
+    def _open_served(self) -> Any:
+        table = self._database.open_table(self._table_name)
+        _patiently(table.checkout, SERVED)
+        return table
+
+    def _require_own_space(self, table: Any) -> None:
+        theirs = Space.from_metadata(table.schema.metadata, owner=self.name)
         require_same_space(
             self.space, theirs, our_name="this process", their_name=f"what is now {self.name}"
         )
 
-    def _require_published(self) -> None:
-        """Serving what a load has written but not indexed yet would serve half a table."""
-        if not any(index.columns == ["text"] for index in self._table.list_indices()):
-            raise ServiceError(
-                f"{self.name} is being loaded anew: write again when `leaf index` has finished"
-            )
 
-    def _plain_columns(self) -> list[str]:
-        return [name for name in self._table.schema.names if name != VECTOR]
+def _matching(table: Any, text: str) -> pa.Table:
+    # LanceDB reads a plain string as a phrase where it stands in quotes.
+    words = MatchQuery(text, "text")
+
+    def find(limit: int) -> pa.Table:
+        query = table.search(words, query_type="fts").select(["id", "_score"])
+        found = query.with_row_id(with_row_id=True).limit(limit).to_arrow()
+        return found.append_column("score", found["_score"])
+
+    return _ranked(find)
+
+
+def _best(rankings: Sequence[pa.Table]) -> list[tuple[str, float]]:
+    """Ids and scores of one ranking, or of several that are fused."""
+    ids = [ranking["id"].to_pylist() for ranking in rankings]
+    if len(rankings) > 1:
+        return reciprocal_rank_fusion(ids)
+    return list(zip(ids[0], rankings[0]["score"].to_pylist(), strict=True))
+
+
+def _ranked(find: Callable[[int], pa.Table]) -> pa.Table:
+    """The MAX_HITS best as id, _rowid and score; of equal scores the lower id comes first.
+
+    find: gives at most so many of the best, in no order that is known among equal scores.
+    """
+    limit = MAX_HITS + 1
+    while True:
+        found = find(limit)
+        ranked = found.sort_by([("score", "descending"), ("id", "ascending")])
+        last = ranked["score"].slice(MAX_HITS - 1)
+        if len(found) < limit or last[0] != last[-1] or limit > MOST_TIES * MAX_HITS:
+            return ranked.slice(0, MAX_HITS)
+        limit *= 4
+
+
+def _plain_columns(table: Any) -> list[str]:
+    return [name for name in table.schema.names if name != VECTOR]
+
+
+def _is_published(table: Any) -> bool:
+    return any(index.columns == ["text"] for index in table.list_indices())
+
+
+def _serve_written(table: Any) -> None:
+    """Serve what was written to `table`, and what others wrote, unless a load began meanwhile."""
+    written = table.version
+    table.checkout_latest()
+    if _is_published(table):
+        _serve_latest(table)
+    elif _patiently(table.tags.get_version, SERVED) < written:
+        _patiently(_tag, table, written)
 
 
 def _serve_latest(table: Any) -> None:
@@ -277,15 +341,8 @@ def _metric(space: Space) -> Literal["cosine", "dot"]:
     return "cosine" if space.normalized else "dot"
 
 
-def _hit(row: dict[str, Any]) -> Hit:
-    if "_relevance_score" in row:
-        score = row["_relevance_score"]
-    elif "_distance" in row:
-        # Both of LanceDB's distances are 1 - similarity.
-        score = 1.0 - row["_distance"]
-    else:
-        score = row["_score"]
-    metadata = {k: v for k, v in row.items() if k not in {"id", "text"} and not k.startswith("_")}
+def _hit(row: Mapping[str, Any], score: float) -> Hit:
+    metadata = {name: value for name, value in row.items() if name not in ("id", "text")}
     return Hit(row["id"], row["text"], float(score), metadata)
 
 

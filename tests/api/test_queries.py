@@ -85,6 +85,36 @@ def test_the_longest_query_that_is_allowed_is_answered(queries: FastAPI) -> None
         ).is_success
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("query", ['"red fox"', '"the"', '""', "fox AND (lake", "...", "\u72d0"])
+def test_the_marks_of_a_query_are_no_syntax(queries: FastAPI, query: str, mode: str) -> None:
+    hits = search(queries, query, mode=mode).hits
+    assert bool(hits) == ("fox" in query or mode != "text")
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("query", ["", "   ", "\n\t", "\0", " \0\0 ", "\x1c"], ids=repr)
+def test_a_query_without_a_visible_character_is_refused(
+    queries: FastAPI, query: str, mode: str
+) -> None:
+    response = ask(queries, "POST", "/v1/search", json={"query": query, "mode": mode})
+    assert response.status_code == 422
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_query_is_normalised_as_those_of_a_run_are(queries: FastAPI, mode: str) -> None:
+    plain = search(queries, "caf\u00e9 fox", mode=mode).hits
+    assert search(queries, "\0 cafe\u0301 fox\n", mode=mode).hits == plain
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_best_hit_is_the_same_however_many_are_asked_for(queries: FastAPI, mode: str) -> None:
+    for query in list(TEXTS.values())[::10]:
+        longest = search(queries, query, k=1000, mode=mode).hits
+        for k in (1, 10, 100):
+            assert search(queries, query, k=k, mode=mode).hits == longest[:k]
+
+
 def test_searches_at_once_are_answered_as_one_by_one(queries: FastAPI) -> None:
     bodies = [
         {"query": text, "k": 5, "mode": MODES[number % 3]}

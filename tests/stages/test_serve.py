@@ -8,11 +8,12 @@ import httpx
 import pytest
 
 from leaf_ray.config import RunConfig
-from leaf_ray.errors import ServiceError
+from leaf_ray.errors import InputError, ServiceError
 from leaf_ray.runs import Run
 from leaf_ray.runs.parts import texts_dataset
 from leaf_ray.stages import verbs
 from leaf_ray.stages.search import Searcher
+from leaf_ray.store.table import SearchMode
 
 pytestmark = pytest.mark.ray
 
@@ -93,3 +94,17 @@ def wait_until(happened: object, *, seconds: float = 20) -> None:
     while not happened():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.3)
+
+
+@pytest.mark.parametrize("mode", ["vector", "text", "hybrid"])
+def test_the_searcher_takes_any_query_and_refuses_what_is_none(
+    small_run: RunConfig, mode: SearchMode
+) -> None:
+    searcher = Searcher(small_run)
+    quoted = searcher.search('"information retrieval"', k=5, mode="text")
+    assert quoted == searcher.search("information retrieval", k=5, mode="text") and quoted
+    for query in ('"information', "(AND) NOT", "\u72d0\u72f8"):
+        assert mode == "text" or searcher.search(query, mode=mode)
+    for query in ("", " ", "\0", "\ud800"):
+        with pytest.raises(InputError, match="the query is"):
+            searcher.search(query, mode=mode)
