@@ -8,6 +8,7 @@ LeafRayError
 |-- ModelNotFound       a model is neither a folder nor on the hub    (FileNotFoundError)
 |-- MissingStage        a stage's input is not finished               (FileNotFoundError)
 |-- StaleStage          a finished part was made with other settings  (RuntimeError)
+|-- TableChanged        a table holds what making it anew would lose   (RuntimeError)
 |-- PartBusy            another command is making the part             (RuntimeError)
 |-- StorageError        what a long work leaves cannot be written     (OSError)
 |-- WorkersLost         workers of a training died again and again    (RuntimeError)
@@ -49,6 +50,10 @@ class MissingStage(LeafRayError, FileNotFoundError):
 
 class StaleStage(LeafRayError, RuntimeError):
     """A finished part was made with other settings than those asked for now."""
+
+
+class TableChanged(LeafRayError, RuntimeError):
+    """A table was written to since it was loaded, and making it anew would undo that."""
 
 
 class PartBusy(LeafRayError, RuntimeError):

@@ -13,13 +13,22 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from leaf_ray.api.documents import DocumentService
+from leaf_ray.api.embedder import Embedder
+from leaf_ray.config import RunConfig
 from leaf_ray.core.schema import with_vectors
 from leaf_ray.core.space import Space
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.encoders.teacher import describe_space
-from leaf_ray.store.table import publish_table, storage_options, table_schema, table_uri
+from leaf_ray.store.table import (
+    DocumentTable,
+    publish_table,
+    storage_options,
+    table_schema,
+    table_uri,
+)
 
 NAME = "documents"
 METADATA = (pa.field("year", pa.int64()), pa.field("shelf", pa.string()))
@@ -43,6 +52,7 @@ class SmallTable:
 
     encoder: SentenceEncoder
     space: Space
+    teacher: Path
 
     @classmethod
     def of(cls, teacher: Path) -> "SmallTable":
@@ -51,7 +61,27 @@ class SmallTable:
             teacher, name=teacher.name, max_length=None, query_prompt=None, document_prompt=None
         )
         spec = EncoderSpec.for_teacher(teacher, space, backend="openvino-f32", threads=1)
-        return cls(spec.load(), space)
+        return cls(spec.load(), space, teacher)
+
+    def documents(self, uri: str, **embed: Any) -> DocumentService:
+        """The service that adds documents to the table as a run with these settings would."""
+        # Imported here, so that tests of the table alone do not wait for Ray.
+        from leaf_ray.stages.embed_documents import EmbedDocuments
+
+        config = RunConfig.model_validate(
+            {
+                "root": uri,
+                "texts": {"path": "none"},
+                "space": {"teacher": str(self.teacher)},
+                "embed": embed,
+            }
+        )
+        return DocumentService(
+            Embedder(self.encoder, self.space, name="the document model", kind=DOCUMENT),
+            DocumentTable(uri, NAME),
+            embed=EmbedDocuments(config, self.space, self.encoder),
+            max_characters=config.texts.max_characters,
+        )
 
     def rows(self, texts: Mapping[str, str], **metadata: Any) -> pa.Table:
         """Documents by id, as rows that the table takes; `metadata` is that of all of them."""

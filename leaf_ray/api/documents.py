@@ -1,11 +1,11 @@
 """The `documents` application: the teacher, and the table's writer."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import numpy as np
 import pyarrow as pa
 from fastapi import FastAPI, HTTPException
 
@@ -17,40 +17,73 @@ from leaf_ray.api.models import (
     Document,
     DocumentsRequest,
     Problem,
+    Upserted,
     Written,
 )
-from leaf_ray.core.schema import with_vectors
-from leaf_ray.core.texts import DOCUMENT
+from leaf_ray.core.json_values import to_json
+from leaf_ray.core.texts import titled
 from leaf_ray.errors import InputError
 from leaf_ray.store.table import DocumentTable
 
 T = TypeVar("T")
 
 
-class DocumentService:
-    """Embeds documents with the teacher and writes them to the served table."""
+@dataclass(frozen=True, slots=True)
+class EmbeddedDocuments:
+    """Documents as `leaf embed` would have left them.
 
-    def __init__(self, embedder: Embedder, table: DocumentTable) -> None:
+    rows: id, text, metadata and the vector; windows instead where the run has windows.
+    reasons: why, by id, for what has no usable vector and is not among the rows.
+    num_truncated: how many texts were cut; None where the teacher does not say.
+    """
+
+    rows: pa.Table
+    reasons: Mapping[str, str]
+    num_truncated: int | None
+
+
+Embed = Callable[[pa.Table], EmbeddedDocuments]
+"""Rows (id, text, metadata) in; raises InputError for an id that only windows have."""
+
+
+class DocumentService:
+    """Embeds documents with the teacher and writes them to the served table.
+
+    embed: what the run does with its documents. max_characters: of a text, its title included.
+    """
+
+    def __init__(
+        self, embedder: Embedder, table: DocumentTable, *, embed: Embed, max_characters: int
+    ) -> None:
         self.embedder = embedder
         self.table = table
+        self._embed = embed
+        self._max_characters = max_characters
         # One writer: commits of one process need not race each other.
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="write")
 
-    async def upsert(self, documents: Sequence[Document]) -> Written:
-        """Insert or replace documents by id.
+    async def upsert(self, documents: Sequence[Document]) -> Upserted:
+        """Insert or replace documents by id: all of them, or none where one cannot be.
 
         Raises:
-            InputError: an id comes twice, or metadata does not fit the table's columns.
+            InputError: an id comes twice or is one of a window, a text is empty or too long or has
+                no usable vector, or metadata does not fit the table's columns.
         """
         rows = self._rows(documents)
-        vectors_ND = await self.embedder.encode([d.text for d in documents], kind=DOCUMENT)
-        table = with_vectors(rows, vectors_ND.astype(np.float32), self.table.space)
+        embedded = await self.embedder.on_thread(lambda: self._embed(rows))
+        if embedded.reasons:
+            document_id, reason = min(embedded.reasons.items())
+            raise InputError(
+                f"the teacher gives no usable vector for {document_id!r}: {reason}; leave it out, "
+                "or send another text"
+            )
 
         def upsert() -> Written:
-            self.table.upsert(table)
+            self.table.upsert(embedded.rows)
             return self._written()
 
-        return await self._on_writer(upsert)
+        written = await self._on_writer(upsert)
+        return Upserted(**written.model_dump(), truncated=embedded.num_truncated)
 
     async def delete(self, ids: Sequence[str]) -> Written:
         """Delete documents by id."""
@@ -62,12 +95,22 @@ class DocumentService:
         return await self._on_writer(delete)
 
     async def get(self, document_id: str) -> dict[str, Any] | None:
-        """One document, without its vector."""
+        """One document, without its vector, as JSON has it.
+
+        Raises:
+            InputError: it is in windows, which have ids of their own.
+        """
 
         def get() -> dict[str, Any] | None:
             # Another replica may have written it.
             self.table.refresh()
-            return self.table.get(document_id)
+            row = self.table.get(document_id)
+            if row is None and (windows := self.table.windows_of(document_id)):
+                raise InputError(
+                    f"the document {document_id!r} is in windows: ask for {windows[0]!r} to "
+                    f"{windows[-1]!r}"
+                )
+            return None if row is None else {name: to_json(value) for name, value in row.items()}
 
         return await self._on_writer(get)
 
@@ -77,11 +120,28 @@ class DocumentService:
         if repeated:
             raise InputError(f"id {min(repeated)!r} comes twice in one request: send each once")
         for d in documents:
-            if own := {"id", "text"} & d.metadata.keys():
+            if own := {"id", "text", "title"} & d.metadata.keys():
                 raise InputError(
                     f"metadata of {d.id!r} holds {min(own)!r}: give it beside metadata"
                 )
-        return self.table.rows_of([{"id": d.id, "text": d.text, **d.metadata} for d in documents])
+        return self.table.rows_of(
+            [{"id": d.id, "text": self._text(d), **d.metadata} for d in documents]
+        )
+
+    def _text(self, document: Document) -> str:
+        """The text as `leaf texts` would have it."""
+        text = titled(document.title, document.text)
+        if not text:
+            raise InputError(
+                f"the text of {document.id!r} is empty once it is normalised: leave it out"
+            )
+        if len(text) > self._max_characters:
+            raise InputError(
+                f"the text of {document.id!r} has {len(text):,} characters, at most "
+                f"{self._max_characters:,} are wanted; cut it into passages, or serve the run with "
+                "a higher texts.max_characters"
+            )
+        return text
 
     async def _on_writer(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._writer, work)
@@ -100,8 +160,8 @@ def documents_app(service: DocumentService) -> FastAPI:
     problems.install(app)
 
     @app.post("/v1/documents", tags=["documents"])
-    async def upsert(request: DocumentsRequest) -> Written:
-        """Insert or replace documents by id; searches see them within seconds."""
+    async def upsert(request: DocumentsRequest) -> Upserted:
+        """Insert or replace documents by id, all or none; searches see them within seconds."""
         return await service.upsert(request.documents)
 
     @app.delete("/v1/documents", tags=["documents"])

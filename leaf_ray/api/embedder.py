@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from leaf_ray.api.models import Embedding, EmbeddingsRequest, EmbeddingsResponse, Usage
 from leaf_ray.core.space import Space
+from leaf_ray.core.texts import normalise
 from leaf_ray.encoders.protocol import Encoder
 from leaf_ray.errors import InputError
 
@@ -33,19 +34,25 @@ class Embedder:
 
     async def encode(self, texts: Sequence[str], *, kind: str) -> npt.NDArray[np.float32]:
         """[N texts] -> [N, D] float32."""
-        return await self._on_thread(lambda: self.encoder.encode(texts, kind=kind))
+        return await self.on_thread(lambda: self.encoder.encode(texts, kind=kind))
 
     async def embeddings(self, request: EmbeddingsRequest) -> EmbeddingsResponse:
         """Answer as the OpenAI API does.
 
         Raises:
-            InputError: more dimensions are asked for than there are.
+            InputError: a text is empty, or more dimensions are asked for than there are.
         """
-        texts = [request.input] if isinstance(request.input, str) else list(request.input)
+        given = [request.input] if isinstance(request.input, str) else list(request.input)
+        # As a run's texts are: what is equal there has one vector here too.
+        texts = [normalise(text) for text in given]
+        if not all(texts):
+            raise InputError(
+                f"input[{texts.index('')}] is empty once it is normalised: leave it out"
+            )
         vectors_ND = await self.encode(texts, kind=request.input_type or self.kind)
         if request.dimensions is not None:
             vectors_ND = self._truncate(vectors_ND, request.dimensions)
-        tokens = await self._on_thread(lambda: self.encoder.num_tokens(texts))
+        tokens = await self.on_thread(lambda: self.encoder.num_tokens(texts))
         return EmbeddingsResponse(
             data=[
                 Embedding(index=i, embedding=_encoded(vector_D, request.encoding_format))
@@ -55,7 +62,8 @@ class Embedder:
             usage=Usage(prompt_tokens=tokens, total_tokens=tokens),
         )
 
-    async def _on_thread(self, work: Callable[[], T]) -> T:
+    async def on_thread(self, work: Callable[[], T]) -> T:
+        """Do work that uses the encoder, after what is waiting for it."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _truncate(self, vectors_ND: npt.NDArray[np.float32], d: int) -> npt.NDArray[np.float32]:

@@ -9,6 +9,7 @@ from leaf_ray.core.fusion import MAX_HITS
 MAX_CHARACTERS = 100_000
 MAX_TEXTS = 256
 MAX_DOCUMENTS = 256
+MAX_K = MAX_HITS
 
 Text = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_CHARACTERS)
@@ -24,7 +25,7 @@ class SearchRequest(_Request):
     """A question to the index."""
 
     query: Text = Field(examples=["how do I wait for the first of several tasks"])
-    k: int = Field(default=10, ge=1, le=MAX_HITS)
+    k: int = Field(default=10, ge=1, le=MAX_K)
     mode: Literal["vector", "text", "hybrid"] = Field(
         default="vector",
         description="vector: by meaning; text: by words (BM25); hybrid: both, fused by rank",
@@ -92,8 +93,14 @@ class Document(_Request):
     """A document to insert or replace; metadata keys have to be columns of the table."""
 
     id: Id
-    text: Text
-    metadata: dict[str, Any] = {}
+    title: str | None = Field(
+        default=None, description="put in front of the text, as `leaf texts` does"
+    )
+    text: Annotated[str, Field(min_length=1)]
+    metadata: dict[str, Any] = Field(
+        default={},
+        description="bytes in base64, times in ISO 8601, durations in seconds, decimals as strings",
+    )
 
 
 class DocumentsRequest(_Request):
@@ -113,6 +120,12 @@ class Written(BaseModel):
 
     documents: int
     table_version: int
+
+
+class Upserted(Written):
+    """The table after documents were added; how many of them the teacher read cut short."""
+
+    truncated: int | None = Field(description="null where the teacher does not say")
 
 
 class Health(BaseModel):

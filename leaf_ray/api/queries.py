@@ -11,6 +11,7 @@ from leaf_ray.api import problems
 from leaf_ray.api.common import add_common_routes
 from leaf_ray.api.embedder import Embedder
 from leaf_ray.api.models import SearchHit, SearchRequest, SearchResponse
+from leaf_ray.core.json_values import to_json
 from leaf_ray.core.texts import QUERY, normalised_query
 from leaf_ray.errors import SpaceMismatch
 from leaf_ray.store.table import DocumentTable, Hit
@@ -57,7 +58,7 @@ class QueryService:
         found = time.perf_counter()
         return SearchResponse(
             hits=[
-                SearchHit(id=h.id, text=h.text, score=h.score, metadata=dict(h.metadata))
+                SearchHit(id=h.id, text=h.text, score=h.score, metadata=to_json(h.metadata))
                 for h in hits
             ],
             milliseconds={

@@ -36,14 +36,16 @@ Again = Annotated[
 console = Console(soft_wrap=True, emoji=False)
 
 
-def _stage(name: str, file: Path, overrides: list[str] | None, *, again: bool) -> None:
+def _stage(
+    name: str, file: Path, overrides: list[str] | None, *, again: bool, **options: bool
+) -> None:
     from leaf_ray.cli.console import ConsoleProgress
     from leaf_ray.config import load_config
     from leaf_ray.stages import verbs
 
     verb = getattr(verbs, name)
     with ConsoleProgress(console) as progress:
-        verb(load_config(file, overrides or []), progress=progress, again=again)
+        verb(load_config(file, overrides or []), progress=progress, again=again, **options)
 
 
 @app.command(rich_help_panel="Stages, in order")
@@ -82,9 +84,23 @@ def distill(file: RunFile, overrides: Overrides = None, again: Again = False) ->
 
 
 @app.command(rich_help_panel="Stages, in order")
-def index(file: RunFile, overrides: Overrides = None, again: Again = False) -> None:
-    """Write the documents' vectors into a LanceDB table (Ray Data)."""
-    _stage("index", file, overrides, again=again)
+def index(
+    file: RunFile,
+    overrides: Overrides = None,
+    again: Again = False,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="Rebuild the table and lose what was written to it since it was loaded.",
+        ),
+    ] = False,
+) -> None:
+    """Write the documents' vectors into a LanceDB table (Ray Data).
+
+    A table that was written to over HTTP since it was loaded is not rebuilt without `--replace`.
+    """
+    _stage("index", file, overrides, again=again, replace=replace)
 
 
 @app.command(rich_help_panel="Stages, in order")

@@ -1,15 +1,42 @@
-"""Several rankings of documents made into one, by reciprocal rank.
+"""Rankings of documents in a total order, and several of them made into one by reciprocal rank.
 
-A list that is fused always has the same length, however many hits are asked for: otherwise the
-best of ten could be another document than the best of a hundred.
+A ranking always has the same length, however many hits are asked for: otherwise the best of ten
+could be another document than the best of a hundred.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import pyarrow as pa
 
 # The most hits that a search gives, and the length of each list that is fused.
 MAX_HITS = 1000
 # The constant of Cormack, Clarke and Buettcher (SIGIR 2009): how little the first ranks count more.
 SMOOTHING = 60
+# How far beyond MAX_HITS a ranking is read to find all documents that share its last score.
+MOST_TIES = 16
+
+
+def best_first(find: Callable[[int], pa.Table]) -> pa.Table:
+    """Return the MAX_HITS best; of equal scores the lower id comes first.
+
+    find: gives at most so many of the best as `id`, `score` and other columns, in any order.
+    """
+    limit = MAX_HITS + 1
+    while True:
+        found = find(limit)
+        ranked = found.sort_by([("score", "descending"), ("id", "ascending")])
+        last = ranked["score"].slice(MAX_HITS - 1)
+        if len(found) < limit or last[0] != last[-1] or limit > MOST_TIES * MAX_HITS:
+            return ranked.slice(0, MAX_HITS)
+        limit *= 4
+
+
+def fused(rankings: Sequence[pa.Table]) -> list[tuple[str, float]]:
+    """Return ids with their scores, best first: of one ranking, or of several that are fused."""
+    ids = [ranking["id"].to_pylist() for ranking in rankings]
+    if len(rankings) > 1:
+        return reciprocal_rank_fusion(ids)
+    return list(zip(ids[0], rankings[0]["score"].to_pylist(), strict=True))
 
 
 def reciprocal_rank_fusion(rankings: Sequence[Sequence[str]]) -> list[tuple[str, float]]:

@@ -40,6 +40,11 @@ def normalise(text: str) -> str:
     return unicodedata.normalize("NFC", text.replace("\0", "")).strip()
 
 
+def titled(title: str | None, text: str | None) -> str:
+    """Return a text with its title in front, normalised; "" where there is nothing of either."""
+    return normalise(f"{title} {text or ''}" if title else text or "")
+
+
 def normalised_query(text: str) -> str:
     """Return a question as a run's own queries are: normalised.
 

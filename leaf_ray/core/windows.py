@@ -2,6 +2,10 @@
 
 from collections.abc import Sequence
 
+# Columns of a window: the text that it is of, and its range of characters there.
+PARENT, BEGIN, END = "parent_id", "begin", "end"
+WINDOW_COLUMNS = (PARENT, BEGIN, END)
+
 
 def token_windows(words: Sequence[int | None], *, size: int, overlap: int) -> list[tuple[int, int]]:
     """Return half-open ranges of tokens that together cover all of them.

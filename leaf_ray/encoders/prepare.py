@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from leaf_ray.core.texts import DOCUMENT, ID_FIELD, QUERY, TEXT_FIELD
+from leaf_ray.core.windows import BEGIN, END, PARENT
 from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.encoders.tokenizer import Tokenizer
@@ -16,8 +17,6 @@ from leaf_ray.errors import ConfigError, InputError
 
 # Columns that only the encoder sees.
 IDS, TRUNCATED = "token_ids", "truncated"
-# Columns of a window: the text that it is of, and its range of characters there.
-PARENT, BEGIN, END = "parent_id", "begin", "end"
 
 _WINDOW_ID = re.compile(r"#\d+$")
 

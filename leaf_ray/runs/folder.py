@@ -43,6 +43,8 @@ TEXTS_PREFIX = "texts-"
 # Inside vectors.
 SPACE_FILE, ROTATION_FILE = "space.json", "rotation.npy"
 VECTORS_FILE, RETRIED_FILE = "vectors-{:05d}.parquet", "vectors-retried-{:03d}.parquet"
+# Inside index, beside the table: what a load brought, by the load.
+LOADED_FILE = "loaded-{}.parquet"
 # Inside leaf.
 MODEL_FOLDER, UNTRAINED_FOLDER, TRAINING_PLOT = "model", "untrained", "training.png"
 # Beside an unfinished leaf: the weights of the best validation so far, by its step.

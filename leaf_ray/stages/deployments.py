@@ -25,6 +25,7 @@ from leaf_ray.encoders.rotated import RotatedEncoder
 from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.runs import Run
 from leaf_ray.stages.cluster import cores_per_node
+from leaf_ray.stages.embed_documents import EmbedDocuments
 from leaf_ray.stages.served import open_served
 from leaf_ray.stages.teacher import Loads, teacher_spec
 from leaf_ray.store.table import DocumentTable
@@ -92,6 +93,7 @@ class Documents(_Replica):
     """The teacher, and the writer of the table."""
 
     def __init__(self, config: RunConfig) -> None:
+        self.config = config
         run = Run.open(config.root)
         self.table = DocumentTable(run.index.uri, config.index.table)
         self.space = self.table.space
@@ -100,7 +102,11 @@ class Documents(_Replica):
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         embedder = Embedder(self.encoder, self.space, name=self.space.teacher, kind=DOCUMENT)
-        return documents_app(DocumentService(embedder, self.table))
+        embed = EmbedDocuments(self.config, self.space, self.encoder)
+        most = self.config.texts.max_characters
+        return documents_app(
+            DocumentService(embedder, self.table, embed=embed, max_characters=most)
+        )
 
 
 def bind(config: RunConfig, application: str) -> serve.Application:
@@ -115,10 +121,10 @@ def bind(config: RunConfig, application: str) -> serve.Application:
         "health_check_period_s": HEALTH_SECONDS,
         "autoscaling_config": {"min_replicas": 1, "max_replicas": most},
     }
-    return deployment.options(**options).bind(_absolute(config))
+    return deployment.options(**options).bind(absolute(config))
 
 
-def _absolute(config: RunConfig) -> RunConfig:
+def absolute(config: RunConfig) -> RunConfig:
     """Replicas have working directories of their own: relative paths would lead elsewhere."""
     teacher = Path(config.space.teacher).expanduser()
     space = config.space

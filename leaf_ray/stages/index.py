@@ -1,5 +1,9 @@
 """index: the documents' vectors into a LanceDB table, by Ray Data, with its indices."""
 
+from dataclasses import replace
+from functools import partial
+from uuid import uuid4
+
 import lance_ray
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,13 +14,21 @@ from leaf_ray.core.schema import VECTOR
 from leaf_ray.core.texts import DOCUMENT
 from leaf_ray.errors import InputError
 from leaf_ray.runs.parts import read_space, vectors_dataset
+from leaf_ray.stages.index_loads import (
+    forget_other_loads,
+    keep_loaded,
+    refuse_lost_writes,
+    refuse_writes_meanwhile,
+)
 from leaf_ray.stages.stage import Job, Made, Stage
+from leaf_ray.store.loads import LOAD
 from leaf_ray.store.table import publish_table, storage_options, table_schema, table_uri
 
 # Columns that say how a text is used in the run, not what it is.
 RUN_COLUMNS = {"id", "text", "kind", "split", VECTOR}
 # LanceDB's own Lance core reads file formats up to 2.2.
 FILE_FORMAT = "2.1"
+REPLACE = "leaf index FILE --replace"
 
 
 class _Rows:
@@ -29,7 +41,7 @@ class _Rows:
         return batch.select(self.schema.names).cast(self.schema)
 
 
-def _make(job: Job) -> Made:
+def _make(job: Job, *, replaces: bool = False) -> Made:
     settings = job.config.index
     vectors = job.run.vectors
     space = read_space(vectors)
@@ -40,7 +52,13 @@ def _make(job: Job) -> Made:
             "of queries alone ends with `leaf embed FILE`"
         )
     metadata = [field for field in dataset.schema if field.name not in RUN_COLUMNS]
-    schema = table_schema(space.dimension, metadata, space)
+    in_windows = job.config.embed.long_texts == "chunk"
+    schema = table_schema(space.dimension, metadata, space, in_windows=in_windows)
+    load = uuid4().hex
+    schema = schema.with_metadata({**(schema.metadata or {}), LOAD: load.encode()})
+    if not replaces:
+        refuse_lost_writes(job.part, settings.table, command=REPLACE)
+    job.begin()
     job.cluster.connect()
     rows = ray.data.read_parquet(dataset.files, filesystem=vectors.filesystem)
     rows = rows.filter(expr=col("kind") == DOCUMENT)
@@ -54,9 +72,14 @@ def _make(job: Job) -> Made:
         data_storage_version=FILE_FORMAT,
         storage_options=storage_options(job.part.uri),
     )
+    if not replaces:
+        refuse_writes_meanwhile(job.part, settings.table, command=REPLACE)
+    # Before it is served, and with it written to.
+    keep_loaded(job.part, settings.table)
     counts = publish_table(
         job.part.uri, settings.table, vector_index_rows=settings.vector_index_rows
     )
+    forget_other_loads(job.part, load)
     kind = "an IVF_PQ vector index" if counts["vector_index"] else "exact vector search"
     return Made(
         counts=counts,
@@ -71,4 +94,7 @@ INDEX = Stage(
     about="the documents' vectors in a LanceDB table",
     sections=("index",),
     make=_make,
+    begins_itself=True,
 )
+# The same for a table that was written to since it was loaded, of which that is lost.
+REPLACING = replace(INDEX, make=partial(_make, replaces=True))

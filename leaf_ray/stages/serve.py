@@ -1,17 +1,26 @@
 """serve: both applications on Ray Serve, until told to stop."""
 
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import httpx
+import ray
 from ray import serve
+from ray.exceptions import RayError
+from ray.serve.exceptions import RayServeException
 
 from leaf_ray.config import RunConfig
 from leaf_ray.errors import ServiceError
 from leaf_ray.runs.progress import Progress
 from leaf_ray.stages.cluster import Cluster
-from leaf_ray.stages.deployments import DOCUMENTS, QUERIES, ROUTES, bind
+from leaf_ray.stages.deployments import DOCUMENTS, QUERIES, ROUTES, absolute, bind
+from leaf_ray.stages.serve_instance import Instance, application_name, conflict, running_instance
 from leaf_ray.stages.served import open_finished
+
+# How long a proxy may take to learn of an application that is ready.
+ANSWER_SECONDS = 15.0
 
 
 @contextmanager
@@ -21,39 +30,96 @@ def serving(config: RunConfig, *, progress: Progress, cluster: Cluster) -> Itera
     Raises:
         MissingStage: the leaf or the index is not finished.
         SpaceMismatch: the leaf and the table belong to different spaces.
-        ServiceError: the port is in use, or a replica did not start.
+        ServiceError: the port is in use, the cluster serves this run or another one already, or a
+            replica did not start.
     """
     progress.stage("serve", about="the search service")
     _check(config)
     cluster.connect()
-    settings = config.serve
-    serve.start(http_options={"host": settings.host, "port": settings.port})
+    kinds = [QUERIES, *([DOCUMENTS] if config.serve.documents else [])]
+    names = {kind: application_name(kind, absolute(config).root) for kind in kinds}
+    is_first = running_instance() is None
+    if is_first:
+        _require_free(config.serve.host, config.serve.port)
+        with _told():
+            serve.start(http_options={"host": config.serve.host, "port": config.serve.port})
+    instance = _joined(config, names)
     try:
-        yield _deploy(config, progress)
+        yield _deploy(config, instance, names, progress)
     finally:
-        # On a cluster that was there before, others may be serving too.
-        for name in ROUTES:
+        for name in names.values():
             serve.delete(name)
-        if cluster.is_ours:
+        # Others may have come to be served beside this run, and theirs goes on.
+        if is_first and not _has_applications():
             serve.shutdown()
 
 
-def _deploy(config: RunConfig, progress: Progress) -> str:
-    host = f"[{config.serve.host}]" if ":" in config.serve.host else config.serve.host
-    base = f"http://{host}:{config.serve.port}"
-    applications = [QUERIES, *([DOCUMENTS] if config.serve.documents else [])]
-    progress.update(0, 1, note=f"starting {' and '.join(applications)}")
+def _joined(config: RunConfig, names: Mapping[str, str]) -> Instance:
+    """The cluster's Serve, if it has room for this run."""
+    instance = running_instance()
+    if instance is None:
+        raise ServiceError("Ray Serve ended while it was to start: serve again")
+    reason = conflict(
+        instance,
+        host=config.serve.host,
+        port=config.serve.port,
+        routes={name: ROUTES[kind] for kind, name in names.items()},
+    )
+    if reason is not None:
+        raise ServiceError(reason)
+    return instance
+
+
+def _deploy(
+    config: RunConfig, instance: Instance, names: Mapping[str, str], progress: Progress
+) -> str:
+    progress.update(0, 1, note=f"starting {' and '.join(names)}")
     targets = [
-        serve.RunTarget(bind(config, name), name=name, route_prefix=ROUTES[name])
-        for name in applications
+        serve.RunTarget(bind(config, kind), name=name, route_prefix=ROUTES[kind])
+        for kind, name in names.items()
     ]
-    try:
+    with _told():
         serve.run_many(targets)
-    except RuntimeError as error:
-        raise ServiceError(f"the service did not start: {error}") from error
-    pages = " and ".join(f"{(base + ROUTES[name]).rstrip('/')}/docs" for name in applications)
-    progress.end(f"listening on {base}, API pages at {pages}")
+    base = (running_instance() or instance).url(own_node=ray.util.get_node_ip_address())
+    pages = [(base + ROUTES[kind]).rstrip("/") for kind in names]
+    for page in pages:
+        _require_answer(f"{page}/health", instance)
+    progress.end(f"listening on {base}, API pages at {' and '.join(f'{p}/docs' for p in pages)}")
     return base
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What Serve raises inside is an error of the service."""
+    try:
+        yield
+    except (RuntimeError, RayServeException, RayError) as error:
+        raise ServiceError(f"the service did not start: {error}") from error
+
+
+def _require_answer(url: str, instance: Instance) -> None:
+    """Ask as others will: what is printed has to be where the service is."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            answer = httpx.get(url, timeout=ANSWER_SECONDS, trust_env=False)
+            found = f"is answered with {answer.status_code}"
+            if answer.is_success:
+                return
+        except httpx.HTTPError as error:
+            found = f"is not answered ({type(error).__name__})"
+        if time.monotonic() > deadline:
+            raise ServiceError(
+                f"the service has started, but {url} {found}; its proxies listen on "
+                f"{instance.host}:{instance.port} of {', '.join(instance.nodes)}: serve on an "
+                "address that this machine reaches, with serve.host"
+            )
+        time.sleep(0.2)
+
+
+def _has_applications() -> bool:
+    instance = running_instance()
+    return instance is not None and bool(instance.routes)
 
 
 def _check(config: RunConfig) -> None:
@@ -64,7 +130,6 @@ def _check(config: RunConfig) -> None:
             f"the teacher {served.table.space.teacher} is known by its vectors only, so it cannot "
             "embed new documents: serve queries alone with serve.documents=false"
         )
-    _require_free(config.serve.host, config.serve.port)
 
 
 def _require_free(host: str, port: int) -> None:

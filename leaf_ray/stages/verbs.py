@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leaf_ray.config import RunConfig
-from leaf_ray.runs import Manifest
+from leaf_ray.runs import Manifest, Run
 from leaf_ray.runs.progress import Progress, Silent
 from leaf_ray.stages.cluster import Cluster
 from leaf_ray.stages.stage import Stage, perform
@@ -51,9 +51,26 @@ def distill(config: RunConfig, *, progress: Progress = SILENT, again: bool = Fal
     return _one("distill", config, progress, again=again)
 
 
-def index(config: RunConfig, *, progress: Progress = SILENT, again: bool = False) -> Manifest:
-    """Write the documents' vectors into a LanceDB table with its indices."""
-    return _one("index", config, progress, again=again)
+def index(
+    config: RunConfig,
+    *,
+    progress: Progress = SILENT,
+    again: bool = False,
+    replace: bool = False,
+) -> Manifest:
+    """Write the documents' vectors into a LanceDB table with its indices.
+
+    replace: make it anew although it was written to since it was loaded; what was written is lost.
+
+    Raises:
+        TableChanged: it was written to since it was loaded, and `replace` is not given.
+    """
+    if not replace:
+        return _one("index", config, progress, again=again)
+    from leaf_ray.stages.index import REPLACING
+
+    with Cluster() as cluster:
+        return perform(REPLACING, config, progress=progress, cluster=cluster, again=True)
 
 
 def evaluate(config: RunConfig, *, progress: Progress = SILENT, again: bool = False) -> Manifest:
@@ -74,13 +91,25 @@ def run(config: RunConfig, *, progress: Progress = SILENT) -> dict[str, Manifest
         ModelNotFound: the teacher or the leaf's initial encoder cannot be found.
         StaleStage, SpaceMismatch: a finished part was made with other settings.
         PartBusy: another command is making a part.
+        TableChanged: the index would be made anew, and was written to since it was loaded.
     """
+    _refuse_lost_writes(config)
     with Cluster() as cluster:
         return {
             name: _perform(name, config, progress, cluster, again=False)
             for name in STAGES
             if name != "evaluate" or _can_be_evaluated(config)
         }
+
+
+def _refuse_lost_writes(config: RunConfig) -> None:
+    """Before hours of work, and not when their result is to be indexed."""
+    run = Run.open(config.root)
+    if any(part.manifest() is None for part in (run.texts, run.vectors, run.index)):
+        from leaf_ray.stages.index import REPLACE
+        from leaf_ray.stages.index_loads import refuse_lost_writes
+
+        refuse_lost_writes(run.index, config.index.table, command=REPLACE)
 
 
 def _can_be_evaluated(config: RunConfig) -> bool:

@@ -6,7 +6,7 @@ Shapes: D = dimensions.
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,9 +20,11 @@ import pyarrow.compute as pc
 from lancedb.index import FTS, BTree, IvfPq
 from lancedb.query import MatchQuery
 
-from leaf_ray.core.fusion import MAX_HITS, reciprocal_rank_fusion
+from leaf_ray.core.fusion import MAX_HITS, best_first, fused
+from leaf_ray.core.json_values import from_json
 from leaf_ray.core.schema import VECTOR
 from leaf_ray.core.space import Space, require_same_space
+from leaf_ray.core.windows import BEGIN, PARENT, WINDOW_COLUMNS
 from leaf_ray.errors import InputError, MissingStage, ServiceError
 
 # Readers follow this tag, so that they never see a table without its indices.
@@ -31,9 +33,9 @@ TAG_ATTEMPTS = 8
 # Product quantization ranks coarsely and its distances are no similarities: so many times MAX_HITS
 # candidates are ranked again by their vectors. Without a vector index it changes nothing.
 REFINE_FACTOR = 2
-# How far beyond MAX_HITS a list is read to find all documents that share its last score.
-MOST_TIES = 16
 PRIMARY_KEY = b"lance-schema:unenforced-primary-key:position"
+# In the schema of a table whose rows are windows of documents.
+WINDOWED = b"leaf_ray.windows"
 T = TypeVar("T")
 SearchMode = Literal["vector", "text", "hybrid"]
 
@@ -48,8 +50,13 @@ class Hit:
     metadata: Mapping[str, Any]
 
 
-def table_schema(dimension: int, metadata: Sequence[pa.Field], space: Space) -> pa.Schema:
-    """Id (never null: it is the primary key), text, metadata columns, vector; the space."""
+def table_schema(
+    dimension: int, metadata: Sequence[pa.Field], space: Space, *, in_windows: bool = False
+) -> pa.Schema:
+    """Id (never null: it is the primary key), text, metadata columns, vector; the space.
+
+    in_windows: rows are windows of documents, and `metadata` has WINDOW_COLUMNS among its own.
+    """
     return pa.schema(
         [
             pa.field("id", pa.string(), nullable=False),
@@ -57,8 +64,13 @@ def table_schema(dimension: int, metadata: Sequence[pa.Field], space: Space) -> 
             *metadata,
             pa.field(VECTOR, pa.list_(pa.float32(), dimension)),
         ],
-        metadata=space.to_metadata(),
+        metadata={**space.to_metadata(), **({WINDOWED: b"1"} if in_windows else {})},
     )
+
+
+def is_windowed(schema: pa.Schema) -> bool:
+    """Whether a table of this schema has documents in windows."""
+    return WINDOWED in (schema.metadata or {})
 
 
 def table_uri(uri: str, name: str) -> str:
@@ -112,6 +124,11 @@ class DocumentTable:
         self._metric = _metric(self.space)
 
     @property
+    def in_windows(self) -> bool:
+        """Whether rows are windows of documents."""
+        return is_windowed(self._table.schema)
+
+    @property
     def version(self) -> int:
         """The version that searches read."""
         return int(self._table.version)
@@ -158,7 +175,7 @@ class DocumentTable:
             rankings.append(self._nearest(table, vector_D))
         if mode != "vector":
             rankings.append(_matching(table, text or ""))
-        best = _best(rankings)[:k]
+        best = fused(rankings)[:k]
         row_ids = {found["id"]: found["_rowid"] for r in rankings for found in r.to_pylist()}
         taken = table.take_row_ids([row_ids[document_id] for document_id, _ in best])
         # They come in the order of the table.
@@ -174,7 +191,7 @@ class DocumentTable:
             # Both of LanceDB's distances are 1 - similarity.
             return found.append_column("score", pc.subtract(1.0, found["_distance"]))
 
-        return _ranked(find)
+        return best_first(find)
 
     def get(self, document_id: str) -> dict[str, Any] | None:
         """One document without its vector; None when there is none of that id."""
@@ -187,28 +204,43 @@ class DocumentTable:
         )
         return found[0] if found else None
 
+    def windows_of(self, document_id: str) -> list[str]:
+        """Ids of the windows that a document is in, in its order; none without windows."""
+        if not self.in_windows:
+            return []
+        query = self._table.search().where(f"{PARENT} = {_quoted(document_id)}")
+        return [row["id"] for row in sorted(query.to_list(), key=lambda row: row[BEGIN])]
+
     def rows_of(self, documents: Sequence[Mapping[str, Any]]) -> pa.Table:
         """Documents as rows of this table without vectors; what they leave out is null.
+
+        Values are as JSON has them (`leaf_ray.core.json_values`). Columns of windows are left out.
 
         Raises:
             InputError: a key is no column, or a value is not of its column's type.
         """
-        fields = [field for field in self._table.schema if field.name != VECTOR]
-        known = {field.name for field in fields}
-        unknown = {key for document in documents for key in document} - known
+        made = {VECTOR, *(WINDOW_COLUMNS if self.in_windows else ())}
+        fields = [field for field in self._table.schema if field.name not in made]
+        known = {field.name: field.type for field in fields}
+        unknown = {key for document in documents for key in document} - known.keys()
         if unknown:
             raise InputError(
                 f"{min(unknown)!r} is no column of {self.name}: it has {', '.join(sorted(known))}"
             )
         try:
-            _refuse_fractions(documents, fields)
-            return pa.Table.from_pylist([dict(d) for d in documents], schema=pa.schema(fields))
+            rows = [
+                {key: from_json(value, known[key]) for key, value in document.items()}
+                for document in documents
+            ]
+            return pa.Table.from_pylist(rows, schema=pa.schema(fields))
         # Arrow's own errors, a lone surrogate, an integer of more than 64 bits.
-        except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        except (pa.ArrowException, ValueError, TypeError, ArithmeticError) as error:
             raise InputError(f"a value does not fit its column in {self.name}: {error}") from error
 
     def upsert(self, rows: pa.Table) -> None:
         """Insert or replace by id, and serve the result. rows: all columns of the table.
+
+        Where rows are windows, those that a document had before and has no more go.
 
         Raises:
             SpaceMismatch: the table has been made again in another space.
@@ -217,16 +249,26 @@ class DocumentTable:
         with self._writing() as table:
             merge = table.merge_insert("id").when_matched_update_all()
             merge.when_not_matched_insert_all().execute(rows)
+            if self.in_windows and len(rows):
+                parents, ids = (_listed(rows[name].to_pylist()) for name in (PARENT, "id"))
+                table.delete(f"{PARENT} IN ({parents}) AND id NOT IN ({ids})")
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete by id, and serve the result. Unknown ids are no error, nor is none at all.
+
+        Where rows are windows, an id names the windows of a document, or one of them.
 
         Raises:
             SpaceMismatch: the table has been made again in another space.
         """
         if ids:
             with self._writing() as table:
-                table.delete(f"id IN ({', '.join(_quoted(i) for i in ids)})")
+                named = [f"{column} IN ({_listed(ids)})" for column in self._id_columns]
+                table.delete(" OR ".join(named))
+
+    @property
+    def _id_columns(self) -> tuple[str, ...]:
+        return ("id", PARENT) if self.in_windows else ("id",)
 
     @contextmanager
     def _writing(self) -> Iterator[Any]:
@@ -263,30 +305,7 @@ def _matching(table: Any, text: str) -> pa.Table:
         found = query.with_row_id(with_row_id=True).limit(limit).to_arrow()
         return found.append_column("score", found["_score"])
 
-    return _ranked(find)
-
-
-def _best(rankings: Sequence[pa.Table]) -> list[tuple[str, float]]:
-    """Ids and scores of one ranking, or of several that are fused."""
-    ids = [ranking["id"].to_pylist() for ranking in rankings]
-    if len(rankings) > 1:
-        return reciprocal_rank_fusion(ids)
-    return list(zip(ids[0], rankings[0]["score"].to_pylist(), strict=True))
-
-
-def _ranked(find: Callable[[int], pa.Table]) -> pa.Table:
-    """The MAX_HITS best as id, _rowid and score; of equal scores the lower id comes first.
-
-    find: gives at most so many of the best, in no order that is known among equal scores.
-    """
-    limit = MAX_HITS + 1
-    while True:
-        found = find(limit)
-        ranked = found.sort_by([("score", "descending"), ("id", "ascending")])
-        last = ranked["score"].slice(MAX_HITS - 1)
-        if len(found) < limit or last[0] != last[-1] or limit > MOST_TIES * MAX_HITS:
-            return ranked.slice(0, MAX_HITS)
-        limit *= 4
+    return best_first(find)
 
 
 def _plain_columns(table: Any) -> list[str]:
@@ -346,14 +365,8 @@ def _hit(row: Mapping[str, Any], score: float) -> Hit:
     return Hit(row["id"], row["text"], float(score), metadata)
 
 
-def _refuse_fractions(documents: Sequence[Mapping[str, Any]], fields: Sequence[pa.Field]) -> None:
-    """Arrow would cut them off without a word."""
-    integers = [field.name for field in fields if pa.types.is_integer(field.type)]
-    for document in documents:
-        for name in integers:
-            value = document.get(name)
-            if isinstance(value, float) and not value.is_integer():
-                raise ValueError(f"{name} holds integers, and {value} is none")
+def _listed(ids: Iterable[str]) -> str:
+    return ", ".join(map(_quoted, dict.fromkeys(ids)))
 
 
 def _quoted(value: str) -> str:

@@ -3,10 +3,10 @@
 import pytest
 from fastapi import FastAPI
 
-from leaf_ray.api.documents import DocumentService, documents_app
+from leaf_ray.api.documents import documents_app
 from leaf_ray.api.embedder import Embedder
 from leaf_ray.api.queries import QueryService, queries_app
-from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.core.texts import QUERY
 from leaf_ray.store.table import DocumentTable
 from tests.small_table import NAME, SmallTable
 
@@ -22,5 +22,4 @@ def queries(small: SmallTable, index_uri: str) -> FastAPI:
 
 @pytest.fixture
 def documents(small: SmallTable, index_uri: str) -> FastAPI:
-    table = DocumentTable(index_uri, NAME)
-    return documents_app(DocumentService(embedder(small, DOCUMENT), table))
+    return documents_app(small.documents(index_uri))

@@ -4,10 +4,15 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import pyarrow as pa
 import pytest
 from fastapi import FastAPI
 
 from leaf_ray.api import queries as queries_module
+from leaf_ray.api.documents import DocumentService, EmbeddedDocuments, documents_app
+from leaf_ray.store.sources import Layout
+from leaf_ray.store.sources.canonical import canonical
+from leaf_ray.store.sources.part import Part
 from leaf_ray.store.table import DocumentTable
 from tests.api.client import ask, ask_at_once
 from tests.small_table import NAME, TEXTS, SmallTable, publish
@@ -158,7 +163,8 @@ def test_as_many_documents_as_allowed_are_written_in_one_version(documents: Fast
     batch = [{"id": f"n{number}", "text": f"{KITE} {number}"} for number in range(256)]
     before = ask(documents, "GET", "/health").json()
     after = upsert(documents, *batch).json()
-    assert after == {"documents": 306, "table_version": before["table_version"] + 1}
+    version = before["table_version"] + 1
+    assert after == {"documents": 306, "table_version": version, "truncated": 0}
     assert delete(documents, *[document["id"] for document in batch]).json()["documents"] == 50
 
 
@@ -184,3 +190,77 @@ def test_a_writer_of_another_space_answers_that_the_service_is_at_fault(
     for answer in (upsert(documents, {"id": "a", "text": "b"}), delete(documents, "new")):
         assert (answer.status_code, answer.json()["error_type"]) == (503, "SpaceMismatch")
     assert len(DocumentTable(index_uri, NAME)) == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ({"text": "  a kite\n"}, "a kite"),
+        ({"text": "cafe\u0301 \0over\0 the harbour"}, "caf\u00e9 over the harbour"),
+        ({"text": "over\n\nthe harbour"}, "over\n\nthe harbour"),
+        ({"text": "over the harbour", "title": " A kite "}, "A kite  over the harbour"),
+        ({"text": " ", "title": "A kite"}, "A kite"),
+        ({"text": "a kite", "title": ""}, "a kite"),
+        ({"text": "a kite", "title": None}, "a kite"),
+    ],
+)
+def test_a_text_is_kept_as_leaf_texts_keeps_it(
+    small: SmallTable, documents: FastAPI, index_uri: str, sent: dict[str, str], kept: str
+) -> None:
+    part = Part(pa.table({"id": ["a"], **{key: [value] for key, value in sent.items()}}), "file")
+    assert canonical(part, Layout()).table["text"].to_pylist() == [kept]
+    assert upsert(documents, {"id": "a", **sent}).is_success
+    assert get(documents, "a").json()["text"] == kept
+    [stored] = DocumentTable(index_uri, NAME).search(k=1, mode="vector", vector_D=small.query(kept))
+    assert (stored.id, stored.score) == ("a", pytest.approx(1, abs=1e-5))
+
+
+@pytest.mark.parametrize("text", [" ", "\0", "\n\0\t", "\u2003"], ids=repr)
+def test_an_empty_text_is_refused_by_name(documents: FastAPI, text: str) -> None:
+    answer = upsert(documents, {"id": "good", "text": "x"}, {"id": "bad one", "text": text})
+    assert (answer.status_code, answer.json()["error_type"]) == (422, "InputError")
+    assert "'bad one' is empty" in answer.json()["error"]
+    assert get(documents, "good").status_code == 404
+
+
+def test_a_text_is_as_long_as_those_of_a_run_may_be(documents: FastAPI) -> None:
+    longest = "fox " * 250_000
+    answer = upsert(documents, {"id": "a", "text": longest})
+    assert (answer.status_code, answer.json()["truncated"]) == (200, 1)
+    answer = upsert(documents, {"id": "b", "text": f"{longest}seen", "title": "A"})
+    assert answer.status_code == 422
+    assert "'b' has 1,000,006 characters, at most 1,000,000" in answer.json()["error"]
+
+
+def test_texts_that_are_cut_are_counted(documents: FastAPI) -> None:
+    long = {"text": "a red fox sleeps under the bridge " * 100}
+    batch = [{"id": "a", **long}, {"id": "b", "text": KITE}, {"id": "c", **long}]
+    assert upsert(documents, *batch).json()["truncated"] == 2
+
+
+def test_a_text_without_a_usable_vector_is_refused_by_name(
+    small: SmallTable, index_uri: str
+) -> None:
+    """A vector that is too large for the type in which the run stores its vectors."""
+    service = small.documents(index_uri)
+
+    def overflows(rows: pa.Table) -> EmbeddedDocuments:
+        return EmbeddedDocuments(rows, {"b": "the vector is not finite"}, 0)
+
+    service = DocumentService(service.embedder, service.table, embed=overflows, max_characters=99)
+    answer = upsert(documents_app(service), {"id": "a", "text": "x"}, {"id": "b", "text": "y"})
+    assert answer.status_code == 422
+    assert "no usable vector for 'b': the vector is not finite" in answer.json()["error"]
+    assert len(service.table) == len(TEXTS)
+
+
+@pytest.mark.parametrize("key", ["title", "kind", "split", "parent_id", "vector"])
+def test_metadata_takes_no_name_that_means_something_else(documents: FastAPI, key: str) -> None:
+    answer = upsert(documents, {"id": "a", "text": "x", "metadata": {key: "y"}})
+    assert answer.status_code == 422 and repr(key) in answer.json()["error"]
+
+
+def test_an_id_that_only_windows_have_elsewhere_is_an_id_here(documents: FastAPI) -> None:
+    assert upsert(documents, {"id": "d1#0", "text": KITE}).json()["documents"] == 51
+    assert delete(documents, "d1").json()["documents"] == 50
+    assert get(documents, "d1#0").json()["text"] == KITE

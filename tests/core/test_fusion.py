@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leaf_ray.core.fusion import MAX_HITS, SMOOTHING, reciprocal_rank_fusion
@@ -29,6 +29,7 @@ def test_one_ranking_stays_as_it_is() -> None:
     assert reciprocal_rank_fusion([[], []]) == []
 
 
+@settings(deadline=None)
 @given(rankings=RANKINGS)
 def test_every_id_comes_once_and_scores_fall(rankings: list[list[str]]) -> None:
     fused = reciprocal_rank_fusion(rankings)
@@ -36,6 +37,7 @@ def test_every_id_comes_once_and_scores_fall(rankings: list[list[str]]) -> None:
     assert fused == sorted(fused, key=lambda found: (-found[1], found[0]))
 
 
+@settings(deadline=None)
 @given(rankings=RANKINGS)
 def test_the_order_of_the_rankings_does_not_matter(rankings: list[list[str]]) -> None:
     forward, backward = (dict(reciprocal_rank_fusion(r)) for r in (rankings, rankings[::-1]))

@@ -9,19 +9,16 @@ import numpy as np
 import pytest
 import uvicorn
 
-from leaf_ray.api.documents import DocumentService, documents_app
-from leaf_ray.api.embedder import Embedder
+from leaf_ray.api.documents import documents_app
 from leaf_ray.core.texts import DOCUMENT
 from leaf_ray.encoders.endpoint import EndpointSpec
 from leaf_ray.errors import EncodingError
-from leaf_ray.store.table import DocumentTable
-from tests.small_table import NAME, TEXTS, SmallTable
+from tests.small_table import TEXTS, SmallTable
 
 
 @pytest.fixture
 def url(small: SmallTable, index_uri: str) -> Iterator[str]:
-    embedder = Embedder(small.encoder, small.space, name="teacher", kind=DOCUMENT)
-    app = documents_app(DocumentService(embedder, DocumentTable(index_uri, NAME)))
+    app = documents_app(small.documents(index_uri))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     listening = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

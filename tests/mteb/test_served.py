@@ -16,10 +16,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from leaf_ray.api import models as api_models
-from leaf_ray.api.documents import DocumentService, documents_app
+from leaf_ray.api.documents import documents_app
 from leaf_ray.api.embedder import Embedder
 from leaf_ray.api.queries import QueryService, queries_app
-from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.core.texts import QUERY
 from leaf_ray.errors import ConfigError, ServiceError
 from leaf_ray.mteb import served
 from leaf_ray.mteb.collection import beir_task
@@ -54,7 +54,7 @@ def url(small: SmallTable, index_uri: str) -> Iterator[str]:
     app = FastAPI()
     app.mount(
         "/documents",
-        documents_app(DocumentService(embedder(DOCUMENT), DocumentTable(index_uri, NAME))),
+        documents_app(small.documents(index_uri)),
     )
     app.mount("/", queries_app(QueryService(embedder(QUERY), DocumentTable(index_uri, NAME))))
     with listening(app) as base:

@@ -6,14 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from leaf_ray.config import RunConfig
 from leaf_ray.core.schema import vectors_of
 from leaf_ray.core.texts import DOCUMENT
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.runs import Manifest
+from leaf_ray.runs import Manifest, Run
+from leaf_ray.runs.parts import read_space, texts_dataset
 from leaf_ray.stages import verbs
+from leaf_ray.stages.embed_documents import EmbedDocuments
+from leaf_ray.stages.teacher import teacher_spec
 from tests.stages.embedding import (
     assert_reconciled,
     embedded,
@@ -97,3 +101,21 @@ def test_vectors_in_float16_are_those_of_the_windows_rounded(
     spec = EncoderSpec(folder=str(tiny_teacher), backend="openvino-f32", max_length=64, threads=1)
     expected_ND = spec.load().encode(table["text"].to_pylist(), kind=DOCUMENT)
     np.testing.assert_allclose(vectors_of(table), expected_ND, atol=5e-4)
+
+
+def test_a_document_that_comes_alone_is_put_into_the_same_windows(
+    windowed: tuple[RunConfig, Manifest],
+) -> None:
+    config, _ = windowed
+    run = Run.open(config.root)
+    texts = texts_dataset(run.texts).to_table(filter=pc.field("kind") == DOCUMENT)
+    space = read_space(run.vectors)
+    embed = EmbedDocuments(config, space, teacher_spec(config, space).load())
+    got = embed(texts.drop_columns(["kind", "split"]))
+    wanted = embedded(config).filter(pc.field("kind") == DOCUMENT)
+    names = ["id", "text", "parent_id", "begin", "end"]
+    assert got.num_truncated == 0 and len(got.rows) > len(texts)
+    assert got.rows.select(names).sort_by("id") == wanted.select(names).sort_by("id")
+    np.testing.assert_allclose(
+        vectors_of(got.rows.sort_by("id")), vectors_of(wanted.sort_by("id")), atol=5e-4
+    )

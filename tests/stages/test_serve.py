@@ -1,17 +1,21 @@
 """Both applications on real Ray Serve, over HTTP."""
 
+import shutil
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
+from ray import serve
 
 from leaf_ray.config import RunConfig
 from leaf_ray.errors import InputError, ServiceError
 from leaf_ray.runs import Run
 from leaf_ray.runs.parts import texts_dataset
 from leaf_ray.stages import verbs
+from leaf_ray.stages.deployments import QUERIES, bind
 from leaf_ray.stages.search import Searcher
 from leaf_ray.store.table import SearchMode
 
@@ -22,6 +26,44 @@ pytestmark = pytest.mark.ray
 def service(small_run: RunConfig) -> Iterator[httpx.Client]:
     with verbs.serving(small_run) as url, httpx.Client(base_url=url, timeout=60) as client:
         yield client
+
+
+def served_at(config: RunConfig, **serve: object) -> RunConfig:
+    return config.model_copy(update={"serve": config.serve.model_copy(update=serve)})
+
+
+def test_a_port_in_use_is_refused_before_anything_starts(small_run: RunConfig) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        config = served_at(small_run, port=port)
+        wanted = f"cannot listen on 127.0.0.1:{port}.*serve.port={port + 1}"
+        with pytest.raises(ServiceError, match=wanted), verbs.serving(config):
+            pass
+
+
+def test_a_run_is_served_beside_what_is_served_already_or_not_at_all(
+    small_run: RunConfig,
+) -> None:
+    # Before the fixture `service`, which then listens on the same port at once.
+    port = small_run.serve.port
+    serve.start(http_options={"host": "127.0.0.1", "port": port})
+    try:
+        serve.run(bind(small_run, QUERIES), name="foreign", route_prefix="/foreign")
+        foreign = f"http://127.0.0.1:{port}/foreign/health"
+        with (
+            pytest.raises(ServiceError, match=f"serve.host=127.0.0.1 serve.port={port}"),
+            verbs.serving(served_at(small_run, port=port + 1)),
+        ):
+            pass
+        with verbs.serving(served_at(small_run, documents=False)) as url:
+            assert url == f"http://127.0.0.1:{port}"
+            assert httpx.get(f"{url}/health").json()["application"] == "queries"
+        assert httpx.get(foreign).is_success
+        wait_until(lambda: httpx.get(f"http://127.0.0.1:{port}/health").status_code == 404)
+    finally:
+        serve.shutdown()
 
 
 def test_a_search_over_http_finds_what_the_searcher_finds(
@@ -76,16 +118,22 @@ def test_a_document_added_over_http_is_found_and_can_be_removed(service: httpx.C
     wait_until(lambda: found() == [])
 
 
-def test_a_port_in_use_is_refused_before_anything_starts(small_run: RunConfig) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        serve = small_run.serve.model_copy(update={"port": port})
-        config = small_run.model_copy(update={"serve": serve})
-        wanted = f"cannot listen on 127.0.0.1:{port}.*serve.port={port + 1}"
-        with pytest.raises(ServiceError, match=wanted), verbs.serving(config):
+def test_a_run_that_is_served_is_not_served_again(
+    service: httpx.Client, small_run: RunConfig, tmp_path: Path
+) -> None:
+    other = small_run.model_copy(update={"root": str(tmp_path / "other")})
+    shutil.copytree(small_run.root, other.root)
+    before = service.get("/health").json()
+    for config, said in (
+        (small_run, "this run is served on this Ray cluster already"),
+        (served_at(small_run, port=small_run.serve.port + 1), "served .* already"),
+        (other, "the route / on this Ray cluster belongs to the application queries-"),
+        (served_at(other, port=small_run.serve.port + 1), "the route / .* belongs to"),
+    ):
+        with pytest.raises(ServiceError, match=said), verbs.serving(config):
             pass
+        assert service.get("/health").json() == before
+        assert service.get("/documents/health").is_success
 
 
 def wait_until(happened: object, *, seconds: float = 20) -> None:

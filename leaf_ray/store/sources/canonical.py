@@ -15,6 +15,7 @@ from leaf_ray.core.texts import (
     TEXT_FIELD,
     is_text_type,
     normalise,
+    titled,
 )
 from leaf_ray.errors import InputError
 from leaf_ray.store.sources.naming import with_our_names
@@ -142,7 +143,7 @@ def _strings(part: Part, name: str) -> list[str | None]:
 
 def _texts(part: Part) -> list[str]:
     rows = zip(_strings(part, "title"), _strings(part, "text"), strict=True)
-    return [normalise(f"{title} {text or ''}" if title else text or "") for title, text in rows]
+    return [titled(title, text) for title, text in rows]
 
 
 def _rejected(
