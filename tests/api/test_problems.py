@@ -104,6 +104,71 @@ def test_a_body_that_cannot_be_read_is_the_senders_fault(app: FastAPI, body: byt
     require_problem(response, response.status_code, response.json()["error_type"])
 
 
+HOSTILE = (
+    b"NaN",
+    b'{"query": "a", "k": NaN}',
+    b'{"query": "a", "k": Infinity}',
+    b'{"query": "a", "k": 1e400}',
+    b'{"query": "a", "k": ' + b"9" * 4000 + b"}",
+    b'{"query": "a", "k": {"\\ud800": 1}}',
+    b'{"query": "a", "\\ud800": 1}',
+    b'{"query": "\\ud800"}',
+    b'{"query": "a", "mode": "\\ud83d"}',
+    b'{"query": ' + b'{"a": ' * 50_000,
+    b'{"input": ["a", "\\u0000"]}',
+    b'{"input": "a", "dimensions": 1e3}',
+    b'{"documents": [{"id": "a", "text": "b", "metadata": {"year": NaN}}]}',
+    b'{"documents": [{"id": "a", "text": "b", "metadata": {"year": 1e400}}]}',
+    b'{"documents": [{"id": "a", "text": "b", "metadata": {"year": ' + b"9" * 4000 + b"}}]}",
+    b'{"documents": [{"id": "a", "text": "b", "metadata": {"shelf": '
+    + b"[" * 900
+    + b"]" * 900
+    + b"}}]}",
+    b'{"documents": [{"id": "a", "text": "b", "metadata": {"shelf": "\\ud800"}}]}',
+    b'{"documents": [{"id": "a", "text": "b", "metadata": {"\\ud800": 1}}]}',
+    b'{"documents": [{"id": "\\ud800", "text": "b"}]}',
+    b'{"documents": [{"id": "a", "text": "\\ud800"}]}',
+    b'{"documents": [{"id": "a", "title": "\\udfff", "text": "b"}]}',
+    b'{"documents": [null]}',
+    b'{"ids": ["\\ud800"]}',
+    b'{"ids": [""]}',
+)
+
+
+@pytest.mark.parametrize("body", HOSTILE, ids=lambda body: str(body[:60]))
+def test_a_hostile_body_is_the_senders_fault(
+    queries: FastAPI, documents: FastAPI, body: bytes
+) -> None:
+    for app, method, path in (
+        (queries, "POST", "/v1/search"),
+        (queries, "POST", "/v1/embeddings"),
+        (documents, "POST", "/v1/documents"),
+        (documents, "DELETE", "/v1/documents"),
+    ):
+        response = ask(app, method, path, content=body, headers=JSON)
+        assert 400 <= response.status_code < 500, (path, response.text)
+        require_problem(response, response.status_code, response.json()["error_type"])
+    assert ask(documents, "GET", "/health").json()["documents"] == len(TEXTS)
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", b"\xff"]
+)
+def test_a_body_of_another_type_is_refused(queries: FastAPI, kind: str | bytes) -> None:
+    headers = {"content-type": kind}
+    response = ask(queries, "POST", "/v1/search", content=b'{"query": "fox"}', headers=headers)
+    require_problem(response, 422, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/", "%00", "%ff", "%ED%A0%80", "%", "%zz", "..%2F..", "a" * 60_000, "d1/", "%20"]
+)
+def test_an_id_that_no_document_has_is_not_found(documents: FastAPI, path: str) -> None:
+    require_problem(ask(documents, "GET", f"/v1/documents/{path}"), 404, "not_found")
+    head = ask(documents, "HEAD", f"/v1/documents/{path}")
+    assert (head.status_code, head.headers["allow"]) == (405, "GET")
+
+
 def test_an_unknown_field_is_refused_by_name_and_not_repeated(app: FastAPI) -> None:
     response = ask(app, "POST", "/v1/embeddings", json={"input": "fox", "secret": "hunter2"})
     problem = require_problem(response, 422, "invalid_request")
