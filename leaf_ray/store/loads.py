@@ -29,7 +29,10 @@ class TableVersion:
         options = storage_options(uri)
         try:
             return cls(lance.dataset(table_uri(uri, name), version, storage_options=options))
-        except (ValueError, OSError):
+        except ValueError as error:
+            # Lance has one type for all that goes wrong: storage that fails is no missing version.
+            if "not found" not in str(error).lower():
+                raise
             return None
 
     @classmethod

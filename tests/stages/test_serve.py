@@ -15,7 +15,6 @@ from leaf_ray.errors import InputError, ServiceError
 from leaf_ray.runs import Run
 from leaf_ray.runs.parts import texts_dataset
 from leaf_ray.stages import verbs
-from leaf_ray.stages.deployments import QUERIES, bind
 from leaf_ray.stages.search import Searcher
 from leaf_ray.store.table import SearchMode
 
@@ -50,8 +49,10 @@ def test_a_run_is_served_beside_what_is_served_already_or_not_at_all(
     port = small_run.serve.port
     serve.start(http_options={"host": "127.0.0.1", "port": port})
     try:
-        serve.run(bind(small_run, QUERIES), name="foreign", route_prefix="/foreign")
-        foreign = f"http://127.0.0.1:{port}/foreign/health"
+        # Sent to the replica by value: it has no name that could be imported there.
+        app = serve.deployment(lambda request: "here", name="foreign").bind()
+        serve.run(app, name="foreign", route_prefix="/foreign")
+        foreign = f"http://127.0.0.1:{port}/foreign"
         with (
             pytest.raises(ServiceError, match=f"serve.host=127.0.0.1 serve.port={port}"),
             verbs.serving(served_at(small_run, port=port + 1)),
