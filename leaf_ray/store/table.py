@@ -176,7 +176,10 @@ class DocumentTable:
         if mode != "vector":
             rankings.append(_matching(table, text or ""))
         best = fused(rankings)[:k]
-        row_ids = {found["id"]: found["_rowid"] for r in rankings for found in r.to_pylist()}
+        row_ids: dict[str, int] = {}
+        for ranking in rankings:
+            columns = (ranking[name].to_pylist() for name in ("id", "_rowid"))
+            row_ids.update(zip(*columns, strict=True))
         taken = table.take_row_ids([row_ids[document_id] for document_id, _ in best])
         # They come in the order of the table.
         rows = {row["id"]: row for row in taken.select(_plain_columns(table)).to_list()}
@@ -275,12 +278,17 @@ class DocumentTable:
         """The newest version, to be written to inside; what was written is served afterwards."""
         table = self._database.open_table(self._table_name)
         self._require_own_space(table)
+        loading = f"{self.name} is being loaded anew: write again when `leaf index` has finished"
         if not _is_published(table):
             # Serving what a load has written but not indexed yet would serve half a table.
-            raise ServiceError(
-                f"{self.name} is being loaded anew: write again when `leaf index` has finished"
-            )
-        yield table
+            raise ServiceError(loading)
+        try:
+            yield table
+        except RuntimeError as error:
+            # Lance has no type of its own for a load that came first.
+            if "transaction Overwrite" not in str(error):
+                raise
+            raise ServiceError(loading) from error
         _serve_written(table)
         self.refresh()
 

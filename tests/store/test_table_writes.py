@@ -251,3 +251,35 @@ def test_a_table_in_a_folder_with_odd_characters(small: SmallTable, tmp_path: Pa
     table = DocumentTable(uri, NAME)
     table.upsert(small.rows({"new": "text"}))
     assert stored(table).keys() == {*TEXTS, "new"}
+
+
+def test_a_write_that_a_load_overtakes_is_served_and_the_half_load_is_not(
+    small: SmallTable, index_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve = table_module._serve_written
+
+    def overtaken(table: object) -> None:
+        write(index_uri, small.rows({"half": "a load that is not indexed"}))
+        serve(table)
+
+    monkeypatch.setattr(table_module, "_serve_written", overtaken)
+    table = DocumentTable(index_uri, NAME)
+    table.upsert(small.rows({"new": "a lantern in the attic"}))
+    assert (
+        stored(table)
+        == stored(DocumentTable(index_uri, NAME))
+        == {
+            **TEXTS,
+            "new": "a lantern in the attic",
+        }
+    )
+    with pytest.raises(ServiceError, match="is being loaded anew"):
+        table.delete(["new"])
+
+
+def test_a_write_that_a_load_comes_before_is_refused(small: SmallTable, index_uri: str) -> None:
+    table = DocumentTable(index_uri, NAME)
+    with pytest.raises(ServiceError, match="is being loaded anew"), table._writing() as newest:
+        write(index_uri, small.rows({"half": "a load that is not indexed"}))
+        newest.delete("id = 'd1'")
+    assert stored(DocumentTable(index_uri, NAME)) == TEXTS
