@@ -132,3 +132,14 @@ def test_the_official_client_reads_the_answer(small: SmallTable, queries: FastAP
 
     expected_ND = small.encoder.encode(SENTENCES, kind=QUERY)
     np.testing.assert_allclose(asyncio.run(embedded()), expected_ND, atol=1e-6)
+
+
+@pytest.mark.parametrize("application", ["queries", "documents"])
+def test_texts_are_normalised_before_they_are_embedded(
+    application: str, request: pytest.FixtureRequest
+) -> None:
+    app = request.getfixturevalue(application)
+    assert embed(app, ["\0 cafe\u0301\n"]) == embed(app, ["caf\u00e9"])
+    answer = ask(app, "POST", "/v1/embeddings", json={"input": ["a", "\0"]})
+    assert (answer.status_code, answer.json()["error_type"]) == (422, "InputError")
+    assert "input[1] is empty" in answer.json()["error"]
