@@ -143,7 +143,8 @@ def serving(config: RunConfig, *, progress: Progress = SILENT) -> Iterator[str]:
 
     Raises:
         MissingStage: the leaf or the index is not finished.
-        ServiceError: the port is in use, or a replica did not start.
+        ServiceError: the port is in use, the Ray cluster serves a run already, or a replica did not
+            start.
     """
     from leaf_ray.stages import serve
 
