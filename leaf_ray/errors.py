@@ -5,6 +5,7 @@ LeafRayError
 |-- InputError          texts, vectors or judgments are unusable      (ValueError)
 |-- SpaceMismatch       two parts belong to different vector spaces   (ValueError)
 |-- EncodingError       a model returned something that is no vector  (ValueError)
+|   `-- TextsRejected   it did so for some texts, which are named     (ValueError)
 |-- ModelNotFound       a model is neither a folder nor on the hub    (FileNotFoundError)
 |-- MissingStage        a stage's input is not finished               (FileNotFoundError)
 |-- StaleStage          a finished part was made with other settings  (RuntimeError)
@@ -18,6 +19,8 @@ LeafRayError
 Each message says what was found, what was wanted and what to do. Each error is built from its
 message alone, so that it survives pickling between Ray processes.
 """
+
+from collections.abc import Mapping
 
 
 class LeafRayError(Exception):
@@ -38,6 +41,24 @@ class SpaceMismatch(LeafRayError, ValueError):
 
 class EncodingError(LeafRayError, ValueError):
     """A model returned something that is not a usable vector."""
+
+
+class TextsRejected(EncodingError):
+    """Some texts get no vector while others do.
+
+    reasons: why, by position; it survives pickling as the message does.
+    """
+
+    reasons: dict[int, str]
+
+    @classmethod
+    def of(cls, reasons: Mapping[int, str]) -> "TextsRejected":
+        """An error that says the first reason, and how many texts there are."""
+        first = reasons[min(reasons)]
+        others = f"; {len(reasons) - 1} more texts get no vector" if len(reasons) > 1 else ""
+        error = cls(f"{first}{others}")
+        error.reasons = dict(reasons)
+        return error
 
 
 class ModelNotFound(LeafRayError, FileNotFoundError):

@@ -8,13 +8,14 @@ end can be compared with `vectors_of(texts)`.
 """
 
 import base64
+import gzip
 import hashlib
 import json
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self, get_args
@@ -22,11 +23,16 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 
 Fault = Literal[
-    "408", "429", "500", "502", "503", "504", "hang", "trickle", "cut", "empty",
-    "dimension", "nan", "infinity", "count", "repeated", "json", "html",
+    "408", "424", "429", "500", "502", "503", "504", "hang", "trickle", "cut", "empty", "nothing",
+    "dimension", "nan", "infinity", "null", "nulls", "words", "none", "count", "repeated",
+    "json", "html", "error", "gzip",
 ]  # fmt: skip
-"""hang: no answer; trickle: a byte now and then; cut: half an answer; empty: none at all;
-dimension, nan, infinity, count, repeated: wrong vectors; json, html: no vectors."""
+"""hang: no answer; trickle: a byte now and then; cut: half an answer; empty: none at all; nothing:
+a body of no bytes; dimension, count, repeated: wrong vectors; nan, infinity, null (no vector),
+nulls (in a vector), words, none (an empty vector): the last vector is wrong; json, html: no
+vectors; error: a success that holds an error; gzip: a body that is not what its header says."""
+LAST_WRONG: tuple[Fault, ...] = ("nan", "infinity", "null", "nulls", "words", "none")
+Index = Literal["right", "zero", "missing", "null", "string", "from one", "parts", "unclear"]
 
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 QUICK_FAULTS = tuple(fault for fault in FAULTS if fault not in ("hang", "trickle"))
@@ -57,7 +63,15 @@ class FaultyEndpoint:
 
     faults: of each request in the order of arrival; None is no fault, and all are well after it.
     form: "base64" where it is asked for, always "float", or "refused": 400 to who asks for one.
-    key: requests without it get 401. poison: texts that hold it get `poison_status`.
+    key: requests that do not send it as `key_header: key_scheme key` get 401.
+    poison: texts that hold it get `poison_status`. sick: the fault of each text that holds a word;
+        where a fault concerns one vector, it is the text's own.
+    max_texts, max_characters: larger requests get `limit_status` and `limit_message`.
+    max_at_once: requests beyond it get 429. index: how vectors are numbered.
+    misplaced: vectors come backwards, though their numbers do not say so.
+    wrapped: each vector stands in a list of its own. one_vector: for the first text only.
+    success: the body of every answer, with status 200. message: the reason of each fault.
+    encoded: how bodies are sent.
     retry_after: header of each 429 and 503. delay_seconds: of every answer.
     redirect: where all requests are sent to. hang_seconds: how long a hanging request is kept.
     status: of every request, whatever is asked.
@@ -67,6 +81,21 @@ class FaultyEndpoint:
     faults: Iterable[Fault | None] = ()
     form: Literal["base64", "float", "refused"] = "base64"
     key: str | None = None
+    key_header: str = "Authorization"
+    key_scheme: str = "Bearer "
+    sick: Mapping[str, Fault] = field(default_factory=dict)
+    max_texts: int | None = None
+    max_characters: int | None = None
+    limit_status: int = 422
+    limit_message: str = "the request is too large"
+    max_at_once: int | None = None
+    index: Index = "right"
+    misplaced: bool = False
+    wrapped: bool = False
+    one_vector: bool = False
+    success: str | None = None
+    message: str = "planned"
+    encoded: Literal["plain", "gzip", "chunked"] = "plain"
     poison: str = "POISON"
     poison_status: int = 400
     status: int | None = None
@@ -79,6 +108,7 @@ class FaultyEndpoint:
     requests: int = field(default=0, init=False)
     answers: Counter[str] = field(default_factory=Counter, init=False)
     texts: Counter[str] = field(default_factory=Counter, init=False)
+    answered: Counter[str] = field(default_factory=Counter, init=False)
     times: list[float] = field(default_factory=list, init=False)
     bodies: list[dict[str, Any]] = field(default_factory=list, init=False)
     headers: list[dict[str, str]] = field(default_factory=list, init=False)
@@ -123,7 +153,10 @@ class FaultyEndpoint:
             self.texts.update(body["input"])
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
-            return next(self._faults, None)
+            too_many = self.max_at_once is not None and self._at_once > self.max_at_once
+            sick = [self.sick[word] for word in self.sick if word in " ".join(body["input"])]
+            planned = next(self._faults, None)
+            return "429" if too_many else sick[0] if sick else planned
 
     def leaving(self, answer: str) -> None:
         """Count an answer, before it is sent: the next request may come as soon as it is."""
@@ -157,41 +190,60 @@ class _Handler(BaseHTTPRequestHandler):
         status, message = self._refusal(body)
         if status is not None:
             self._send(status, {"error": {"message": message, "type": "invalid_request_error"}})
+        elif endpoint.success is not None:
+            self._write(200, endpoint.success.encode(), name="success")
         elif fault is None:
+            endpoint.answered.update(body["input"])
             self._send(200, self._vectors(body))
         elif fault.isdigit():
-            self._send(int(fault), {"error": {"message": f"planned {fault}", "code": None}})
+            said = f"{endpoint.message} {fault}"
+            self._send(int(fault), {"error": {"message": said, "code": None}})
         else:
             self._spoil(fault, body)
 
     def _refusal(self, body: dict[str, Any]) -> tuple[int | None, str]:
         endpoint = self.endpoint
-        sent = self.headers.get("Authorization", "")
+        sent = self.headers.get(endpoint.key_header, "")
+        texts = body["input"]
         if endpoint.redirect:
             return 307, "moved"
         if endpoint.status:
             return endpoint.status, f"always {endpoint.status}"
-        if endpoint.key and sent != f"Bearer {endpoint.key}":
+        if endpoint.key and sent != f"{endpoint.key_scheme}{endpoint.key}":
             return 401, f"wrong key: {sent}"
         if endpoint.form == "refused" and "encoding_format" in body:
             return 400, "unknown parameter: encoding_format"
         if any(endpoint.poison in text for text in body["input"]):
             return endpoint.poison_status, "one of the inputs is not accepted"
+        characters = sum(map(len, texts))
+        if endpoint.max_texts is not None and len(texts) > endpoint.max_texts:
+            return endpoint.limit_status, endpoint.limit_message
+        if endpoint.max_characters is not None and characters > endpoint.max_characters:
+            return endpoint.limit_status, endpoint.limit_message
         return None, ""
 
     def _vectors(self, body: dict[str, Any], *, spoilt: Fault | None = None) -> dict[str, Any]:
-        d = body.get("dimensions", self.endpoint.dimension) + (spoilt == "dimension")
-        vectors_ND = vectors_of(body["input"], dimension=d)
-        if spoilt in ("nan", "infinity"):
-            vectors_ND[-1, 0] = np.nan if spoilt == "nan" else np.inf
-        items = [
-            {"object": "embedding", "index": i, "embedding": self._encoded(vector_D, body)}
-            for i, vector_D in enumerate(vectors_ND)
-        ]
+        endpoint, texts = self.endpoint, body["input"]
+        d = body.get("dimensions", endpoint.dimension) + (spoilt == "dimension")
+        embeddings = [self._encoded(vector_D, body) for vector_D in vectors_of(texts, dimension=d)]
+        if spoilt in LAST_WRONG:
+            sick = [
+                i for i, text in enumerate(texts) if any(word in text for word in endpoint.sick)
+            ]
+            for i in sick or [len(texts) - 1]:
+                embeddings[i] = _wrong_vector(spoilt, d)
+        if endpoint.wrapped:
+            embeddings = [[embedding] for embedding in embeddings]
+        items = [{"object": "embedding", "embedding": embedding} for embedding in embeddings]
+        for i, item in enumerate(items):
+            item |= _numbered(i, len(items), endpoint.index)
         if spoilt == "repeated":
             items.append(items[0])
-        # Backwards: the order is in `index`.
-        items = items[1:][::-1] if spoilt == "count" else items[::-1]
+        # Backwards: the order is in `index`, where that tells one.
+        if endpoint.index in ("right", "string", "from one") or endpoint.misplaced:
+            items.reverse()
+        items = items[:-1] if spoilt == "count" else items
+        items = items[:1] if endpoint.one_vector else items
         return {"object": "list", "data": items, "model": body["model"]}
 
     def _encoded(self, vector_D: np.ndarray, body: dict[str, Any]) -> str | list[float]:
@@ -207,6 +259,13 @@ class _Handler(BaseHTTPRequestHandler):
                 self._write(200, whole[: len(whole) // 2], name=fault)
             case "html":
                 self._write(200, b"<html>all is well</html>", name=fault)
+            case "nothing":
+                self._write(200, b"", name=fault)
+            case "gzip":
+                self._write(200, b"no gzip", name=fault, headers={"Content-Encoding": "gzip"})
+            case "error":
+                said = {"error": {"message": self.endpoint.message}}
+                self._write(200, json.dumps(said).encode(), name=fault)
             case "hang" | "trickle" | "cut" | "empty":
                 self.endpoint.leaving(fault)
                 self.close_connection = True
@@ -231,17 +290,62 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, answer: dict[str, Any]) -> None:
         self._write(status, json.dumps(answer).encode(), name=str(status))
 
-    def _write(self, status: int, content: bytes, *, name: str) -> None:
+    def _write(
+        self, status: int, content: bytes, *, name: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         self.endpoint.leaving(name)
-        self._head(status, len(content))
-        self.wfile.write(content)
+        more = dict(headers or {})
+        if self.endpoint.encoded == "gzip":
+            content, more = gzip.compress(content), {"Content-Encoding": "gzip"}
+        if self.endpoint.encoded == "chunked":
+            self._head(status, None, more | {"Transfer-Encoding": "chunked"})
+            for i in range(0, len(content), 100):
+                part = content[i : i + 100]
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+            self.wfile.write(b"0\r\n\r\n")
+        else:
+            self._head(status, len(content), more)
+            self.wfile.write(content)
 
-    def _head(self, status: int, length: int) -> None:
+    def _head(
+        self, status: int, length: int | None, headers: Mapping[str, str] | None = None
+    ) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(length))
+        if length is not None:
+            self.send_header("Content-Length", str(length))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         if self.endpoint.retry_after is not None and status in (429, 503):
             self.send_header("Retry-After", self.endpoint.retry_after)
         if self.endpoint.redirect and status == 307:
             self.send_header("Location", self.endpoint.redirect)
         self.end_headers()
+
+
+def _wrong_vector(fault: Fault, d: int) -> object:
+    wrong: dict[str, object] = {
+        "nan": [float("nan")] * d,
+        "infinity": [1.0] * (d - 1) + [float("inf")],
+        "null": None,
+        "nulls": [None] * d,
+        "words": ["nan"] * d,
+        "none": [],
+    }
+    return wrong[fault]
+
+
+def _numbered(i: int, n: int, index: Index) -> dict[str, object]:
+    match index:
+        case "missing":
+            return {}
+        case "string":
+            return {"index": str(i)}
+        case "from one":
+            return {"index": i + 1}
+        case "parts":
+            return {"index": i % 2}
+        case "unclear":
+            return {"index": (0, 0, 2, 1)[i % 4]}
+        case _:
+            return {"index": {"right": i, "zero": 0, "null": None}[index]}

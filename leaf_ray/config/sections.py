@@ -99,16 +99,21 @@ class EndpointConfig(Section):
     key_variable: str | None = None
     """The environment variable that holds the key, on the machines that ask. None: OPENAI_API_KEY
     for api.openai.com, LEAF_RAY_ENDPOINT_KEY for others; where it is not set no key is sent."""
+    key_header: str = "Authorization"
+    """The header that the key is sent in; Azure's is api-key."""
+    key_scheme: str | None = None
+    """The word before the key. None: Bearer in Authorization, and none in another header."""
     concurrency: Positive = 8
     """Requests at once, over all actors."""
     requests_per_minute: Annotated[float, Field(gt=0)] | None = None
     """Over all actors. None: as many as are answered."""
     batch_texts: Positive = 64
-    """Texts of one request."""
+    """Texts of one request, at most; fewer where the endpoint takes no more."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
     """Of one request."""
     attempts: Positive = 6
-    """Of one request, until its texts count as failed."""
+    """Tries of a request, until the endpoint counts as down because it answers nobody. A text that
+    fails alone is rejected after 3 tries, or more where others fail too."""
 
 
 class EmbedConfig(Section):

@@ -10,7 +10,6 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import islice
 from threading import Thread
 
 import httpx
@@ -19,14 +18,23 @@ import numpy.typing as npt
 
 from leaf_ray.core.backend import LOWEST_COSINE
 from leaf_ray.core.texts import QUERY
-from leaf_ray.encoders.endpoint_client import Address, EndpointClient
+from leaf_ray.encoders.endpoint_address import (
+    USUAL_HEADER,
+    USUAL_SCHEME,
+    Address,
+    check_header,
+    embeddings_url,
+)
+from leaf_ray.encoders.endpoint_answers import Answer
+from leaf_ray.encoders.endpoint_client import SHORT_TEXT, EndpointClient, TextsAtFault
+from leaf_ray.encoders.endpoint_divide import Divider
+from leaf_ray.encoders.endpoint_exchange import Exchange
+from leaf_ray.encoders.endpoint_limits import Limits, Rows
 from leaf_ray.encoders.protocol import EncodedBatch
-from leaf_ray.encoders.rate_limit import Backoff, Gate, Retry
-from leaf_ray.errors import ConfigError, EncodingError, EndpointError
+from leaf_ray.encoders.rate_limit import Backoff, Gate
+from leaf_ray.errors import ConfigError, EndpointError, TextsRejected
 
-Rows = npt.NDArray[np.int64]
-Answer = Future[npt.NDArray[np.float32]]
-SHORT_TEXT = "one"
+HALF_A_PAIR = "half of a surrogate pair is in the text, so that it cannot be sent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +43,12 @@ class EndpointSpec:
 
     url: its base, such as https://host/v1; `/embeddings` is put after its path.
     key_variable: the environment variable that holds the key, on the loading machine; without
-        one no key is sent.
+        one no key is sent. key_header, key_scheme: the key is sent as `header: scheme key`.
     concurrency: requests at once. requests_per_minute: evenly spaced; None is as fast as it goes.
         Both are of one encoder: share them out if there are several.
     batch_texts, batch_characters: a request is full when either is reached.
-    timeout_seconds: of one attempt. attempts: of one request, the first included.
+    timeout_seconds: of one try. attempts: tries of a request, before it is divided or the
+        endpoint counts as down.
     dimensions: what to ask the endpoint for; None takes what it gives.
     """
 
@@ -47,6 +56,8 @@ class EndpointSpec:
     url: str = field(repr=False)
     model: str
     key_variable: str = "OPENAI_API_KEY"
+    key_header: str = USUAL_HEADER
+    key_scheme: str = USUAL_SCHEME
     concurrency: int = 8
     batch_texts: int = 64
     batch_characters: int = 100_000
@@ -59,7 +70,8 @@ class EndpointSpec:
     document_prompt: str = ""
 
     def __post_init__(self) -> None:
-        """Raise ConfigError if a number is too small to get any answer with."""
+        """Raise ConfigError if a number is too small to get any answer with, or the key unsent."""
+        check_header(self.key_header, self.key_scheme)
         for name in ("concurrency", "batch_texts", "batch_characters", "attempts", "dimensions"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise ConfigError(f"{name} of an endpoint is {value}: make it 1 or more")
@@ -79,7 +91,7 @@ class EndpointSpec:
     @property
     def shown_url(self) -> str:
         """The base without its query, which may hold a secret."""
-        return str(_embeddings_url(self.url).copy_with(query=None)).removesuffix("/embeddings")
+        return str(embeddings_url(self.url).copy_with(query=None)).removesuffix("/embeddings")
 
     def address(self) -> Address:
         """Where to send texts, with the key of this process's environment.
@@ -90,20 +102,28 @@ class EndpointSpec:
         key = os.environ.get(self.key_variable, "").strip()
         if not (key.isascii() and key.isprintable()):
             raise ConfigError(f"{self.key_variable} is no key: set it to one, in plain ASCII")
-        return Address(url=_embeddings_url(self.url), key=key, key_variable=self.key_variable)
-
-
-def _embeddings_url(base: str) -> httpx.URL:
-    try:
-        url = httpx.URL(base)
-    except httpx.InvalidURL:
-        url = httpx.URL("")
-    if url.scheme not in ("http", "https") or not url.host or url.userinfo:
-        raise ConfigError(
-            "the url of an endpoint is http:// or https://, a host and a path, as in "
-            "https://host/v1, without a user or password: put a key in the environment instead"
+        return Address(
+            url=embeddings_url(self.url),
+            key=key,
+            key_variable=self.key_variable,
+            header=self.key_header,
+            scheme=self.key_scheme,
         )
-    return url.copy_with(path=url.path.rstrip("/") + "/embeddings")
+
+    def client(self) -> EndpointClient:
+        """What sends requests and tries them again.
+
+        Raises:
+            ConfigError: the url or the key cannot be one.
+        """
+        fields: dict[str, object] = {"model": self.model}
+        if self.dimensions is not None:
+            fields["dimensions"] = self.dimensions
+        gate = Gate(concurrency=self.concurrency, requests_per_minute=self.requests_per_minute)
+        exchange = Exchange(self.address(), fields, timeout_seconds=self.timeout_seconds, gate=gate)
+        return EndpointClient(
+            exchange, gate=gate, backoff=self.backoff, attempts=self.attempts, model=self.model
+        )
 
 
 class EndpointEncoder:
@@ -115,28 +135,20 @@ class EndpointEncoder:
 
     def __init__(self, spec: EndpointSpec) -> None:
         self._spec = spec
-        fields: dict[str, object] = {"model": spec.model}
-        if spec.dimensions is not None:
-            fields["dimensions"] = spec.dimensions
-        self._client = EndpointClient(
-            spec.address(),
-            fields,
-            retry=Retry(
-                attempts=spec.attempts, timeout_seconds=spec.timeout_seconds, backoff=spec.backoff
-            ),
-            gate=Gate(concurrency=spec.concurrency, requests_per_minute=spec.requests_per_minute),
-        )
+        self._limits = Limits(texts=spec.batch_texts, characters=spec.batch_characters)
+        self._client = spec.client()
         self._loop = asyncio.new_event_loop()
         Thread(target=_run, args=(self._loop,), name="endpoint", daemon=True).start()
         # Also runs when the encoder is no longer used, and when the process ends.
-        self.close = weakref.finalize(self, _stop, self._loop, self._client.http)
+        self.close = weakref.finalize(self, _stop, self._loop, self._client.exchange.http)
         self.dimension = spec.dimensions or self._learned_dimension()
+        self._divider = Divider(self._client, self._limits, d=self.dimension)
 
     def encode(self, texts: Sequence[str], *, kind: str) -> npt.NDArray[np.float32]:
         """[N texts] -> [N, D] float32, finite, in the order given.
 
         Raises:
-            EncodingError: a batch of texts is not accepted, or gets no usable vectors.
+            TextsRejected: some texts get no vectors, while others do.
             EndpointError: the endpoint refuses or does not answer.
         """
         vectors_ND = np.empty((len(texts), self.dimension), dtype=np.float32)
@@ -152,69 +164,63 @@ class EndpointEncoder:
         """Positions int64 [B] and vectors float32 [B, D] of each request, as they are answered.
 
         Raises:
-            EncodingError: of the first batch that is not accepted or gets no usable vectors,
-                after all other batches came: the texts at fault are among those not yielded.
+            TextsRejected: some texts get no vectors, after all others were yielded.
             EndpointError: the endpoint refuses or does not answer; at once.
         """
         prompt = self._spec.query_prompt if kind == QUERY else self._spec.document_prompt
-        failed: dict[int, EncodingError] = {}
-        with closing(self._answers([prompt + text for text in texts])) as answers:
-            for rows, answer in answers:
-                try:
-                    vectors_BD = answer.result()
-                except EncodingError as error:
-                    failed[int(rows[0])] = error
-                else:
-                    yield rows, vectors_BD
-        if failed:
-            raise failed[min(failed)]
+        prompted = [prompt + text for text in texts]
+        reasons = {row: HALF_A_PAIR for row, text in enumerate(prompted) if not _is_sent(text)}
+        whole = np.array([i for i in range(len(texts)) if i not in reasons], dtype=np.int64)
+        with closing(self._answers([prompted[i] for i in whole])) as answers:
+            for places, answer in answers:
+                rows, found = whole[places], np.ones(len(places), dtype=bool)
+                for place, reason in answer.reasons.items():
+                    reasons[int(rows[place])] = reason
+                    found[place] = False
+                if found.any():
+                    yield rows[found], answer.vectors_BD[found]
+        if reasons:
+            raise TextsRejected.of(reasons)
 
     def _answers(self, texts: Sequence[str]) -> Generator[tuple[Rows, Answer], None, None]:
-        todo = text_batches(
-            [len(text) for text in texts],
-            max_texts=self._spec.batch_texts,
-            max_characters=self._spec.batch_characters,
-        )
-        asked: dict[Answer, Rows] = {}
+        todo, lengths = 0, [len(text) for text in texts]
+        asked: dict[Future[Answer], Rows] = {}
         try:
             while True:
                 # Twice what is sent at once: there is work while the caller looks at vectors.
-                for rows in islice(todo, 2 * self._spec.concurrency - len(asked)):
-                    asked[self._ask([texts[i] for i in rows], d=self.dimension)] = rows
+                while len(asked) < 2 * self._spec.concurrency and todo < len(texts):
+                    rows = self._limits.first(lengths, start=todo)
+                    asked[self._ask([texts[i] for i in rows])] = rows
+                    todo = int(rows[-1]) + 1
                 if not asked:
                     return
                 done = wait(asked, return_when=FIRST_COMPLETED).done
                 # Vectors first: a fault may end the caller's loop, and they are paid for.
                 for answer in sorted(done, key=lambda answer: answer.exception() is not None):
-                    yield asked.pop(answer), answer
+                    yield asked.pop(answer), answer.result()
         finally:
             for answer in asked:
                 answer.cancel()
 
-    def _ask(self, texts: Sequence[str], *, d: int | None) -> Answer:
-        return asyncio.run_coroutine_threadsafe(self._client.embed(texts, d=d), self._loop)
+    def _ask(self, texts: Sequence[str]) -> Future[Answer]:
+        return asyncio.run_coroutine_threadsafe(self._divider.embed(texts), self._loop)
 
     def _learned_dimension(self) -> int:
+        asked = asyncio.run_coroutine_threadsafe(
+            self._client.embed([SHORT_TEXT], d=None), self._loop
+        )
         try:
-            return len(self._ask([SHORT_TEXT], d=None).result()[0])
-        except EncodingError as error:
-            raise EndpointError(f"{error}; that is {SHORT_TEXT!r}, so check the model") from None
+            return int(asked.result().vectors_BD.shape[1])
+        except TextsAtFault as fault:
+            raise EndpointError(f"{fault}; that is {SHORT_TEXT!r}, so check the model") from None
 
 
-def text_batches(lengths: Sequence[int], *, max_texts: int, max_characters: int) -> Iterator[Rows]:
-    """Yield positions in order, int64 [B]; every one comes once, and no batch is empty.
-
-    A batch has at most `max_texts` texts and `max_characters`, unless one text alone is longer.
-    """
-    start = characters = 0
-    for row, length in enumerate(lengths):
-        full = row - start == max_texts or characters + length > max_characters
-        if full and row > start:
-            yield np.arange(start, row, dtype=np.int64)
-            start, characters = row, 0
-        characters += length
-    if start < len(lengths):
-        yield np.arange(start, len(lengths), dtype=np.int64)
+def _is_sent(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

@@ -1,222 +1,202 @@
-"""Texts to an embeddings endpoint and vectors back: one exchange, its faults, and retries.
+"""Texts to an embeddings endpoint and vectors back, through faults that pass.
 
 Shapes: B = texts of one request, D = dimensions.
 """
 
 import asyncio
-import base64
-import json
+import itertools
 import logging
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Literal
+import time
+from collections.abc import Sequence
 
-import httpx
-import numpy as np
-import numpy.typing as npt
-
-from leaf_ray.encoders.rate_limit import (
-    OF_THE_TEXTS,
-    Fault,
-    Gate,
-    Retry,
-    kind_of,
-    retry_after_seconds,
-)
-from leaf_ray.errors import EncodingError, EndpointError, LeafRayError
+from leaf_ray.encoders.endpoint_advice import advice_of
+from leaf_ray.encoders.endpoint_answers import Answer
+from leaf_ray.encoders.endpoint_exchange import Exchange
+from leaf_ray.encoders.endpoint_faults import Fault
+from leaf_ray.encoders.endpoint_judge import FailingShare, Failures, Verdict, judge
+from leaf_ray.encoders.rate_limit import Backoff, Gate
+from leaf_ray.errors import EndpointError
 
 log = logging.getLogger(__name__)
 
-MAX_SAID = 200
+SHORT_TEXT = "one"
+# While others are answered, a wait grows no longer than this many doublings.
+SHORT_WAITS = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where an endpoint is, and the key to it; str() shows neither key nor query."""
+class TextsAtFault(Exception):
+    """Texts of one request that get no vectors, while others are answered.
 
-    url: httpx.URL = field(repr=False)
-    key: str = field(repr=False)
-    key_variable: str
+    certain: the endpoint rejected them; other faults may have passed by chance.
+    """
 
-    def __str__(self) -> str:
-        return str(self.url.copy_with(query=None, fragment=None))
-
-    def headers(self) -> dict[str, str]:
-        """Of every request."""
-        json_type = {"Content-Type": "application/json"}
-        return {**json_type, "Authorization": f"Bearer {self.key}"} if self.key else json_type
-
-    def without_key(self, text: str) -> str:
-        """`text` with the key struck out: some endpoints repeat it in their errors."""
-        return text.replace(self.key, "***") if self.key else text
+    def __init__(self, said: str, *, certain: bool) -> None:
+        super().__init__(said)
+        self.certain = certain
 
 
 class EndpointClient:
-    """Asks one endpoint, from the tasks of one event loop. fields: of each request, as `model`."""
+    """Asks one endpoint, from the tasks of one event loop.
+
+    attempts: tries of a request that is not known to be at fault. model: its name, for errors.
+    """
 
     def __init__(
-        self, address: Address, fields: Mapping[str, object], *, retry: Retry, gate: Gate
+        self, exchange: Exchange, *, gate: Gate, backoff: Backoff, attempts: int, model: str
     ) -> None:
-        self._address = address
-        self._fields = fields
-        self._retry = retry
+        self.exchange = exchange
         self._gate = gate
-        # Redirects are not followed, so the key goes to this host only. An exchange has one
-        # timeout, which a trickle of bytes cannot prolong, and the gate limits connections.
-        self.http = httpx.AsyncClient(
-            headers=address.headers(),
-            timeout=None,
-            follow_redirects=False,
-            limits=httpx.Limits(max_connections=None),
-        )
-        self._form: Literal["untried", "base64", "float"] = "untried"
+        self._backoff = backoff
+        self._attempts = attempts
+        self._model = model
+        self._failing = FailingShare()
+        self._asking = asyncio.Lock()
+        self._denied_at, self._denial = -1.0, ""
+        self._numbers = itertools.count(random.randrange(10**6))
 
-    async def embed(self, texts: Sequence[str], *, d: int | None) -> npt.NDArray[np.float32]:
-        """[B texts] -> [B, D] finite float32, in the order given. d: what D has to be.
+    async def embed(
+        self,
+        texts: Sequence[str],
+        *,
+        d: int | None,
+        suspect: bool = False,
+        since: float | None = None,
+    ) -> Answer:
+        """[B texts] -> vectors [B, D], NaN for those that get none. d: what D has to be.
+
+        suspect: they are part of a request that failed. since: when that was sent, if an answer
+            to anybody after it is enough to know that the endpoint answers others.
 
         Raises:
-            EncodingError: these texts are not accepted, or get no usable vectors.
+            TextsAtFault: they get no vectors, or not together, while others are answered.
             EndpointError: the endpoint refuses or does not answer.
         """
-        async with self._gate.slots:
-            attempt = 0
-            while True:
+        failures = Failures(texts=len(texts), suspect=suspect)
+        while True:
+            await self._gate.enter()
+            try:
+                answer, failures, wait = await self._try(texts, d, failures, since)
+            finally:
+                self._gate.leave()
+            if answer is not None:
+                return answer
+            await asyncio.sleep(wait)
+
+    async def _try(
+        self, texts: Sequence[str], d: int | None, failures: Failures, since: float | None
+    ) -> tuple[Answer | None, Failures, float]:
+        """An answer; or none, with the seconds to wait outside, where the endpoint is busy."""
+        while True:
+            untried = self.exchange.form is None
+            try:
+                answer = await self.exchange.send(texts, d=d, form=None)
+            except Fault as fault:
+                self._note(failures, failed=fault.kind == "failing")
+                seen = since if since is not None and fault.kind == "rejected" else fault.sent
+                failed = failures.again(others_answered=self.exchange.answered_at >= seen)
                 try:
-                    return await self._in_known_form(texts, d)
-                except Fault as fault:
-                    wait = self._retry.wait(fault, attempt=attempt, drawn=random.random())
-                    attempt += 1
-                    if wait is None:
-                        raise self._error(fault, len(texts), attempt) from None
-                    log.info("%s %s; asking again in %.1f s", self._address, fault, wait)
-                # Its slot is kept while it waits: an endpoint that is busy gets fewer requests.
+                    failures = await self._judged(fault, failed, texts, d)
+                except TextsAtFault:
+                    if not (untried and self.exchange.form == "float"):
+                        raise
+                    # The form was at fault, which is known only now.
+                    continue
+                wait = self._wait(fault, failures)
+                log.info("%s %s; asking again in %.1f s", self.exchange.address, fault, wait)
+                if fault.kind == "busy":
+                    return None, failures, wait
+                # Its place is kept: an endpoint that fails gets fewer requests.
                 await asyncio.sleep(wait)
+            else:
+                self._note(failures, failed=False)
+                return answer, failures, 0.0
 
-    async def _in_known_form(self, texts: Sequence[str], d: int | None) -> npt.NDArray[np.float32]:
-        form = self._form
-        if form == "float":
-            return await self._exchange(texts, d, {})
-        try:
-            vectors_BD = await self._exchange(texts, d, {"encoding_format": "base64"})
-        except Fault as fault:
-            # Until base64 has worked once, this may be about encoding_format or about the texts.
-            if form == "base64" or fault.status not in (400, 422):
-                raise
-            vectors_BD = await self._exchange(texts, d, {})
-            self._form = "float"
-        else:
-            self._form = "base64"
-        return vectors_BD
+    def _note(self, failures: Failures, *, failed: bool) -> None:
+        if not failures.suspect and not failures.tries:
+            self._failing.note(failed=failed)
 
-    async def _exchange(
-        self, texts: Sequence[str], d: int | None, form: Mapping[str, str]
-    ) -> npt.NDArray[np.float32]:
-        body = {**self._fields, "input": list(texts), **form}
-        try:
-            content = json.dumps(body, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            raise Fault("rejected", "takes no text with half of a surrogate pair") from None
-        await self._gate.turn()
-        try:
-            async with asyncio.timeout(self._retry.timeout_seconds):
-                response = await self.http.post(self._address.url, content=content)
-        except TimeoutError:
-            said = f"did not answer within {self._retry.timeout_seconds:g} s"
-            raise Fault("busy", said) from None
-        except httpx.HTTPError as error:
-            said = self._address.without_key(str(error)) or type(error).__name__
-            raise Fault("busy", f"cannot be reached or broke off ({said})") from None
-        if not response.is_success:
-            raise self._fault(response)
-        return read_vectors(response.content, len(texts), d=d)
+    def _wait(self, fault: Fault, failures: Failures) -> float:
+        turns = failures.tries if fault.kind == "busy" else failures.silent
+        turns = max(turns, min(failures.counted, SHORT_WAITS)) - 1
+        return self._backoff.seconds(max(turns, 0), drawn=random.random(), asked=fault.asked)
 
-    def _fault(self, response: httpx.Response) -> Fault:
-        status = response.status_code
-        said = shortened(self._address.without_key(message_of(response)))
-        asked = retry_after_seconds(response.headers.get("Retry-After"), now=datetime.now(UTC))
-        return Fault(kind_of(status), f"answered {status}: {said}", status=status, asked=asked)
+    async def _judged(
+        self, fault: Fault, failures: Failures, texts: Sequence[str], d: int | None
+    ) -> Failures:
+        """What is known of the request, if it is to be sent again.
 
-    def _error(self, fault: Fault, num_texts: int, attempts: int) -> LeafRayError:
-        found = f"{self._address} {fault}"
-        if attempts > 1:
-            found += f", {attempts} times"
-        if fault.kind in OF_THE_TEXTS:
-            return EncodingError(
-                f"{found}; the request held {num_texts} texts: look at them, or send fewer at once"
-            )
-        return EndpointError(f"{found}; {self._advice(fault)}")
+        Raises:
+            TextsAtFault, EndpointError: it is not.
+        """
+        verdict = self._verdict(fault, failures)
+        if verdict == "canary":
+            was_form = fault.kind == "rejected" and list(texts) == [SHORT_TEXT]
+            await self._canary(fault.sent, d, skip_base64=was_form)
+            failures = failures.seen_answered()
+            verdict = self._verdict(fault, failures)
+        if verdict == "stop":
+            raise self._stopped(fault, failures.tries)
+        if verdict == "texts":
+            said = _found(self.exchange, fault, failures.tries)
+            raise TextsAtFault(said, certain=fault.kind == "rejected")
+        return failures
 
-    def _advice(self, fault: Fault) -> str:
-        match fault.status:
-            case 401 | 403:
-                wrong = "holds a key that it does not accept" if self._address.key else "is not set"
-                return f"{self._address.key_variable} {wrong}: set it to one that it accepts"
-            case 404:
-                return f"check the url and the model, {self._fields.get('model')}"
-            case 429:
-                return "lower the teacher's concurrency or requests_per_minute"
-            case None:
-                return "check the url and that the endpoint runs, or raise timeout_seconds"
-            case _ if fault.kind == "busy":
-                return "try again later, or lower the teacher's concurrency"
-            case _:
-                return "check the url"
+    def _verdict(self, fault: Fault, failures: Failures) -> Verdict:
+        share = self._failing.value
+        return judge(fault.kind, failures, attempts=self._attempts, failing_share=share)
 
+    async def _canary(self, since: float, d: int | None, *, skip_base64: bool) -> None:
+        """Return when anybody is answered after `since`.
 
-def read_vectors(content: bytes, num_texts: int, *, d: int | None) -> npt.NDArray[np.float32]:
-    """[num_texts, D] float32, ordered by index, out of the body of an answer.
+        Raises:
+            EndpointError: nobody is, a short text neither.
+        """
+        async with self._asking:
+            for attempt in range(self._attempts):
+                if self.exchange.answered_at >= since:
+                    return
+                if self._denied_at >= since:
+                    raise EndpointError(self._denial)
+                last = attempt + 1 == self._attempts
+                fault = await self._short_text(d, skip_base64=skip_base64, last=last)
+                self._failing.note(failed=fault is not None and fault.kind == "failing")
+                if fault is None:
+                    return
+                if last or fault.kind in ("rejected", "refused"):
+                    break
+                wait = self._backoff.seconds(attempt, drawn=random.random(), asked=fault.asked)
+                await asyncio.sleep(wait)
+            assert fault is not None
+            error = self._stopped(fault, attempt + 1)
+            self._denied_at, self._denial = time.monotonic(), str(error)
+            raise error
 
-    Raises:
-        Fault: unusable, for it does not hold so many finite vectors of one dimension, or of `d`.
-    """
-    try:
-        items = json.loads(content)["data"]
-        found = {item.get("index", i): _vector(item["embedding"]) for i, item in enumerate(items)}
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
-        raise Fault("unusable", "answered with something that is no list of vectors") from None
-    if len(items) != num_texts or found.keys() != set(range(num_texts)):
-        said = f"answered with {len(items)} vectors, or not one for each of {num_texts} texts"
-        raise Fault("unusable", said)
-    vectors = [found[i] for i in range(num_texts)]
-    dimensions = {len(vector_D) for vector_D in vectors}
-    wanted = d or max(dimensions)
-    if dimensions != {wanted} or not wanted:
-        said = f"answered with vectors of dimensions {sorted(dimensions)}, not all of {wanted}"
-        raise Fault("unusable", said)
-    vectors_BD = np.stack(vectors)
-    if not np.isfinite(vectors_BD).all():
-        raise Fault("unusable", "answered with a vector that is not finite")
-    return vectors_BD
+    async def _short_text(self, d: int | None, *, skip_base64: bool, last: bool) -> Fault | None:
+        """Why a short text gets no vector now, or None."""
+        # It is another text each time: a proxy may remember what was asked before.
+        texts = [f"{SHORT_TEXT} {next(self._numbers)}"]
+        untried, fault = self.exchange.form is None, None
+        if not (untried and skip_base64):
+            try:
+                await self.exchange.send(texts, d=d, form=None)
+            except Fault as of_base64:
+                fault = of_base64
+            else:
+                return None
+        if untried and (fault is None or fault.kind == "rejected" or last):
+            try:
+                await self.exchange.send(texts, d=d, form="float")
+            except Fault as of_floats:
+                return of_floats
+            return None
+        return fault
+
+    def _stopped(self, fault: Fault, tries: int) -> EndpointError:
+        found = _found(self.exchange, fault, tries)
+        advice = advice_of(fault, self.exchange.address, model=self._model)
+        return EndpointError(f"{found}; {advice}")
 
 
-def _vector(embedding: str | list[float]) -> npt.NDArray[np.float32]:
-    if isinstance(embedding, str):
-        decoded = base64.b64decode(embedding, validate=True)
-        return np.frombuffer(decoded, dtype="<f4").astype(np.float32)
-    with np.errstate(over="ignore"):
-        vector_D = np.asarray(embedding, dtype=np.float32)
-    if vector_D.ndim != 1:
-        raise ValueError("a vector is a flat list of numbers")
-    return vector_D
-
-
-def message_of(response: httpx.Response) -> str:
-    """What an answer that is no success says of the reason, in whichever form."""
-    if response.has_redirect_location:
-        return f"moved to {response.headers['Location'].partition('?')[0]}"
-    try:
-        said: Any = response.json()
-    except ValueError:
-        return response.text
-    for name in ("error", "message", "detail"):
-        if isinstance(said, dict) and said.get(name):
-            said = said[name]
-    return said if isinstance(said, str) else json.dumps(said)
-
-
-def shortened(text: str) -> str:
-    """`text` on one line, cut to MAX_SAID characters."""
-    line = " ".join(text.split()) or "no reason given"
-    return line if len(line) <= MAX_SAID else f"{line[:MAX_SAID]} ..."
+def _found(exchange: Exchange, fault: Fault, tries: int) -> str:
+    return f"{exchange.address} {fault}" + (f", {tries} times" if tries > 1 else "")

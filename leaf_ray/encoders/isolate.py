@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leaf_ray.encoders.protocol import EncodedBatch
-from leaf_ray.errors import EncodingError
+from leaf_ray.errors import EncodingError, TextsRejected
 
 T = TypeVar("T")
 # When so many texts fail one by one and none succeeds, it is not the texts.
@@ -33,7 +33,8 @@ def encode_or_isolate(
 ) -> Isolated:
     """Encode all that can be encoded; what fails among others is tried alone before it is rejected.
 
-    encode: yields the batches that succeed and then raises EncodingError for those that did not.
+    encode: yields the batches that succeed and then raises EncodingError for those that did not,
+        or TextsRejected where it knows which texts those are.
     A vector that is zero or not finite fails too: its text is encoded once more alone. After
     `patience` texts in a row that alone fared no better, the others with such a vector are rejected
     as they are.
@@ -62,6 +63,9 @@ def _halved(
             for found, vectors_BD in encode([items[int(i)] for i in rows_B]):
                 vectors_ND[rows_B[found]] = vectors_BD
                 done[found] = True
+        except TextsRejected as error:
+            # The teacher has tried them alone.
+            reasons.update((int(rows_B[row]), why) for row, why in error.reasons.items())
         except EncodingError as error:
             left = rows_B[~done]
             if len(left) == 1:

@@ -1,4 +1,4 @@
-"""When an endpoint may be asked, and whether and when again after a fault; nothing is sent here."""
+"""When an endpoint may be asked, and how long to wait after a fault; nothing is sent here."""
 
 import asyncio
 import re
@@ -6,33 +6,6 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Literal
-
-FaultKind = Literal["busy", "unusable", "rejected", "refused"]
-"""busy: it may answer later; unusable: its answer holds no vectors for the texts;
-rejected: it does not take these texts; refused: it takes nothing from us."""
-
-RETRIED: tuple[FaultKind, ...] = ("busy", "unusable")
-OF_THE_TEXTS: tuple[FaultKind, ...] = ("unusable", "rejected")
-
-
-class Fault(Exception):
-    """What went wrong in one exchange; the client tells it as one of leaf_ray's errors."""
-
-    def __init__(
-        self, kind: FaultKind, said: str, *, status: int | None = None, asked: float = 0.0
-    ) -> None:
-        super().__init__(said)
-        self.kind = kind
-        self.status = status
-        self.asked = asked
-
-
-def kind_of(status: int) -> FaultKind:
-    """What an HTTP status that is no success means."""
-    if status in (400, 413, 422):
-        return "rejected"
-    return "busy" if status in (408, 409, 425, 429) or status >= 500 else "refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,21 +28,6 @@ class Backoff:
         widest = min(self.cap_seconds, self.base_seconds * 2.0 ** min(attempt, 32))
         # Added and not the larger of both: those told to wait alike do not come back at once.
         return min(asked, self.asked_cap_seconds) + drawn * widest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
-    """How often and how long one request is tried. timeout_seconds: of a whole exchange."""
-
-    attempts: int
-    timeout_seconds: float
-    backoff: Backoff
-
-    def wait(self, fault: Fault, *, attempt: int, drawn: float) -> float | None:
-        """Seconds until the next attempt, or None to give up. attempt: the failed one, from 0."""
-        if fault.kind not in RETRIED or attempt + 1 >= self.attempts:
-            return None
-        return self.backoff.seconds(attempt, drawn=drawn, asked=fault.asked)
 
 
 def retry_after_seconds(header: str | None, *, now: datetime) -> float:
@@ -99,13 +57,75 @@ class Pace:
         return turn - now
 
 
+class Admission:
+    """How many requests may be under way: fewer where the endpoint says that it is busy.
+
+    Each request that is turned away takes one place; places come back one by one. A place that is
+    lost at once again was one too many, so the next trial waits twice as long.
+    """
+
+    FIRST_TRIAL = 32
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.places = most
+        self._trial = self.FIRST_TRIAL
+        self._answered = 0
+        self._is_trial = False
+
+    def turned_away(self) -> None:
+        """Note a request that came in too early."""
+        if self._is_trial:
+            self._trial, self._is_trial = 2 * self._trial, False
+        self._answered = 0
+        self.places = max(1, self.places - 1)
+
+    def answered(self) -> None:
+        """Note a request that was answered."""
+        self._answered += 1
+        if self.places < self._most and self._answered >= self._trial:
+            self._answered, self._is_trial = 0, True
+            self.places += 1
+
+
 class Gate:
-    """At most `concurrency` at once, and so many a minute; for the tasks of one event loop."""
+    """So many requests at once and so many a minute; for the tasks of one event loop."""
 
     def __init__(self, *, concurrency: int, requests_per_minute: float | None) -> None:
-        self.slots = asyncio.Semaphore(concurrency)
+        self._admission = Admission(concurrency)
         self._pace = Pace(requests_per_minute)
+        self._inside = 0
+        self._opens = 0.0
+        self._changed = asyncio.Event()
+
+    async def enter(self) -> None:
+        """Wait for a place; `leave` gives it back."""
+        while self._inside >= self._admission.places:
+            self._changed.clear()
+            await self._changed.wait()
+        self._inside += 1
+
+    def leave(self) -> None:
+        """Give a place back."""
+        self._inside -= 1
+        self._changed.set()
 
     async def turn(self) -> None:
         """Wait until the next request may be sent."""
+        while (seconds := self._opens - time.monotonic()) > 0:
+            await asyncio.sleep(seconds)
         await asyncio.sleep(self._pace.reserve(time.monotonic()))
+
+    def answered(self) -> None:
+        """Note a request that was answered."""
+        self._admission.answered()
+
+    def turned_away(self, *, seconds: float, was_told: bool) -> None:
+        """Note a request for which the endpoint was too busy.
+
+        seconds: until anybody may ask again, where the endpoint told so.
+        """
+        if was_told:
+            self._opens = max(self._opens, time.monotonic() + seconds)
+        else:
+            self._admission.turned_away()

@@ -24,6 +24,7 @@ from leaf_ray.encoders.prepare import IDS, TRUNCATED, num_tokens
 from leaf_ray.encoders.protocol import EncodedBatch, Encoder
 from leaf_ray.encoders.resolve import cache_folder
 from leaf_ray.encoders.sentence import SentenceEncoder
+from leaf_ray.errors import TextsRejected
 from leaf_ray.runs import Part
 from leaf_ray.runs.chunks import ChunkStats, write_chunk
 from leaf_ray.store.given import GivenVectors
@@ -137,12 +138,18 @@ class EncodeChunk(_OverChunks[Encoder]):
 
     def _texts(self, rows: Sequence[tuple[str, str]]) -> Iterator[EncodedBatch]:
         kinds = np.array([kind for _, kind in rows])
+        rejected: dict[int, str] = {}
         for kind in np.unique(kinds):
             places = np.flatnonzero(kinds == kind)
             texts = [rows[int(i)][0] for i in places]
-            for found, vectors_BD in self.source.batches(texts, kind=str(kind)):
-                tick(self.ticker, rows=_num_usable(vectors_BD))
-                yield places[found], vectors_BD
+            try:
+                for found, vectors_BD in self.source.batches(texts, kind=str(kind)):
+                    tick(self.ticker, rows=_num_usable(vectors_BD))
+                    yield places[found], vectors_BD
+            except TextsRejected as error:
+                rejected.update((int(places[row]), why) for row, why in error.reasons.items())
+        if rejected:
+            raise TextsRejected.of(rejected)
 
 
 def _num_usable(vectors_BD: np.ndarray) -> int:

@@ -14,6 +14,7 @@ from leaf_ray.core.rotation import Rotation
 from leaf_ray.core.space import Space
 from leaf_ray.core.uri import shown
 from leaf_ray.encoders.endpoint import EndpointSpec
+from leaf_ray.encoders.endpoint_address import USUAL_HEADER, USUAL_SCHEME
 from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.protocol import Encoder
@@ -192,6 +193,10 @@ def endpoint_spec(config: RunConfig) -> EndpointSpec:
         url=wanted.endpoint or "",
         model=wanted.teacher,
         key_variable=asked.key_variable or _usual_key(wanted.endpoint or ""),
+        key_header=asked.key_header,
+        key_scheme=_usual_scheme(asked.key_header)
+        if asked.key_scheme is None
+        else asked.key_scheme,
         concurrency=asked.concurrency // actors,
         batch_texts=asked.batch_texts,
         requests_per_minute=None if rate is None else rate / actors,
@@ -201,6 +206,10 @@ def endpoint_spec(config: RunConfig) -> EndpointSpec:
         query_prompt=wanted.query_prompt or "",
         document_prompt=wanted.document_prompt or "",
     )
+
+
+def _usual_scheme(header: str) -> str:
+    return USUAL_SCHEME if header.lower() == USUAL_HEADER.lower() else ""
 
 
 def _usual_key(endpoint: str) -> str:
