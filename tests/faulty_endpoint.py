@@ -12,6 +12,7 @@ import gzip
 import hashlib
 import json
 import random
+import ssl
 import threading
 import time
 from collections import Counter
@@ -71,7 +72,7 @@ class FaultyEndpoint:
     misplaced: vectors come backwards, though their numbers do not say so.
     wrapped: each vector stands in a list of its own. one_vector: for the first text only.
     success: the body of every answer, with status 200. message: the reason of each fault.
-    encoded: how bodies are sent.
+    encoded: how bodies are sent. tls: what it speaks TLS with, at https://localhost.
     retry_after: header of each 429 and 503. delay_seconds: of every answer.
     redirect: where all requests are sent to. hang_seconds: how long a hanging request is kept.
     status: of every request, whatever is asked.
@@ -96,6 +97,7 @@ class FaultyEndpoint:
     success: str | None = None
     message: str = "planned"
     encoded: Literal["plain", "gzip", "chunked"] = "plain"
+    tls: ssl.SSLContext | None = None
     poison: str = "POISON"
     poison_status: int = 400
     status: int | None = None
@@ -124,6 +126,8 @@ class FaultyEndpoint:
     def __enter__(self) -> Self:
         bound = type("_Bound", (_Handler,), {"endpoint": self})
         self._server = _Server(("127.0.0.1", 0), bound)
+        if self.tls is not None:
+            self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
@@ -135,12 +139,17 @@ class FaultyEndpoint:
     @property
     def url(self) -> str:
         """The base, to which `/embeddings` is appended."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        host = "http://127.0.0.1" if self.tls is None else "https://localhost"
+        return f"{host}:{self._server.server_address[1]}/v1"
 
     def fail_next(self, *faults: Fault | None) -> None:
         """From now on, these faults and then none."""
+        self.faults_of(faults)
+
+    def faults_of(self, plan: Iterable[Fault | None]) -> None:
+        """From now on, the faults of a plan and then none."""
         with self._lock:
-            self._faults = iter(faults)
+            self._faults = iter(plan)
 
     def arrived(self, path: str, headers: dict[str, str], body: dict[str, Any]) -> Fault | None:
         """Count a request; the fault that is planned for it."""

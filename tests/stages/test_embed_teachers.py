@@ -1,6 +1,7 @@
 """embed by teachers that are no local model: faulty endpoints, and vectors that exist already."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ from leaf_ray.runs.chunks import finished_chunks
 from leaf_ray.runs.parts import read_space, write_space
 from leaf_ray.stages import verbs
 from leaf_ray.stages.embed import working_folder
-from leaf_ray.stages.teacher import describe_teacher
-from tests.faulty_endpoint import Fault, FaultyEndpoint
+from leaf_ray.stages.teacher import describe_teacher, endpoint_spec
+from tests.faulty_endpoint import Fault, FaultyEndpoint, random_faults
 from tests.faulty_endpoint import vectors_of as endpoint_vectors_of
 from tests.stages.embedding import (
     Key,
@@ -89,6 +90,55 @@ def test_an_endpoint_that_refuses_us_is_one_error_that_names_the_key(
         assert "\n" not in str(caught.value)
         # The actor, and those that Ray starts in its place; not once for every chunk.
         assert endpoint.requests - asked < 5
+
+
+def test_an_outage_stops_the_run_and_rejects_nothing_and_a_text_that_always_fails_is_rejected(
+    root: Path, source: Path
+) -> None:
+    def down_after(requests: int) -> Iterator[Fault | None]:
+        for _ in range(requests):
+            yield None
+        endpoint.status = 503
+        yield None
+
+    with FaultyEndpoint(poison="no such text", sick={"POISON": "500"}) as endpoint:
+        asked = {"batch_texts": 4, "concurrency": 4, "attempts": 3}
+        config = asking(endpoint, root, source, actors=2, endpoint=asked)
+        endpoint.faults_of(down_after(40))
+        with pytest.raises(EndpointError, match="answered 503: always 503"):
+            verbs.embed(config)
+        assert not (root / "vectors/manifest.json").exists()
+        endpoint.status = None
+        endpoint.faults_of(random_faults(4, rate=0.1, kinds=("500", "cut", "nan", "html")))
+        manifest = verbs.embed(config)
+    texts = texts_of(config)
+    poison = {key for key, text in texts.items() if "POISON" in text}
+    well = {key: text for key, text in texts.items() if key not in poison}
+    assert_same(by_key(embedded(config)), of_endpoint(well))
+    rejected = rejected_in(root / "vectors/rejected")
+    assert rejected.keys() == poison and len(poison) == 2
+    assert all("answered 500: planned 500" in reason for reason in rejected.values())
+    assert_reconciled(manifest, config)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sent"),
+    [
+        ({}, ("Authorization", "Bearer")),
+        ({"key_header": "api-key"}, ("api-key", "")),
+        ({"key_header": "authorization"}, ("authorization", "Bearer")),
+        ({"key_header": "X-Key", "key_scheme": "Token"}, ("X-Key", "Token")),
+        ({"key_scheme": ""}, ("Authorization", "")),
+    ],
+)
+def test_the_header_and_scheme_of_the_key_are_settings_that_may_change_at_any_time(
+    tmp_path: Path, settings: dict[str, str], sent: tuple[str, str]
+) -> None:
+    space = {"teacher": "m", "endpoint": "https://host/v1"}
+    config = a_config(tmp_path, tmp_path, space=space, embed={"endpoint": settings})
+    spec = endpoint_spec(config)
+    assert (spec.key_header, spec.key_scheme) == sent
+    assert "endpoint" not in config.embed.made_with()
 
 
 def given_npy(config: RunConfig, file: Path, *, without: set[str], dimension: int = 16) -> Path:
