@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from leaf_ray.api.models import Problem
-from leaf_ray.errors import InputError, LeafRayError
+from leaf_ray.errors import InputError, LeafRayError, TextsRejected
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ async def _http(_: Request, error: Exception) -> JSONResponse:
 
 async def _ours(_: Request, error: Exception) -> JSONResponse:
     # The others are no fault of the request: the table was made again in another space, say.
-    status = 422 if isinstance(error, InputError) else 503
+    status = 422 if isinstance(error, InputError | TextsRejected) else 503
     return _answer(status, Problem(error=str(error), error_type=type(error).__name__))
 
 

@@ -87,10 +87,12 @@ class EndpointClient:
         self, texts: Sequence[str], d: int | None, failures: Failures, since: float | None
     ) -> tuple[Answer | None, Failures, float]:
         """An answer; or none, with the seconds to wait outside, where the endpoint is busy."""
+        patience, timeout = self.exchange.patience, None
         while True:
             untried = self.exchange.form is None
+            timeout = timeout or (patience.short if failures.suspect else patience.full)
             try:
-                answer = await self.exchange.send(texts, d=d, form=None)
+                answer = await self.exchange.send(texts, d=d, timeout_seconds=timeout)
             except Fault as fault:
                 self._note(failures, failed=fault.kind == "failing")
                 seen = since if since is not None and fault.kind == "rejected" else fault.sent
@@ -98,9 +100,13 @@ class EndpointClient:
                 try:
                     failures = await self._judged(fault, failed, texts, d)
                 except TextsAtFault:
-                    if not (untried and self.exchange.form == "float"):
+                    if untried and self.exchange.form == "float":
+                        # The form was at fault, which is known only now.
+                        continue
+                    if len(texts) > 1 or fault.waited in (None, patience.full):
                         raise
-                    # The form was at fault, which is known only now.
+                    # One text alone is waited for once as long as any.
+                    timeout = patience.full
                     continue
                 wait = self._wait(fault, failures)
                 log.info("%s %s; asking again in %.1f s", self.exchange.address, fault, wait)
@@ -179,7 +185,7 @@ class EndpointClient:
         untried, fault = self.exchange.form is None, None
         if not (untried and skip_base64):
             try:
-                await self.exchange.send(texts, d=d, form=None)
+                await self.exchange.send(texts, d=d)
             except Fault as of_base64:
                 fault = of_base64
             else:

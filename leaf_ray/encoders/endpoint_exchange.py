@@ -23,7 +23,7 @@ from leaf_ray.encoders.endpoint_answers import (
     shortened,
 )
 from leaf_ray.encoders.endpoint_faults import Fault, kind_of, status_meant
-from leaf_ray.encoders.rate_limit import Gate, retry_after_seconds
+from leaf_ray.encoders.rate_limit import Gate, Patience, retry_after_seconds
 from leaf_ray.errors import ConfigError
 
 Form = Literal["base64", "float"]
@@ -35,7 +35,8 @@ class Exchange:
     """Sends requests to one address, from the tasks of one event loop.
 
     fields: of each request, as `model`. answered_at: when vectors came last, by time.monotonic.
-    form: how vectors are asked for, once it is known that the endpoint takes that.
+    form: how vectors are asked for, once it is known that the endpoint takes that. patience: how
+    long an answer is waited for.
     """
 
     def __init__(
@@ -45,13 +46,22 @@ class Exchange:
         self.form: Form | None = None
         self.answered_at = -1.0
         self._fields = fields
-        self._timeout_seconds = timeout_seconds
+        self.patience = Patience(timeout_seconds)
         self._gate = gate
         self._order_checked = False
         self.http = _http(address)
 
-    async def send(self, texts: Sequence[str], *, d: int | None, form: Form | None) -> Answer:
-        """Vectors of the texts, or of those that get one. form: None takes the known one.
+    async def send(
+        self,
+        texts: Sequence[str],
+        *,
+        d: int | None,
+        form: Form | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Answer:
+        """Vectors of the texts, or of those that get one.
+
+        form: None takes the known one. timeout_seconds: None is as patient as can be.
 
         Raises:
             Fault: whatever else came.
@@ -62,7 +72,7 @@ class Exchange:
         await self._gate.turn()
         sent = time.monotonic()
         try:
-            response = await self._post(content.encode())
+            response = await self._post(content.encode(), timeout_seconds or self.patience.full)
             answer = self._read(response, len(texts), d)
         except Fault as fault:
             fault.sent = sent
@@ -71,16 +81,17 @@ class Exchange:
             await self._check_order(texts, answer, form)
         self.form = form
         self.answered_at = time.monotonic()
+        self.patience.answered(self.answered_at - sent)
         self._gate.answered()
         return answer
 
-    async def _post(self, content: bytes) -> httpx.Response:
+    async def _post(self, content: bytes, timeout_seconds: float) -> httpx.Response:
         try:
-            async with asyncio.timeout(self._timeout_seconds):
+            async with asyncio.timeout(timeout_seconds):
                 return await self.http.post(self.address.url, content=content)
         except TimeoutError:
-            said = f"did not answer within {self._timeout_seconds:g} s"
-            raise Fault("failing", said) from None
+            said = f"did not answer within {timeout_seconds:.3g} s"
+            raise Fault("failing", said, waited=timeout_seconds) from None
         except httpx.HTTPError as error:
             raise self._lost(error) from None
 

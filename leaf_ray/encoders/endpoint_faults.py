@@ -41,7 +41,8 @@ class Fault(Exception):
 
     status: of HTTP, or what stands for it in the body of an answer; None without an answer.
     asked: seconds that the endpoint wants us to wait. advice: what to do, where that is known.
-    sent: when the request was sent, by time.monotonic; the exchange sets it.
+    sent: when the request was sent, by time.monotonic; the exchange sets it. waited: for how many
+    seconds an answer was waited for in vain; None for other faults.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Fault(Exception):
         status: int | None = None,
         asked: float = 0.0,
         advice: str = "",
+        waited: float | None = None,
     ) -> None:
         super().__init__(said)
         self.kind = kind
@@ -59,6 +61,7 @@ class Fault(Exception):
         self.asked = asked
         self.advice = advice
         self.sent = 0.0
+        self.waited = waited
 
 
 def kind_of(status: int) -> FaultKind:

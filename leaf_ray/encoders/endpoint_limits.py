@@ -13,6 +13,8 @@ Rows = npt.NDArray[np.int64]
 PARTS = 4
 # An error of the server may have passed meanwhile, so it shows a limit only when it recurs.
 STRIKES = 2
+# Requests of as many texts differ in their characters by chance.
+ALIKE = 1.25
 _OF_A_NUMBER = re.compile(r"batch|input|text|item|array|list|document|element", re.IGNORECASE)
 
 
@@ -39,8 +41,9 @@ class Limits:
         return start + rows
 
     def explain(self, lengths: Sequence[int]) -> bool:
-        """Whether the size of a request may be why it failed: none as large was answered yet."""
-        return len(lengths) > self._answered_texts or sum(lengths) > self._answered_characters
+        """Whether its size is likely why a request failed: none about as large was answered yet."""
+        about = ALIKE * self._answered_characters
+        return len(lengths) > self._answered_texts or sum(lengths) > about
 
     def answered(self, lengths: Sequence[int]) -> None:
         """Note a request that was answered with vectors."""
@@ -54,7 +57,8 @@ class Limits:
             that its size is the cause; another error may have passed by itself.
         """
         if not certain:
-            if not self.explain(lengths):
+            few = len(lengths) <= self._answered_texts
+            if few and sum(lengths) <= self._answered_characters:
                 return
             self._strikes += 1
             if self._strikes < STRIKES:

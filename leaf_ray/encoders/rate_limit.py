@@ -43,6 +43,32 @@ def retry_after_seconds(header: str | None, *, now: datetime) -> float:
     return max(0.0, (aware - now).total_seconds())
 
 
+class Patience:
+    """How long an answer is waited for.
+
+    A request that is suspected to get none is not waited for as long as others, but many times as
+    long as the slowest answer took.
+    """
+
+    SHORTEST_SECONDS = 5.0
+    TIMES_THE_SLOWEST = 20.0
+
+    def __init__(self, timeout_seconds: float) -> None:
+        self.full = timeout_seconds
+        self._slowest: float | None = None
+
+    def answered(self, seconds: float) -> None:
+        """Note an answer, and how long it took."""
+        self._slowest = max(seconds, self._slowest or 0.0)
+
+    @property
+    def short(self) -> float:
+        """Seconds to wait for what is suspected."""
+        if self._slowest is None:
+            return self.full
+        return min(self.full, max(self.SHORTEST_SECONDS, self.TIMES_THE_SLOWEST * self._slowest))
+
+
 class Pace:
     """Turns that are evenly spaced: a token bucket that holds one token."""
 

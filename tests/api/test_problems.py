@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from leaf_ray.api.models import EmbeddingsResponse, SearchResponse, Written
+from leaf_ray.api.problems import install
+from leaf_ray.errors import TextsRejected
 from tests.api.client import ask
 from tests.small_table import TEXTS
 
@@ -286,3 +288,15 @@ def test_no_deletion_is_a_fault_or_deletes_what_was_not_named(
 ) -> None:
     survives(documents, "DELETE", "/v1/documents", body, Written)
     assert ask(documents, "GET", "/health").json()["documents"] == len(TEXTS)
+
+
+def test_a_text_that_the_teacher_has_no_vector_of_is_a_fault_of_the_request() -> None:
+    app = FastAPI()
+    install(app)
+
+    @app.post("/texts")
+    def texts() -> None:
+        raise TextsRejected.of({3: "answered 400: too long"})
+
+    problem = require_problem(ask(app, "post", "/texts"), 422, "TextsRejected")
+    assert problem["error"] == "answered 400: too long"

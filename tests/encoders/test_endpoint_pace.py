@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leaf_ray.encoders.rate_limit import Admission, Backoff, Gate, Pace, retry_after_seconds
+from leaf_ray.encoders.rate_limit import (
+    Admission,
+    Backoff,
+    Gate,
+    Pace,
+    Patience,
+    retry_after_seconds,
+)
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 UNIT = st.floats(0, 1)
@@ -119,3 +126,12 @@ def test_a_place_that_is_given_back_goes_to_one_who_waits() -> None:
         return most
 
     assert asyncio.run(most_inside()) == 2
+
+
+def test_a_suspected_request_is_waited_for_many_times_as_long_as_the_slowest_answer() -> None:
+    patience = Patience(60)
+    assert patience.short == 60, "nothing is known yet"
+    for seconds, short in ((0.01, 5), (1.5, 30), (0.2, 30), (10, 60)):
+        patience.answered(seconds)
+        assert patience.short == short
+    assert Patience(2).full == Patience(2).short == 2
