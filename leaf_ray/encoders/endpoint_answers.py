@@ -6,7 +6,7 @@ Shapes: B = texts of one request, D = dimensions.
 import base64
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -35,10 +35,13 @@ class Answer:
     doubtful: bool = False
 
 
-def read_answer(content: bytes, num_texts: int, *, d: int | None) -> Answer:
+def read_answer(
+    content: bytes, num_texts: int, *, d: int | None, hide: Callable[[str], str] = str
+) -> Answer:
     """Read the body of a success.
 
     d: the dimension that vectors have to have; None takes what the first vector has.
+    hide: takes secrets out of what the endpoint says.
 
     Raises:
         Fault: the body holds an error, or not as many vectors as texts, or none that is usable.
@@ -46,7 +49,7 @@ def read_answer(content: bytes, num_texts: int, *, d: int | None) -> Answer:
     body = _json_of(content)
     items = body.get("data") if isinstance(body, dict) else None
     if not isinstance(items, list) or (not items and _message(body)):
-        raise _instead_of_vectors(body, content)
+        raise _instead_of_vectors(body, content, hide)
     if len(items) != num_texts:
         raise _unusable(f"{len(items)} vectors for {num_texts} texts")
     places = places_of([_index(item) for item in items])
@@ -138,19 +141,24 @@ def _json_of(content: bytes) -> Any:
         return None
 
 
-def _instead_of_vectors(body: Any, content: bytes) -> Fault:
+def _instead_of_vectors(body: Any, content: bytes, hide: Callable[[str], str]) -> Fault:
     label, said = _labels(body), _message(body) if isinstance(body, dict) else ""
     if not said:
-        shown = shortened(_plain(content.decode("utf-8", "replace")), none="an empty body")
+        shown = shortened(hide(_plain(content.decode("utf-8", "replace"))), none="an empty body")
         return _unusable(f"something that is no list of vectors: {shown}")
     codes = [int(word) for word in label.split() if re.fullmatch(r"[1-5]\d\d", word)]
     status = status_meant(codes[0] if codes else 200, label=label, said=said)
-    return Fault(kind_of(status), f"answered 200 with an error: {shortened(said)}", status=status)
+    return Fault(
+        kind_of(status), f"answered 200 with an error: {shortened(hide(said))}", status=status
+    )
 
 
-def label_of(response: httpx.Response) -> str:
-    """The words and numbers by which an error names its kind; "" without any."""
-    return _labels(_json_of(response.content))
+def fault_of(response: httpx.Response, *, hide: Callable[[str], str] = str) -> Fault:
+    """What an answer that is no success means. hide: takes secrets out of what it says."""
+    said, label = message_of(response), _labels(_json_of(response.content))
+    status = status_meant(response.status_code, label=label, said=said)
+    shown = f"answered {response.status_code}: {shortened(hide(said))}"
+    return Fault(kind_of(status), shown, status=status)
 
 
 def _labels(body: Any) -> str:

@@ -15,14 +15,8 @@ import httpx
 import numpy as np
 
 from leaf_ray.encoders.endpoint_address import Address
-from leaf_ray.encoders.endpoint_answers import (
-    Answer,
-    label_of,
-    message_of,
-    read_answer,
-    shortened,
-)
-from leaf_ray.encoders.endpoint_faults import Fault, kind_of, status_meant
+from leaf_ray.encoders.endpoint_answers import Answer, fault_of, read_answer
+from leaf_ray.encoders.endpoint_faults import Fault
 from leaf_ray.encoders.rate_limit import Gate, Patience, retry_after_seconds
 from leaf_ray.errors import ConfigError
 
@@ -104,16 +98,16 @@ class Exchange:
 
     def _read(self, response: httpx.Response, num_texts: int, d: int | None) -> Answer:
         try:
-            if not response.is_success:
-                raise _fault_of(response)
-            return read_answer(response.content, num_texts, d=d)
+            hide = self.address.without_key
+            if response.is_success:
+                return read_answer(response.content, num_texts, d=d, hide=hide)
+            raise fault_of(response, hide=hide)
         except Fault as fault:
-            asked = retry_after_seconds(response.headers.get("Retry-After"), now=datetime.now(UTC))
+            header = response.headers.get("Retry-After")
+            fault.asked = retry_after_seconds(header, now=datetime.now(UTC))
             if fault.kind == "busy":
-                was_told = "Retry-After" in response.headers
-                self._gate.turned_away(seconds=asked, was_told=was_told)
-            said = self.address.without_key(str(fault))
-            raise Fault(fault.kind, said, status=fault.status, asked=asked) from None
+                self._gate.turned_away(seconds=fault.asked)
+            raise
 
     async def _check_order(self, texts: Sequence[str], answer: Answer, form: Form) -> None:
         """Ask for the last text alone, and see that its vector is the last.
@@ -136,12 +130,6 @@ class Exchange:
             raise fault
         # Texts that are nearly equal tell nothing of the order.
         self._order_checked = bool(cosines_B[last] > others + SAME)
-
-
-def _fault_of(response: httpx.Response) -> Fault:
-    status, said = response.status_code, message_of(response)
-    meant = status_meant(status, label=label_of(response), said=said)
-    return Fault(kind_of(meant), f"answered {status}: {shortened(said)}", status=meant)
 
 
 def _http(address: Address) -> httpx.AsyncClient:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+# An endpoint that asks for a longer wait is asked again after this one.
+ASKED_CAP_SECONDS = 300.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
@@ -17,7 +20,7 @@ class Backoff:
 
     base_seconds: float = 0.5
     cap_seconds: float = 30.0
-    asked_cap_seconds: float = 300.0
+    asked_cap_seconds: float = ASKED_CAP_SECONDS
 
     def seconds(self, attempt: int, *, drawn: float, asked: float = 0.0) -> float:
         """How long to wait after fault number `attempt`, from 0.
@@ -146,12 +149,13 @@ class Gate:
         """Note a request that was answered."""
         self._admission.answered()
 
-    def turned_away(self, *, seconds: float, was_told: bool) -> None:
+    def turned_away(self, *, seconds: float) -> None:
         """Note a request for which the endpoint was too busy.
 
-        seconds: until anybody may ask again, where the endpoint told so.
+        seconds: until anybody may ask again, where the endpoint told so; else 0.
         """
-        if was_told:
+        if seconds > 0:
+            seconds = min(seconds, ASKED_CAP_SECONDS)
             self._opens = max(self._opens, time.monotonic() + seconds)
         else:
             self._admission.turned_away()

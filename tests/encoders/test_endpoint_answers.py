@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from leaf_ray.encoders.endpoint_answers import (
     MAX_SAID,
+    fault_of,
     message_of,
     places_of,
     read_answer,
@@ -225,6 +226,20 @@ def test_what_came_instead_of_vectors_is_shown(content: bytes, said: str) -> Non
 )
 def test_the_reason_of_an_error_is_its_message_in_whatever_form(content: bytes, said: str) -> None:
     assert shortened(message_of(httpx.Response(500, content=content))) == said
+
+
+@pytest.mark.parametrize("before", range(180, 201))
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_key_at_the_end_of_what_is_shown_is_not_shown_in_part(before: int, status: int) -> None:
+    def hide(text: str) -> str:
+        return text.replace("SESAME", "***")
+
+    content = ("x" * before + "SESAME" * 3).encode()
+    with pytest.raises(Fault) as raised:
+        if status == 200:
+            read_answer(content, 1, d=None, hide=hide)
+        raise fault_of(httpx.Response(status, content=content), hide=hide)
+    assert "S" not in str(raised.value)
 
 
 @given(st.text(max_size=2000))

@@ -102,12 +102,22 @@ def test_places_come_back_where_the_server_takes_more_again() -> None:
 def test_nobody_passes_a_gate_before_the_time_that_one_was_told() -> None:
     async def pass_gate() -> float:
         gate = Gate(concurrency=4, requests_per_minute=None)
-        gate.turned_away(seconds=0.05, was_told=True)
+        gate.turned_away(seconds=0.05)
         began = asyncio.get_running_loop().time()
         await asyncio.gather(*(gate.turn() for _ in range(4)))
         return asyncio.get_running_loop().time() - began
 
     assert 0.05 <= asyncio.run(pass_gate()) < 1
+
+
+def test_a_gate_is_closed_for_five_minutes_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def pass_gate() -> None:
+        gate = Gate(concurrency=1, requests_per_minute=None)
+        gate.turned_away(seconds=1e9)
+        await asyncio.wait_for(gate.turn(), timeout=5)
+
+    monkeypatch.setattr("leaf_ray.encoders.rate_limit.ASKED_CAP_SECONDS", 0.01)
+    asyncio.run(pass_gate())
 
 
 def test_a_place_that_is_given_back_goes_to_one_who_waits() -> None:

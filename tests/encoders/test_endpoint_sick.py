@@ -285,3 +285,11 @@ def test_dimensions_that_an_endpoint_does_not_give_are_told() -> None:
         encoder = an_encoder(endpoint, dimensions=5, attempts=2)
         with pytest.raises(EndpointError, match=r"dimension 6, not 5.*space\.dimensions"):
             encoder.encode(["a"], kind=DOCUMENT)
+
+
+def test_dimensions_that_an_endpoint_refuses_are_told_at_once() -> None:
+    with FaultyEndpoint(status=400) as endpoint:
+        encoder = an_encoder(endpoint, dimensions=5)
+        with pytest.raises(EndpointError, match=r"always 400.*short text.*space\.dimensions"):
+            encoder.encode(TEXTS[:9], kind=DOCUMENT)
+        assert endpoint.requests <= 3
