@@ -14,10 +14,13 @@ from leaf_ray.core.probe import Probe
 from leaf_ray.core.schema import vectors_of
 from leaf_ray.core.space import Space
 from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.encoders.endpoint import EndpointSpec
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.prepare import IDS, Tokenise
 from leaf_ray.encoders.protocol import EncodedBatch, Encoder
+from leaf_ray.encoders.rate_limit import Backoff
 from leaf_ray.encoders.sentence import SentenceEncoder
+from leaf_ray.encoders.teacher import describe_endpoint
 from leaf_ray.errors import EncodingError, SpaceMismatch
 from leaf_ray.runs import Part, Run
 from leaf_ray.runs.chunks import chunk_vectors, finished_chunks, rejected_rows
@@ -30,6 +33,8 @@ from leaf_ray.stages.embed_chunk import (
     ReadChunk,
     WriteChunk,
 )
+from tests.faulty_endpoint import FaultyEndpoint
+from tests.faulty_endpoint import vectors_of as endpoint_vectors_of
 from tests.spaces import a_space, unit_vectors
 
 # Five rows of three texts; a query and a document may be one text and are not copies.
@@ -266,3 +271,26 @@ def test_what_float16_cannot_hold_is_rejected_and_large_vectors_are_kept(
     ]  # fmt: skip
     kept = [0, 3, 4]
     assert np.array_equal(vectors_of(encoded)[kept], vectors_ND[kept].astype(np.float16))
+
+
+def test_texts_that_an_endpoint_rejects_are_rejected_whatever_their_kind(tmp_path: Path) -> None:
+    rows = [
+        {"id": f"{kind}{i}", "text": f"{'SICK' if i == 7 else 'text'} {i}", "kind": kind}
+        for i in range(20)
+        for kind in (QUERY, DOCUMENT)
+    ]
+    with FaultyEndpoint(sick={"SICK": "424"}, message="too long") as endpoint:
+        spec = EndpointSpec(url=endpoint.url, model="m", backoff=Backoff(base_seconds=0.001))
+        encoded = EncodeChunk(spec.load, describe_endpoint(spec, max_length=None), "float32")(
+            read(tmp_path, rows=rows)
+        )
+        requests = endpoint.requests
+    reasons = dict(zip(encoded["id"].to_pylist(), encoded[REASON].to_pylist(), strict=True))
+    rejected = {row: reason for row, reason in reasons.items() if reason is not None}
+    assert rejected.keys() == {"query7", "document7"}
+    assert all("/v1/embeddings answered 424: too long 424" in said for said in rejected.values())
+    well = [row for row, reason in enumerate(encoded[REASON].to_pylist()) if reason is None]
+    texts = [encoded["text"][row].as_py() for row in well]
+    assert np.array_equal(vectors_of(encoded)[well], endpoint_vectors_of(texts))
+    # Two encoders are made known to one another, and each kind has a text that is looked for.
+    assert requests <= 2 * 3 + 2 * 40
