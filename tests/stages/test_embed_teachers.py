@@ -103,7 +103,8 @@ def test_an_outage_stops_the_run_and_rejects_nothing_and_a_text_that_always_fail
 
     with FaultyEndpoint(poison="no such text", sick={"POISON": "500"}) as endpoint:
         asked = {"batch_texts": 4, "concurrency": 4, "attempts": 3}
-        config = asking(endpoint, root, source, actors=2, endpoint=asked)
+        space = {"teacher": "faulty", "endpoint": endpoint.url}
+        config = a_config(root, source, space=space, embed={"actors": 2, "endpoint": asked})
         endpoint.faults_of(down_after(40))
         with pytest.raises(EndpointError, match="answered 503: always 503"):
             verbs.embed(config)
