@@ -70,6 +70,8 @@ class TextsConfig(Section):
     `hf:ORG/NAME?name=CONFIG&split=SPLIT` on the hub, or `docstrings:`."""
     columns: ColumnsConfig = ColumnsConfig()
     """What the source calls its columns, where it calls them differently."""
+    leave_out: tuple[str, ...] = ()
+    """Columns of the source that are not wanted, by its own names."""
     kind: Literal["query", "document"] = "document"
     """What rows are that do not say it themselves."""
     quotes: bool | None = None
@@ -91,6 +93,14 @@ class TextsConfig(Section):
     reasons lie in `rejected` in the part."""
 
     execution: ClassVar[frozenset[str]] = frozenset({"max_rejected"})
+
+    @model_validator(mode="after")
+    def _leaves_no_needed_column_out(self) -> Self:
+        named = self.columns.model_dump(exclude_none=True)
+        for ours, theirs in {"text": "text", **named}.items():
+            if theirs in self.leave_out:
+                raise ValueError(f"leave_out names {theirs!r}, which is read as the {ours}")
+        return self
 
 
 class EndpointConfig(Section):

@@ -56,6 +56,7 @@ def _layout(settings: TextsConfig) -> Layout:
     return Layout(
         columns=settings.columns.model_dump(exclude_none=True),
         kind=settings.kind,
+        leave_out=frozenset(settings.leave_out),
         max_characters=settings.max_characters,
         quotes=settings.quotes,
     )
@@ -91,6 +92,11 @@ def _summary(part: Part, counts: dict[str, Any]) -> str:
     said = [f"{number:,} judgments of unknown {kind}" for kind, number in unknown.items() if number]
     if counts["rejected"]:
         said.append(f"{counts['rejected']:,} rows rejected, see {part.uri}/{REJECTED_FOLDER}")
+    columns = {"columns passed over": "passed_over", "columns with gaps": "missing_columns"}
+    for what, name in columns.items():
+        if counts[name]:
+            why = "; ".join(f"{column} ({reason})" for column, reason in counts[name].items())
+            said.append(f"{what}: {why}")
     return ", ".join([summary, *said])
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from leaf_ray.cli.show import print_run
 from leaf_ray.config import RunConfig
+from leaf_ray.config.sections import TextsConfig
 from leaf_ray.core.schema import with_vectors
 from leaf_ray.errors import InputError, StaleStage
 from leaf_ray.runs import Manifest, Run
@@ -112,6 +113,40 @@ def test_rejected_rows_lie_in_the_part_and_the_summary_says_where(
     assert texts_dataset(part).count_rows() == 1
     print_run(Console(width=500), config)
     assert "rejected 2" in capsys.readouterr().out
+
+
+def test_columns_that_are_passed_over_or_have_gaps_are_told_and_block_nothing(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.jsonl").write_text('{"text": "one", "n": 1, "split": "dev", "x": [1]}\n')
+    (tmp_path / "a" / "2.jsonl").write_text('{"text": "two", "n": "many", "m": 1}\n')
+    config = with_texts(config, path=str(tmp_path / "a"), leave_out=("x",))
+    told: list[str] = []
+    counts = verbs.texts(config, progress=Told(told)).counts
+    assert counts["passed_over"].keys() == {"split", "n"}
+    assert counts["missing_columns"].keys() == {"m"}
+    assert "columns passed over: split (" in told[-1] and "; n (its values have no" in told[-1]
+    assert "columns with gaps: m (null for 1 of 2 files" in told[-1]
+    columns = texts_dataset(Run.open(config.root).texts).schema.names
+    assert columns == ["id", "text", "kind", "split", "m"]
+    with pytest.raises(StaleStage, match="leave_out"):
+        verbs.texts(with_texts(config, leave_out=("x", "m")))
+
+
+@pytest.mark.parametrize(
+    ("columns", "leave_out", "role"),
+    [
+        ({}, "text", "text"),
+        ({"text": "body"}, "body", "text"),
+        ({"title": "head"}, "head", "title"),
+    ],
+)
+def test_a_column_that_is_read_cannot_be_left_out(
+    columns: dict[str, str], leave_out: str, role: str
+) -> None:
+    with pytest.raises(ValueError, match=f"leave_out names '{leave_out}', .* as the {role}"):
+        TextsConfig.model_validate({"path": "a", "columns": columns, "leave_out": [leave_out]})
 
 
 def test_too_many_rejected_rows_stop_and_a_rerun_goes_on_after_either_cure(

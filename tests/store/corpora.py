@@ -1,7 +1,7 @@
 """Whole sources at once, for tests that are small enough."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,6 +21,7 @@ from leaf_ray.core.texts import (
 )
 from leaf_ray.store.sources import Layout, open_source
 from leaf_ray.store.sources.canonical import CONTENT, NUMBER_FIELD
+from leaf_ray.store.sources.columns import OURS, Agreement
 from leaf_ray.store.sources.divide import Divided, Sizes, divide
 from leaf_ray.store.sources.gather import gather
 from leaf_ray.store.sources.source import Source
@@ -34,6 +35,7 @@ class Corpus:
     texts: pa.Table
     qrels: pa.Table | None
     num_empty: int
+    agreement: Agreement
 
 
 def read_corpus(path: str, **layout: Any) -> Corpus:
@@ -42,14 +44,17 @@ def read_corpus(path: str, **layout: Any) -> Corpus:
     parts = list(source.rows)
     # What is refused only once everything is known, is refused here too.
     with TemporaryDirectory() as scratch:
-        gathered = gather(Source(source.name, iter(parts)), Path(scratch) / "rows")
+        gathered = gather(replace(source, rows=iter(parts)), Path(scratch) / "rows")
         if gathered.num_documents:
             survey(gathered, Path(scratch) / "queries", gathered.form(holds_out=True))
     table = pa.concat_tables([part.table for part in parts], promote_options="permissive")
+    passed_over = [name for name in source.agreement.passed_over if name in table.column_names]
+    table = table.drop_columns([name for name in passed_over if name not in OURS])
     return Corpus(
         _without_empty(table.drop_columns([*CONTENT, NUMBER_FIELD.name])),
         source.qrels,
         sum(part.num_empty for part in parts),
+        source.agreement,
     )
 
 

@@ -116,22 +116,6 @@ def test_null_columns_of_one_file_take_the_type_of_the_other(tmp_path: Path) -> 
     assert read_corpus(str(tmp_path)).texts["year"].to_pylist() == [None, 1]
 
 
-@pytest.mark.parametrize(
-    ("other", "message"),
-    [
-        ('{"text": "two"}', r"a\.jsonl and .*b\.jsonl differ in the columns \['year'\]"),
-        ('{"text": "two", "year": "x"}', r"a\.jsonl and .*b\.jsonl differ in type"),
-    ],
-)
-def test_files_that_differ_in_schema_are_both_named(
-    tmp_path: Path, other: str, message: str
-) -> None:
-    jsonl(tmp_path / "a.jsonl", '{"text": "one", "year": 1}')
-    jsonl(tmp_path / "b.jsonl", other)
-    with pytest.raises(InputError, match=message):
-        read_corpus(str(tmp_path))
-
-
 def test_a_missing_path_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.jsonl does not exist; a file, a folder"):
         read_corpus(str(tmp_path / "none.jsonl"))

@@ -6,14 +6,16 @@ Documents and queries have ids of their own, which may coincide; (kind, id) is t
 from collections.abc import Iterator
 from dataclasses import replace
 
+import pyarrow as pa
 from pyarrow import fs
 
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.errors import InputError
 from leaf_ray.store.sources.canonical import CONTENT, NUMBER_FIELD, Layout, Rows, canonical
-from leaf_ray.store.sources.columns import agreeing
+from leaf_ray.store.sources.columns import Agreement, agreeing, checked
 from leaf_ray.store.sources.jsonl import read_jsonl
 from leaf_ray.store.sources.locate import COMPRESSIONS, Location, SourceFile
+from leaf_ray.store.sources.part import Part
 from leaf_ray.store.sources.passed_over import tell_passed_over
 from leaf_ray.store.sources.qrels import choose_qrels, read_qrels
 from leaf_ray.store.sources.rejected import Rejected
@@ -45,8 +47,9 @@ def find_beir(folder: Location) -> dict[str, SourceFile] | None:
 def beir_source(folder: Location, files: dict[str, SourceFile], layout: Layout) -> Source:
     """Return documents with their metadata, then queries, and the judgments between them.
 
-    The columns are those of the format, whatever `layout` says; its limit of length holds. An
-    `id` is one only in rows without `_id`. A warning names files and folders that are not read.
+    The columns are those of the format, whatever `layout` says; its limit of length and what it
+    leaves out hold. An `id` is one only in rows without `_id`. A warning names files and folders
+    that are not read.
 
     Raises InputError as the readers of its files do, and when a kind has no text.
     """
@@ -60,11 +63,14 @@ def beir_source(folder: Location, files: dict[str, SourceFile], layout: Layout) 
             f"{file.name} holds 0 judgments; fill it, or remove it to hold queries out instead"
         )
     sizes = {kind: table.size() for kind, table in files.items()}
+    agreement = Agreement()
+    rows = _rows(files, sizes, layout, agreement)
     return Source(
         file.name if file else folder.uri,
-        _rows(files, sizes, layout.max_characters),
+        checked(rows, folder.uri, layout, agreement),
         float(sum(sizes.values())),
         qrels=qrels,
+        agreement=agreement,
     )
 
 
@@ -83,31 +89,43 @@ def _judgments(folder: Location) -> SourceFile | None:
 
 
 def _rows(
-    files: dict[str, SourceFile], sizes: dict[str, int], max_characters: int
+    files: dict[str, SourceFile], sizes: dict[str, int], layout: Layout, agreement: Agreement
 ) -> Iterator[Rows]:
-    documents = _of_kind(files[DOCUMENT], DOCUMENT, max_characters)
-    for rows in agreeing(documents, {}):
+    for rows in agreeing(_of_kind(files[DOCUMENT], DOCUMENT, layout), layout, agreement):
         yield replace(rows, done=rows.done * sizes[DOCUMENT])
     ours = ["id", "text", "kind", *CONTENT, NUMBER_FIELD.name]
-    for rows in _of_kind(files[QUERY], QUERY, max_characters):
+    for rows in _of_kind(files[QUERY], QUERY, layout):
+        agreement.seen |= set(rows.columns)
+        for column in rows.table.drop_columns(ours).schema:
+            if column.name != "query" and not pa.types.is_null(column.type):
+                told = f"{column.name} of queries"
+                agreement.passed_over[told] = "metadata are kept of documents alone"
         done = sizes[DOCUMENT] + rows.done * sizes[QUERY]
         yield replace(rows, table=rows.table.select(ours), done=done)
 
 
-def _of_kind(file: SourceFile, kind: str, max_characters: int) -> Iterator[Rows]:
+def _of_kind(file: SourceFile, kind: str, layout: Layout) -> Iterator[Rows]:
     if file.is_empty():
         raise InputError(f"{file.name} is empty (0 bytes); fill or remove it")
-    # A column `kind` is metadata of theirs that no one asked for.
-    layout = Layout(kind=kind, max_characters=max_characters)
+    layout = replace(layout, kind=kind)
     num_texts, rejected = 0, list[Rejected]()
-    for part in read_jsonl(file, strings=_STRINGS, ids=_IDS):
-        # An `id` is one only where there is no `_id`.
-        left_out = ("kind", "id") if "_id" in part.table.column_names else ("kind",)
-        names = [name for name in part.table.column_names if name not in left_out]
-        rows = canonical(replace(part, table=part.table.select(names)), layout, done=part.done)
+    strings, ids = _STRINGS - layout.leave_out, [i for i in _IDS if i not in layout.leave_out]
+    for part in read_jsonl(file, strings=strings, ids=ids):
+        rows = canonical(_of_the_form(part), layout, done=part.done)
         num_texts += rows.table.num_rows
         rejected += rows.rejected[: 1 - len(rejected)]
         yield rows
     if not num_texts:
         found = f"; {rejected[0]}" if rejected else ""
         raise InputError(f"{file.name} holds no {kind} with text{found}; a BEIR folder needs some")
+
+
+def _of_the_form(part: Part) -> Part:
+    """Return `part` without columns that would be ours elsewhere, and are nothing here."""
+    found = part.table.column_names
+    others = {"kind": "in this form the file says what is a document and what a query"}
+    if "_id" in found:
+        others["id"] = "in this form `_id` is the id"
+    others = {name: why for name, why in others.items() if name in found}
+    table = part.table.drop_columns([*others])
+    return replace(part, table=table, passed_over={**part.passed_over, **others})

@@ -18,11 +18,12 @@ from leaf_ray.core.texts import (
     titled,
 )
 from leaf_ray.errors import InputError
+from leaf_ray.store.sources.metadata import kept_metadata
 from leaf_ray.store.sources.naming import with_our_names
 from leaf_ray.store.sources.part import Part, shortened
 from leaf_ray.store.sources.rejected import Rejected
 
-_KNOWN = ("id", "text", "title", "kind", "query", "vector")
+_KNOWN = ("id", "text", "title", "kind", "query")
 # 128 bits of a row's content, by which it is sorted; the names are no one else's.
 CONTENT_FIELDS = (
     pa.field("leaf_ray.content.high", pa.uint64(), nullable=False),
@@ -39,12 +40,14 @@ class Layout:
 
     columns: the source's names by ours, for those that it calls differently.
     kind: that of rows that name none.
+    leave_out: the source's names of columns that are not wanted.
     max_characters: the most that a text may have.
     quotes: whether quotes hold values of CSV and TSV together. None: in CSV alone.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     kind: str = DOCUMENT
+    leave_out: frozenset[str] = frozenset()
     max_characters: int = 1_000_000
     quotes: bool | None = None
 
@@ -61,6 +64,7 @@ class Rows:
     name: the file. place: how errors name the first of the rows.
     has_lines: whether NUMBER_FIELD has lines; otherwise it has numbers of rows.
     columns: the names in the file.
+    passed_over: columns that are left out though nobody asked for that, by name, and why.
     num_empty, num_repeats, num_unparsable: what was left out.
     rejected: the rows that cannot be used.
     done: how much of the source is read after these, in its unit.
@@ -70,6 +74,7 @@ class Rows:
     name: str
     place: str
     columns: tuple[str, ...]
+    passed_over: Mapping[str, str] = field(default_factory=dict)
     has_lines: bool = False
     num_empty: int = 0
     num_repeats: int = 0
@@ -81,22 +86,25 @@ class Rows:
 def canonical(part: Part, layout: Layout, *, done: float = 0.0) -> Rows:
     """Return the rows of `part` that have text: normalised, titles joined, ids and kinds filled.
 
-    Rows with an unknown kind or a text that is too long are rejected.
+    Rows with an unknown kind or a text that is too long are rejected. Columns that cannot be kept
+    are passed over.
 
     Raises InputError naming the file for a missing or ambiguous column, and for a column of
     another type.
     """
-    named = with_our_names(part, layout.columns)
+    named = with_our_names(part, layout.columns, leave_out=layout.leave_out)
     texts = _texts(named)
     kinds = [kind or layout.kind for kind in _strings(named, "kind")]
     rejected = _rejected(named, texts, kinds, max_characters=layout.max_characters)
     contents = [content_id(text, kind=kind) for text, kind in zip(texts, kinds, strict=True)]
+    others = [name for name in named.table.column_names if name not in _KNOWN]
+    metadata, passed_over = kept_metadata(named.table.select(others))
     columns = {
         ID_FIELD: pa.array(_ids(named, contents), pa.string()),
         TEXT_FIELD: pa.array(texts, pa.string()),
         KIND_FIELD: pa.array(kinds, pa.string()),
         **_query(named),
-        **_metadata(named.table),
+        **metadata,
         **content_columns(contents),
         NUMBER_FIELD: pa.array(named.numbers, NUMBER_FIELD.type),
     }
@@ -107,7 +115,8 @@ def canonical(part: Part, layout: Layout, *, done: float = 0.0) -> Rows:
         table,
         part.name,
         part.place(0) if part.table.num_rows else part.name,
-        tuple(part.table.column_names),
+        (*part.table.column_names, *part.passed_over),
+        {**named.passed_over, **passed_over},
         has_lines=part.lines is not None,
         num_empty=texts.count(""),
         num_repeats=part.num_repeats,
@@ -181,15 +190,3 @@ def _query(part: Part) -> dict[pa.Field, pa.Array]:
         return {}
     queries = [normalise(query or "") or None for query in _strings(part, "query")]
     return {pa.field("query", pa.string()): pa.array(queries, pa.string())}
-
-
-def _metadata(table: pa.Table) -> dict[pa.Field, pa.ChunkedArray]:
-    """Return the other columns; those in dictionary form are spelled out, batches differ in it."""
-    columns = {}
-    for name in table.column_names:
-        if name not in _KNOWN:
-            column = table.column(name)
-            if pa.types.is_dictionary(column.type):
-                column = column.cast(column.type.value_type)
-            columns[pa.field(name, column.type)] = column
-    return columns

@@ -101,6 +101,8 @@ class Divided:
             "dropped": dropped,
             "duplicates": duplicates,
             "rejected": len(gathered.rejections),
+            "passed_over": dict(gathered.agreement.passed_over),
+            "missing_columns": dict(gathered.agreement.missing),
             "documents": int(num_documents),
             "query_rows": int(num_query_rows),
             "train_queries": int(self.is_train_Q.sum()),

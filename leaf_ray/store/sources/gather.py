@@ -12,6 +12,7 @@ from leaf_ray.core.splits import QueryForm
 from leaf_ray.core.texts import DOCUMENT
 from leaf_ray.errors import InputError
 from leaf_ray.store.sources.canonical import NUMBER_FIELD, Rows
+from leaf_ray.store.sources.columns import OURS, Agreement
 from leaf_ray.store.sources.part import place_of
 from leaf_ray.store.sources.rejected import Rejections
 from leaf_ray.store.sources.source import Source
@@ -29,6 +30,7 @@ class Gathered:
     files: the name of each file, and whether its rows are named by lines.
     num_rows: those on disk, of which num_documents are documents, num_given with a query.
     num_empty, num_repeats, num_unparsable: as in `Rows`.
+    agreement: what became of the source's columns.
     num_unusable: rows that are not on disk because they were rejected.
     """
 
@@ -43,6 +45,7 @@ class Gathered:
     num_repeats: int = 0
     num_unparsable: int = 0
     num_unusable: int = 0
+    agreement: Agreement = field(default_factory=Agreement)
 
     @property
     def num_read(self) -> int:
@@ -109,11 +112,13 @@ def gather(
     """
     spill = Spill(folder, num_buckets=buckets_for(source.num_bytes))
     gathered = Gathered(spill, source.qrels, Rejections(source.name, max_rejected))
+    gathered.agreement = source.agreement
     for rows in source.rows:
         gathered.add(rows)
         tell(rows.done, gathered.num_read)
     if not gathered.num_rows:
         raise InputError(_no_text(source.name, gathered))
+    gathered.spill.forget(source.agreement.passed_over.keys() - OURS)
     gathered.spill.close_alone()
     return gathered
 

@@ -1,6 +1,7 @@
 """Datasets on Hugging Face's hub, streamed."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -8,15 +9,17 @@ import httpx
 import pyarrow as pa
 
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources.part import Part, parts_of
+from leaf_ray.store.sources.part import Chosen, Part, parts_of
 
 HUB = "hf:"
 _KEYS = ("name", "split")
 _BATCH_ROWS = 1_000
 
 
-def read_hub(path: str) -> Iterator[Part]:
-    """Yield the rows of `hf:ORG/NAME?name=CONFIG&split=SPLIT`, without a column `vector`.
+def read_hub(path: str, *, leave_out: frozenset[str] = frozenset()) -> Iterator[Part]:
+    """Yield the rows of `hf:ORG/NAME?name=CONFIG&split=SPLIT`.
+
+    A column `vector` and those of `leave_out` are left out.
 
     Raises InputError when `datasets` is not installed, when the hub does not answer or has no
     such dataset, and when it has several splits and none is named.
@@ -35,7 +38,7 @@ def read_hub(path: str) -> Iterator[Part]:
     )  # fmt: skip
     try:
         loaded = datasets.load_dataset(dataset, **options, streaming=True)
-        yield from parts_of(_tables(_one_split(path, loaded)), path)
+        yield from _parts(_one_split(path, loaded), path, leave_out)
     except InputError:
         raise
     except failures as error:
@@ -66,7 +69,11 @@ def _one_split(path: str, loaded: Any) -> Any:
     )
 
 
-def _tables(dataset: Any) -> Iterator[tuple[pa.Table, float]]:
-    for table in dataset.with_format("arrow").iter(batch_size=_BATCH_ROWS):
-        names = [name for name in table.column_names if name != "vector"]
-        yield table.select(names), 0.0
+def _parts(dataset: Any, path: str, leave_out: frozenset[str]) -> Iterator[Part]:
+    tables: Iterator[pa.Table] = iter(dataset.with_format("arrow").iter(batch_size=_BATCH_ROWS))
+    first = next(tables, None)
+    if first is not None:
+        chosen = Chosen.of(first.column_names, leave_out)
+        # How much there is in all, a stream does not know.
+        read = ((table.select(chosen.names), 0.0) for table in chain([first], tables))
+        yield from parts_of(read, path, chosen)

@@ -6,20 +6,24 @@ from typing import Any
 import pyarrow as pa
 
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources.part import Part, parts_of
+from leaf_ray.store.sources.part import Chosen, Part, parts_of
 
 # Lance bounds batches by rows only; so many texts of common lengths are a few MB, and vectors of
 # 4096 dimensions in float32 are 32 MB.
 BATCH_ROWS = 2_000
 
 
-def read_lance(uri: str) -> Iterator[Part]:
-    """Yield all columns of the dataset at `uri` but `vector`, at its latest version.
+def read_lance(uri: str, *, leave_out: frozenset[str] = frozenset()) -> Iterator[Part]:
+    """Yield all columns of the dataset at `uri`, at its latest version, but two kinds.
+
+    A column `vector` and those of `leave_out` are not read.
 
     Raises InputError when there is no dataset or it cannot be read.
     """
     try:
-        yield from parts_of(_tables(open_lance(uri)), uri)
+        dataset = open_lance(uri)
+        chosen = Chosen.of(dataset.schema.names, leave_out)
+        yield from parts_of(_tables(dataset, chosen.names), uri, chosen)
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(
             f"{uri} cannot be read as a Lance dataset: {error}; a folder written by Lance is wanted"
@@ -44,8 +48,7 @@ def lance_batches(dataset: Any, columns: Sequence[str]) -> Iterator[pa.RecordBat
     return batches
 
 
-def _tables(dataset: Any) -> Iterator[tuple[pa.Table, float]]:
-    names = [name for name in dataset.schema.names if name != "vector"]
+def _tables(dataset: Any, names: list[str]) -> Iterator[tuple[pa.Table, float]]:
     num_rows, total = 0, max(1, dataset.count_rows())
     for batch in lance_batches(dataset, names):
         num_rows += batch.num_rows

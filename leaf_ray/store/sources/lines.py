@@ -143,10 +143,15 @@ def _decoded(file: SourceFile, number: int, line: bytes) -> str:
         )
     if number == 1:
         line = line.removeprefix(codecs.BOM_UTF8)
-        # Western letters in UTF-16 have a zero byte each.
-        if line.startswith(_UTF_16) or b"\0" in line[:2]:
+        if line.startswith(_UTF_16) or _alternates(line[:8]):
             raise InputError(
                 f"{file.name} begins as a file in UTF-16 does, and UTF-8 is wanted; convert it, "
                 "for example with `iconv -f utf-16 -t utf-8`"
             )
     return line.decode(errors="surrogateescape")
+
+
+def _alternates(begin: bytes) -> bool:
+    """Tell whether every other byte is zero, as those of Western letters in UTF-16 are."""
+    one, other = begin[::2], begin[1::2]
+    return len(begin) > 3 and any(all(a) and not any(b) for a, b in ((one, other), (other, one)))

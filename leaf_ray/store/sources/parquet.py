@@ -14,15 +14,18 @@ from leaf_ray.store.sources.locate import SourceFile
 _BUFFER_BYTES = 1 << 20
 
 
-def read_parquet(file: SourceFile) -> Iterator[part.Part]:
-    """Yield all columns but `vector`: vectors are a teacher's to make, and large to read.
+def read_parquet(
+    file: SourceFile, *, leave_out: frozenset[str] = frozenset()
+) -> Iterator[part.Part]:
+    """Yield all columns but `vector` and those of `leave_out`, which are not read.
 
     Raises InputError when the file is truncated, is not Parquet, or holds strings that are
     not UTF-8.
     """
     try:
         with open_parquet(file) as parquet:
-            yield from part.parts_of(_tables(parquet), file.name)
+            chosen = part.Chosen.of(parquet.schema_arrow.names, leave_out)
+            yield from part.parts_of(_tables(parquet, chosen.names), file.name, chosen)
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"{file.name} cannot be read as Parquet: {error}; write or copy the file again"
@@ -37,8 +40,7 @@ def open_parquet(file: SourceFile) -> Iterator[pq.ParquetFile]:
         yield pq.ParquetFile(stream, buffer_size=_BUFFER_BYTES, pre_buffer=False)
 
 
-def _tables(parquet: pq.ParquetFile) -> Iterator[tuple[pa.Table, float]]:
-    names = [name for name in parquet.schema_arrow.names if name != "vector"]
+def _tables(parquet: pq.ParquetFile, names: list[str]) -> Iterator[tuple[pa.Table, float]]:
     num_rows, total = 0, max(1, parquet.metadata.num_rows)
     for batch in parquet.iter_batches(batch_size=_rows_at_once(parquet.metadata), columns=names):
         # Parquet promises UTF-8 but writers do not always keep it; pyarrow looks only when asked.

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from leaf_ray.core.metadata import why_not_named
+from leaf_ray.core.schema import VECTOR
 from leaf_ray.store.sources.childless import childless_as_null
 from leaf_ray.store.sources.rejected import Rejected
 
@@ -49,7 +51,23 @@ class Part:
         return place_of(self.name, self.numbers[row], has_lines=self.lines is not None)
 
 
-def parts_of(tables: Iterator[tuple[pa.Table, float]], name: str) -> Iterator[Part]:
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which columns of a file are read: `names` are, `unread` are not, and why."""
+
+    names: list[str]
+    unread: Mapping[str, str]
+
+    @classmethod
+    def of(cls, names: Sequence[str], leave_out: frozenset[str]) -> "Chosen":
+        """Choose among `names`: a column of vectors is the largest, and no vector is read."""
+        unread = {name: "texts.leave_out names it" for name in names if name in leave_out}
+        if VECTOR in names:
+            unread.setdefault(VECTOR, why_not_named(VECTOR) or "")
+        return cls([name for name in names if name not in unread], unread)
+
+
+def parts_of(tables: Iterator[tuple[pa.Table, float]], name: str, chosen: Chosen) -> Iterator[Part]:
     """Yield parts of at most MAX_ROWS rows; each table comes with how much is read after it.
 
     Structs without fields are null, as `childless_as_null` says.
@@ -59,7 +77,8 @@ def parts_of(tables: Iterator[tuple[pa.Table, float]], name: str) -> Iterator[Pa
         table = childless_as_null(found)
         for begin in range(0, table.num_rows, MAX_ROWS):
             part = table.slice(begin, MAX_ROWS)
-            yield Part(part, name, first_row=first_row + begin, done=done)
+            first = first_row + begin
+            yield Part(part, name, first_row=first, done=done, passed_over=chosen.unread)
         first_row += table.num_rows
 
 

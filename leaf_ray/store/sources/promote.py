@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from leaf_ray.errors import InputError
+from leaf_ray.store.sources.convert import converted
 
 
 def as_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -23,17 +24,9 @@ def _as_type(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray | pa.A
     if column.type == field.type:
         return column
     try:
-        if _has_nulls_inside(column.type):
-            # pyarrow's cast breaks structs and lists with a child of type null.
-            return pa.array(column.to_pylist(), field.type)
-        return column.cast(field.type)
+        return converted(column, field.type)
     except pa.ArrowException as error:
         raise InputError(
             f"column `{field.name}` has values of the types {column.type} and {field.type}, and "
             f"one of them would change: {error}; give the column one type"
         ) from error
-
-
-def _has_nulls_inside(kind: pa.DataType) -> bool:
-    fields = [kind.field(place) for place in range(kind.num_fields)]
-    return any(pa.types.is_null(field.type) or _has_nulls_inside(field.type) for field in fields)

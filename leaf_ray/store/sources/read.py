@@ -1,6 +1,7 @@
 """From a path to a source, whatever the format."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from pyarrow import fs
 
@@ -8,7 +9,7 @@ from leaf_ray.core.uri import shown
 from leaf_ray.errors import InputError
 from leaf_ray.store.sources.beir import beir_source, find_beir
 from leaf_ray.store.sources.canonical import Layout, Rows, canonical
-from leaf_ray.store.sources.columns import agreeing
+from leaf_ray.store.sources.columns import Agreement, agreeing, checked
 from leaf_ray.store.sources.delimited import read_delimited
 from leaf_ray.store.sources.hub import HUB, read_hub
 from leaf_ray.store.sources.jsonl import read_jsonl
@@ -59,7 +60,7 @@ def open_source(path: str, layout: Layout | None = None) -> Source:
         return _docstrings(path, layout)
     if path.startswith(HUB):
         # How much there is in all, a stream does not know.
-        return _stream(read_hub(path), path, layout, size=0.0)
+        return _stream(read_hub(path, leave_out=layout.leave_out), path, layout, size=0.0)
     folder, split = without_split(path)
     if is_glob(folder):
         return _files(_readable(match_glob(path), path, folders=()), path, layout)
@@ -78,14 +79,16 @@ def _place(
 ) -> Source:
     saved = find_saved(place, split) if kind == fs.FileType.Directory else None
     if saved is not None:
-        return _files(saved, path, layout, reader=read_saved)
+        reader = partial(read_saved, leave_out=layout.leave_out)
+        return _files(saved, path, layout, reader=reader)
     if split is not None:
         raise InputError(
             f"{place.uri} is nothing that `datasets` saved, so it has no split {split!r}; leave "
             "it out"
         )
     if place.path.rstrip("/").endswith(".lance"):
-        return _stream(read_lance(place.uri), path, layout, size=100.0)
+        parts = read_lance(place.uri, leave_out=layout.leave_out)
+        return _stream(parts, path, layout, size=100.0)
     if kind == fs.FileType.File:
         return _files([place.as_file()], path, layout)
     beir = find_beir(place)
@@ -112,13 +115,22 @@ def _docstrings(path: str, layout: Layout) -> Source:
     packages = path.removeprefix(DOCSTRINGS).split(",")
     names = [name.strip() for name in packages if name.strip()]
     num_modules, parts = docstrings_of(names or None)
-    rows = (canonical(part, Layout(), done=part.done * num_modules) for part in parts)
-    return Source(path, rows, num_modules, "modules")
+    layout = Layout(leave_out=layout.leave_out)
+    rows = (canonical(part, layout, done=part.done * num_modules) for part in parts)
+    return _source(path, rows, layout, size=num_modules, unit="modules")
 
 
 def _stream(parts: Iterator[Part], path: str, layout: Layout, *, size: float) -> Source:
     rows = (canonical(part, layout, done=part.done * size) for part in parts)
-    return Source(shown(path), agreeing(rows, layout.columns), size, "percent")
+    return _source(shown(path), rows, layout, size=size, unit="percent")
+
+
+def _source(
+    name: str, rows: Iterator[Rows], layout: Layout, *, size: float, unit: str = "bytes"
+) -> Source:
+    agreement = Agreement()
+    agreed = checked(agreeing(rows, layout, agreement), name, layout, agreement)
+    return Source(name, agreed, size, unit, agreement=agreement)
 
 
 def _readable(
@@ -148,7 +160,9 @@ def _file_name(file: SourceFile) -> str:
 def _readers(layout: Layout) -> dict[str, Reader]:
     """Return the reader of each suffix."""
     texts = frozenset(layout.name(name) for name in ("text", "title", "query", "kind"))
+    texts -= layout.leave_out
     ids = [layout.columns["id"]] if "id" in layout.columns else ["id", "_id"]
+    ids = [name for name in ids if name not in layout.leave_out]
 
     def jsonl(file: SourceFile) -> Iterator[Part]:
         return read_jsonl(file, strings=texts, ids=ids)
@@ -158,7 +172,7 @@ def _readers(layout: Layout) -> dict[str, Reader]:
         return read_delimited(file, strings=strings, quotes=layout.quotes)
 
     return {
-        ".parquet": read_parquet,
+        ".parquet": partial(read_parquet, leave_out=layout.leave_out),
         ".jsonl": jsonl,
         ".ndjson": jsonl,
         ".csv": delimited,
@@ -177,7 +191,7 @@ def _files(
     tell_of_values_in_names(shown(path), [file.path for file in files])
     sizes = [file.size() for file in files]
     rows = _rows(files, sizes, layout, reader)
-    return Source(shown(path), agreeing(rows, layout.columns), float(sum(sizes)))
+    return _source(shown(path), rows, layout, size=float(sum(sizes)))
 
 
 def _rows(

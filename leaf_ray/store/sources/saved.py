@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 
 from leaf_ray.errors import InputError
 from leaf_ray.store.sources.locate import Location, SourceFile
-from leaf_ray.store.sources.part import Part, parts_of
+from leaf_ray.store.sources.part import Chosen, Part, parts_of
 
 _STATE, _INFO, _DICT = "state.json", "dataset_info.json", "dataset_dict.json"
 _SPLIT = re.compile(r"[?&]split=([^?&]*)$")
@@ -46,29 +47,38 @@ def find_saved(folder: Location, split: str | None) -> list[SourceFile] | None:
     return [folder.child(file["filename"]).as_file() for file in files]
 
 
-def read_saved(file: SourceFile) -> Iterator[Part]:
-    """Yield the rows of one Arrow file of a saved dataset, without a column `vector`.
+def read_saved(file: SourceFile, *, leave_out: frozenset[str] = frozenset()) -> Iterator[Part]:
+    """Yield the rows of one Arrow file of a saved dataset.
+
+    A column `vector` and those of `leave_out` are left out.
 
     Raises InputError when the file is truncated or none of Arrow's.
     """
     try:
-        yield from parts_of(_tables(file), file.name)
+        with _stream(file) as (reader, _):
+            chosen = Chosen.of(reader.schema.names, leave_out)
+        yield from parts_of(_tables(file, chosen.names), file.name, chosen)
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"{file.name} cannot be read as Arrow: {error}; save the dataset again"
         ) from error
 
 
-def _tables(file: SourceFile) -> Iterator[tuple[pa.Table, float]]:
+def _tables(file: SourceFile, names: list[str]) -> Iterator[tuple[pa.Table, float]]:
     size = max(1, file.size())
+    with _stream(file) as (reader, stream):
+        for batch in reader:
+            batch.validate(full=True)
+            yield pa.Table.from_batches([batch]).select(names), stream.tell() / size
+
+
+@contextmanager
+def _stream(file: SourceFile) -> Iterator[tuple[Any, Any]]:
     with (
         file.filesystem.open_input_file(file.path) as stream,
         pa.ipc.open_stream(stream) as reader,
     ):
-        names = [name for name in reader.schema.names if name != "vector"]
-        for batch in reader:
-            batch.validate(full=True)
-            yield pa.Table.from_batches([batch]).select(names), stream.tell() / size
+        yield reader, stream
 
 
 def _chosen(folder: str, splits: list[str], split: str | None) -> str:

@@ -1,11 +1,12 @@
 """What every source is read as: rows in the form of the contract, a stretch at a time."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from leaf_ray.store.sources.canonical import Rows
+from leaf_ray.store.sources.columns import Agreement
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Source:
     size: how much there is to read, in the unit that `Rows.done` counts; 0 where unknown.
     unit: what that is, such as bytes.
     qrels: query_id, document_id, relevance as in `leaf_ray.core.texts.QRELS_SCHEMA`, or None.
+    agreement: what became of its columns, known once all rows are read.
     """
 
     name: str
@@ -24,6 +26,7 @@ class Source:
     size: float = 0.0
     unit: str = "bytes"
     qrels: pa.Table | None = None
+    agreement: Agreement = field(default_factory=Agreement)
 
     @property
     def num_bytes(self) -> float:

@@ -1,12 +1,13 @@
 """Rows on scratch disk, to be read back in the order of their content, a stretch at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from leaf_ray.core.metadata import common_type
 from leaf_ray.store.sources.canonical import CONTENT
 from leaf_ray.store.sources.promote import as_schema
 
@@ -45,14 +46,16 @@ class Spill:
         """Take rows; those with equal content come back in the order in which they were added."""
         self._names |= dict.fromkeys(table.column_names)
         table = _without_empty_columns(table)
-        schema = pa.unify_schemas([self.schema, table.schema], promote_options="permissive")
-        self.schema = pa.schema(
-            [schema.field(name) for name in self._names if name in schema.names]
-        )
+        self.schema = self._widened(table.schema)
         self._buffer.append(table)
         self._buffered += table.nbytes
         if self._buffered >= max(STRETCH_BYTES, self.num_buckets * _PIECE_BYTES):
             self._write()
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Leave columns out of what is read from now on."""
+        kept = [field for field in self.schema if field.name not in set(names)]
+        self.schema = pa.schema(kept)
 
     def close(self) -> None:
         """Write what is left in memory; no rows can be added after that."""
@@ -89,6 +92,16 @@ class Spill:
             options = pa.ipc.IpcReadOptions(included_fields=fields)
             with pa.OSFile(str(path)) as source, pa.ipc.open_file(source, options=options) as file:
                 yield pa.Table.from_batches([file.get_batch(bucket) for bucket in stretch])
+
+    def _widened(self, other: pa.Schema) -> pa.Schema:
+        fields = {field.name: field for field in self.schema}
+        for field in other:
+            known = fields.get(field.name, field)
+            kind = common_type(known.type, field.type)
+            if kind is None:
+                raise ValueError(f"{field.name} is {known.type} and {field.type}")
+            fields[field.name] = known.with_type(kind)
+        return pa.schema([fields[name] for name in self._names if name in fields])
 
     def _write(self) -> None:
         table = pa.concat_tables([as_schema(part, self.schema) for part in self._buffer])
