@@ -10,7 +10,9 @@ large and view types become the common ones, lists of a fixed size become lists.
 
 import pyarrow as pa
 
-# Columns of LanceDB and Lance, and of ours.
+from leaf_ray.core.windows import WINDOW_COLUMNS
+
+# Columns of LanceDB and Lance.
 _OF_THE_TABLE = frozenset(
     {
         "_rowid",
@@ -27,6 +29,7 @@ _OF_OURS = {
     "split": "the name is kept for the division into train and test",
     "vector": "vectors are the teacher's to make; embed.vectors names those that exist already",
     "reason": "the name is kept for why a text was rejected",
+    **dict.fromkeys(WINDOW_COLUMNS, "the name is kept for windows of long documents"),
 }
 _OUR_PREFIX = "leaf_ray."
 # A dot separates the names of nested columns, and a backtick quotes them.

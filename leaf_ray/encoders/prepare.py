@@ -15,8 +15,8 @@ from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.encoders.tokenizer import Tokenizer
 from leaf_ray.errors import ConfigError, InputError
 
-# Columns that only the encoder sees.
-IDS, TRUNCATED = "token_ids", "truncated"
+# Columns that only the encoder sees; no metadata has such a name.
+IDS, TRUNCATED = "leaf_ray.token_ids", "leaf_ray.truncated"
 
 _WINDOW_ID = re.compile(r"#\d+$")
 

@@ -29,9 +29,10 @@ from leaf_ray.runs import Part
 from leaf_ray.runs.chunks import ChunkStats, write_chunk
 from leaf_ray.store.given import GivenVectors
 
-# Columns that only the pipeline sees: which chunk a row is of, and how many rows that has.
-CHUNK, CHUNK_ROWS = "chunk", "chunk_rows"
-ENCODER, REASON = "encoder", "reason"
+# Columns that only the pipeline sees: which chunk a row is of, how many rows that has, and what
+# encoded it. No metadata has such a name.
+CHUNK, CHUNK_ROWS, ENCODER = "leaf_ray.chunk", "leaf_ray.chunk_rows", "leaf_ray.encoder"
+REASON = "reason"
 Source = TypeVar("Source", Encoder, GivenVectors)
 Prepare = Callable[[pa.Table], pa.Table]
 

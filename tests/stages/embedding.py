@@ -21,7 +21,7 @@ from leaf_ray.runs.progress import Silent
 from leaf_ray.stages import verbs
 from leaf_ray.stages.cluster import Cluster
 from leaf_ray.stages.embed import encoder_class, prepare, working_folder
-from leaf_ray.stages.embed_chunk import EncodeChunk, ReadChunk, WriteChunk
+from leaf_ray.stages.embed_chunk import ENCODER, EncodeChunk, ReadChunk, WriteChunk
 from leaf_ray.stages.embed_pipeline import planned_chunks
 from leaf_ray.stages.stage import Job
 from leaf_ray.stages.teacher import describe_teacher
@@ -155,4 +155,4 @@ class Negated(EncodeChunk):
         marked = pa.FixedSizeListArray.from_arrays(flat, kind.type.list_size)
         encoded = encoded.set_column(encoded.schema.get_field_index("vector"), kind, marked)
         name = pa.array(["before"] * len(encoded))
-        return encoded.set_column(encoded.schema.get_field_index("encoder"), "encoder", name)
+        return encoded.set_column(encoded.schema.get_field_index(ENCODER), ENCODER, name)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
@@ -19,6 +20,7 @@ from leaf_ray.runs.progress import Silent
 from leaf_ray.stages import texts as texts_module
 from leaf_ray.stages import verbs
 from leaf_ray.store.table import DocumentTable
+from tests.metadata_columns import COLUMNS
 from tests.spaces import a_space, unit_vectors
 
 
@@ -182,13 +184,25 @@ def test_queries_alone_are_no_index(config: RunConfig) -> None:
 
 @pytest.mark.ray
 def test_a_run_that_holds_nothing_out_is_embedded_and_indexed_but_not_evaluated(
-    ray_local: None, config: RunConfig
+    ray_local: None, config: RunConfig, tmp_path: Path
 ) -> None:
-    verbs.texts(config)
+    # With metadata of every type, which come through all of it unchanged.
+    columns = {name: pa.concat_arrays([column] * 10) for name, column in COLUMNS.items()}
+    texts = [f"Document number {i} says nothing more." for i in range(20)]
+    table = pa.table({"text": texts, "id": [f"{i}" for i in range(20)], **columns})
+    pq.write_table(table, tmp_path / "documents.parquet")
+    config = with_texts(config, path=str(tmp_path / "documents.parquet"))
+    assert verbs.texts(config).counts["passed_over"] == {}
     verbs.embed(config)
     verbs.index(config)
     run = Run.open(config.root)
-    assert len(DocumentTable(run.index.uri, config.index.table)) == 20
+    index = DocumentTable(run.index.uri, config.index.table)
+    assert len(index) == 20
+    for i in (0, 1):
+        found = index.get(f"{i}") or {}
+        assert {name: repr(found[name]) for name in COLUMNS} == {
+            name: repr(column[i].as_py()) for name, column in COLUMNS.items()
+        }
     run.leaf.finish(Manifest(stage="distill", made_with={}, inputs={}, counts={}, seconds=0))
     with pytest.raises(InputError, match=r"no queries are held out: texts\.num_held_out is 0"):
         verbs.evaluate(config)

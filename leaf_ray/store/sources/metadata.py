@@ -42,7 +42,8 @@ def _held(column: pa.ChunkedArray, kind: pa.DataType | None) -> tuple[pa.Chunked
         for leaf in _leaves(column):
             if any(test(leaf.type) for test in _SHOWN):
                 # Arrow's dates and times go far beyond those of Python, which stop at year 9999.
-                pc.min_max(leaf).as_py()
+                for end in _ends(leaf):
+                    pa.scalar(end, leaf.type).as_py()
     except (pa.ArrowException, ValueError, OverflowError) as error:
         return column, f"a value of its type {column.type} cannot be kept: {error}"
     return column, None
@@ -66,7 +67,7 @@ class Extent:
             if pa.types.is_integer(leaf.type):
                 extent = extent.union(cls(integer=_largest(leaf)))
             elif any(test(leaf.type) for test in _TIMES):
-                largest = _largest(leaf.cast(pa.int64()))
+                largest = _largest(leaf)
                 extent = extent.union(
                     cls(nanoseconds=largest * UNITS["ns"] // UNITS[leaf.type.unit])
                 )
@@ -88,8 +89,15 @@ class Extent:
 
 
 def _largest(leaf: pa.Array) -> int:
-    ends = pc.min_max(leaf).as_py()
-    return max((abs(end) for end in ends.values() if end is not None), default=0)
+    return max((abs(end) for end in _ends(leaf)), default=0)
+
+
+def _ends(leaf: pa.Array) -> list[int]:
+    """Return the least and the largest value as whole numbers; none if there is no value."""
+    numbers = leaf
+    if not pa.types.is_integer(leaf.type):
+        numbers = leaf.view(pa.int32() if leaf.type == pa.date32() else pa.int64())
+    return [end for end in pc.min_max(numbers).as_py().values() if end is not None]
 
 
 def _leaves(column: pa.ChunkedArray) -> Iterator[pa.Array]:

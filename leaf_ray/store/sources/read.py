@@ -40,7 +40,7 @@ def open_source(path: str, layout: Layout | None = None) -> Source:
     """Return the texts at `path`, to be read once: normalised, with ids, without empty ones.
 
     `path` is a file (Parquet, JSONL, CSV, TSV or plain text; all but Parquet may be .gz or .zst),
-    a folder or glob of such files with one schema, a BEIR folder, a Lance dataset (`*.lance`), a
+    a folder or glob of such files, a BEIR folder, a Lance dataset (`*.lance`), a
     folder that Hugging Face's `datasets` saved, all of these local or at a URI that pyarrow.fs
     understands; `hf:ORG/NAME?name=CONFIG&split=SPLIT` for a dataset on the hub; or
     `docstrings:` for the API documentation of this Python environment,
