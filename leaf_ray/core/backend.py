@@ -25,6 +25,20 @@ def precision_of(backend: str) -> Precision:
     return precision
 
 
+def stand_ins(backend: str, *, in_bf16: bool) -> tuple[Backend, ...]:
+    """Backends that may take over where one cannot compute a model, the fastest first.
+
+    Each is as exact as `backend` or more. The last is float32 torch, which all are compared with.
+
+    in_bf16: whether this CPU multiplies faster in bfloat16 than in float32.
+    """
+    if backend.startswith("torch") or precision_of(backend) == "f32":
+        return () if backend == "torch-f32" else ("torch-f32",)
+    in_bfloat16: tuple[Backend, ...] = ("openvino-bf16", "torch-bf16") if in_bf16 else ()
+    every: tuple[Backend, ...] = (*in_bfloat16, "openvino-f32", "torch-f32")
+    return tuple(other for other in every if other != backend)
+
+
 def multiplies_in_bf16() -> bool:
     """Whether this CPU multiplies matrices faster in bfloat16 than in float32."""
     # Imported here: who asks for a name only need not wait for it.

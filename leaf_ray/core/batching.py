@@ -25,3 +25,14 @@ def token_budget_batches(
         size = max(1, max_tokens // longest)
         yield order[start : start + size]
         start += size
+
+
+def equal_length_batches(
+    lengths: Sequence[int] | npt.NDArray[np.int64], *, max_tokens: int
+) -> Iterator[npt.NDArray[np.int64]]:
+    """The same, of texts of one length each, so that there is no padding."""
+    lengths_N = np.asarray(lengths, dtype=np.int64)
+    for length in np.unique(lengths_N)[::-1]:
+        rows = np.flatnonzero(lengths_N == length)
+        for places in token_budget_batches(lengths_N[rows], max_tokens=max_tokens):
+            yield rows[places]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from leaf_ray.core.agreement import Agreement
 from leaf_ray.core.texts import DOCUMENT, QUERY
-from leaf_ray.errors import SpaceMismatch
+from leaf_ray.errors import EncodingError, SpaceMismatch
 
 # Lengths, scripts, digits and punctuation vary on purpose: a wrong tokenizer, pooling, prompt or
 # truncation moves at least one of them. Never edit: every stored space holds their vectors.
@@ -96,13 +96,15 @@ class Probe:
         Raises:
             SpaceMismatch: directions or lengths differ by more than the encoder's precision
                 explains; another pooling, prompt or model shows as a cosine of 0.9 and less.
+            EncodingError: the encoder fails on a text.
         """
         if not self.is_known:
             raise SpaceMismatch(
                 f"whether {name} is the one that was recorded cannot be told: the space's teacher "
                 "is known by its vectors only. Make the vectors with a teacher that can be loaded"
             )
-        agreement = Agreement.of(self.vectors_PD, Probe.take(encoder).vectors_PD)
+        own = self._retaken(encoder, name=name)
+        agreement = Agreement.of(self.vectors_PD, own.vectors_PD)
         fault = agreement.fault(lowest_cosine=encoder.lowest_cosine)
         if fault is not None:
             found, wanted = fault
@@ -112,6 +114,49 @@ class Probe:
                 "model that was recorded; load that model, or make the part again with this one"
             )
         return agreement.lowest_cosine
+
+    def _retaken(self, encoder: Encodes, *, name: str) -> "Probe":
+        """The encoder's own probe, where there is one that this can be compared with."""
+        try:
+            own = Probe.take(encoder)
+        except EncodingError as error:
+            raise EncodingError(
+                f"{name} fails on the texts that every encoder is checked by: {error}. Its model "
+                "or its backend is at fault; choose another backend, such as torch-f32"
+            ) from error
+        if wrong := own._unusable():
+            raise SpaceMismatch(
+                f"{name} does not encode as recorded: it gives the probe text {wrong}. Its backend "
+                "or precision is at fault, and neither its pooling nor its prompts are; choose "
+                "another backend, such as torch-f32, and do not make the part again"
+            )
+        if (d := own.vectors_PD.shape[1]) != (recorded := self.vectors_PD.shape[1]):
+            raise SpaceMismatch(
+                f"{name} does not encode as recorded: its vectors have {d} dimensions, and those "
+                f"recorded have {recorded}. It is another model; load that which was recorded, or "
+                "make the part again with this one"
+            )
+        return own
+
+    def require_usable(self, *, name: str) -> None:
+        """Refuse vectors that no encoder could be compared with. name: whose they are.
+
+        Raises:
+            EncodingError: a vector is zero or not finite.
+        """
+        if wrong := self._unusable():
+            raise EncodingError(
+                f"{name} gives the probe text {wrong}: a teacher has to embed plain short texts. "
+                "See that its weights are whole, or choose another teacher"
+            )
+
+    def _unusable(self) -> str:
+        """The first probe text without a usable vector, and what is wrong with that, or nothing."""
+        norms_P = np.linalg.norm(self.vectors_PD.astype(np.float64), axis=1)
+        for text, norm in zip((*PROBE_QUERIES, *PROBE_DOCUMENTS), norms_P, strict=False):
+            if not np.isfinite(norm) or norm == 0:
+                return f"{text!r} a vector that is {'zero' if norm == 0 else 'not finite'}"
+        return ""
 
     def to_json(self) -> dict[str, Any]:
         """Little-endian float32 in base64, since 16 x D decimals would be five times as long."""

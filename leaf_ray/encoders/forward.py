@@ -6,7 +6,6 @@ Shapes: B = batch, L = tokens, D = dimensions.
 import queue
 import threading
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +13,8 @@ import numpy.typing as npt
 
 from leaf_ray.core.backend import Precision
 from leaf_ray.encoders.folder import ModelFolder
-from leaf_ray.encoders.openvino_int8 import GROUP_SIZE, quantize_weights
+from leaf_ray.encoders.openvino_compile import compile_openvino
 from leaf_ray.encoders.openvino_ir import openvino_ir
-from leaf_ray.encoders.openvino_quiet import import_openvino
 from leaf_ray.encoders.reference import load_reference
 
 if TYPE_CHECKING:
@@ -25,15 +23,6 @@ if TYPE_CHECKING:
 
 Ids = npt.NDArray[np.int64]
 _FIRST_PASS = threading.Lock()
-
-# How libraries say that memory did not suffice, where it is no MemoryError.
-_OUT_OF_MEMORY = ("out of memory", "bad_alloc", "can't allocate memory", "cannot allocate memory")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a smaller batch may do what this error says could not be done."""
-    said = str(error).lower()
-    return isinstance(error, MemoryError) or any(sign in said for sign in _OUT_OF_MEMORY)
 
 
 class _Requests:
@@ -55,6 +44,7 @@ class OpenVINOForward:
 
     threads: of all streams together. streams: one is the fastest for a single batch; one per thread
         takes 10 % less for many, since no thread waits for another at every layer.
+    sha256: the folder's, where it is known already.
     """
 
     def __init__(
@@ -65,8 +55,9 @@ class OpenVINOForward:
         threads: int,
         streams: int = 1,
         trust_remote_code: bool = False,
+        sha256: str | None = None,
     ) -> None:
-        file = openvino_ir(folder, trust_remote_code=trust_remote_code)
+        file = openvino_ir(folder, trust_remote_code=trust_remote_code, sha256=sha256)
         self._compile = partial(
             compile_openvino, file, precision=precision, threads=threads, streams=streams
         )
@@ -106,33 +97,6 @@ class OpenVINOForward:
         return self._requests
 
 
-def compile_openvino(file: Path, *, precision: Precision, threads: int, streams: int = 1) -> Any:
-    """The openvino.CompiledModel of a float32 model.xml."""
-    core = import_openvino().Core()
-    options: dict[str, Any] = {
-        "INFERENCE_PRECISION_HINT": _hint(core, precision),
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": streams,
-    }
-    model = core.read_model(file)
-    if precision == "int8":
-        quantize_weights(model)
-        options["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = GROUP_SIZE
-    return core.compile_model(model, "CPU", options)
-
-
-def computes_in_bf16(core: Any) -> bool:
-    """Whether this machine's CPU multiplies bfloat16 faster than float32. core: openvino.Core."""
-    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-
-
-def _hint(core: Any, precision: Precision) -> str:
-    """The precision of activations. int8 is a property of the weights, and products quantize."""
-    if precision != "int8":
-        return precision
-    return "bf16" if computes_in_bf16(core) else "f32"
-
-
 class TorchForward:
     """Torch on a CPU or a CUDA device; the float32 CPU form is the reference for all others.
 
@@ -156,7 +120,6 @@ class TorchForward:
         from leaf_ray.core.sentence import SentenceVectors
 
         torch.set_num_threads(threads)
-        dtype = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}[precision]
         model = reference
         if model is None:
             model = load_reference(folder.path, device=device, trust_remote_code=trust_remote_code)
@@ -164,9 +127,18 @@ class TorchForward:
         if dimension is None:
             raise ValueError(f"{folder.path} does not say how long its vectors are")
         self.dimension = int(dimension)
-        self._model = SentenceVectors(model).to(dtype).eval()
+        self._model = SentenceVectors(model).eval()
         self._device = device
         self._lock = threading.Lock()
+        self.cast(precision)
+
+    def cast(self, precision: Precision) -> None:
+        """Compute in a precision from now on. What a lower one has cut off is gone."""
+        import torch
+
+        dtype = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}[precision]
+        with self._lock:
+            self._model = self._model.to(dtype)
 
     def __call__(self, ids_BL: Ids, mask_BL: Ids) -> npt.NDArray[np.float32]:
         """Encode one padded batch: [B, L] ids and mask -> [B, D]."""

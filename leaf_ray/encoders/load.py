@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from leaf_ray.core.backend import Backend, precision_of
+from leaf_ray.core.backend import Backend, needs_cpu
 from leaf_ray.core.space import Space
+from leaf_ray.encoders.choose import Resources, choose
 from leaf_ray.encoders.folder import ModelFolder
-from leaf_ray.encoders.forward import Ids, OpenVINOForward, TorchForward, computes_in_bf16
+from leaf_ray.encoders.forward import Ids
+from leaf_ray.encoders.openvino_compile import computes_in_bf16
 from leaf_ray.encoders.openvino_quiet import import_openvino
 from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.encoders.sentence import Forward, SentenceEncoder
@@ -53,59 +55,47 @@ class EncoderSpec:
     trust_remote_code: bool = False
 
     def load(self, *, reference: "SentenceTransformer | None" = None) -> SentenceEncoder:
-        """Load the model; seconds, and minutes the first time a model is converted.
+        """Load the model; seconds, and minutes the first time a model is converted and tried.
 
         reference: the model itself where it is loaded already, for a torch backend.
+
+        Raises:
+            ModelNotFound: `folder` is no model.
+            EncodingError: the trial of a backend was ended from outside.
         """
         folder = ModelFolder.read(
             resolve_model(self.folder, trust_remote_code=self.trust_remote_code)
         )
         backend = automatic_backend() if self.backend == "auto" else self.backend
-        cores = len(os.sched_getaffinity(0))
-        threads = min(self.threads or cores, cores)
-        device = "cuda" if backend.startswith("torch") and _has_cuda() else "cpu"
-        streams = (self.streams or threads) if backend.startswith("openvino") else 1
-        forward = self._forward(folder, backend, threads, streams, device, reference)
-        return SentenceEncoder(
+        resources = self._resources(backend)
+        chosen = choose(folder, backend, resources, reference=reference)
+        forward = chosen.forward
+        encoder = SentenceEncoder(
             _scaled(forward) if self.normalize and not folder.normalized else forward,
             Tokenizer(
                 folder,
                 max_length=self.max_length or folder.max_length,
                 trust_remote_code=self.trust_remote_code,
             ),
-            name=backend,
+            name=chosen.backend,
             dimension=forward.dimension,
             prompts=folder.prompts(query=self.query_prompt, document=self.document_prompt),
             batch_tokens=self.batch_tokens
-            or (CUDA_BATCH_TOKENS if device == "cuda" else CPU_BATCH_TOKENS),
-            streams=streams,
+            or (CUDA_BATCH_TOKENS if resources.device == "cuda" else CPU_BATCH_TOKENS),
+            streams=chosen.streams,
         )
+        encoder.pads, encoder.note = chosen.pads, chosen.note
+        return encoder
 
-    def _forward(
-        self,
-        folder: ModelFolder,
-        backend: str,
-        threads: int,
-        streams: int,
-        device: str,
-        reference: "SentenceTransformer | None",
-    ) -> OpenVINOForward | TorchForward:
-        precision = precision_of(backend)
-        if backend.startswith("openvino"):
-            return OpenVINOForward(
-                folder,
-                precision=precision,
-                threads=threads,
-                streams=streams,
-                trust_remote_code=self.trust_remote_code,
-            )
-        return TorchForward(
-            folder,
-            precision=precision,
+    def _resources(self, backend: Backend) -> Resources:
+        cores = len(os.sched_getaffinity(0))
+        threads = min(self.threads or cores, cores)
+        return Resources(
             threads=threads,
-            device=device,
+            streams=self.streams or threads,
+            # What stands in for a backend that computes on the CPU computes there too.
+            device="cuda" if not needs_cpu(backend) and _has_cuda() else "cpu",
             trust_remote_code=self.trust_remote_code,
-            reference=reference,
         )
 
     @classmethod

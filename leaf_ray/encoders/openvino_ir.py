@@ -4,26 +4,51 @@ import contextlib
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
+from leaf_ray.core.padding import pad
+from leaf_ray.core.reason import one_line
 from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.memory import is_passing
 from leaf_ray.encoders.openvino_quiet import import_openvino
 from leaf_ray.encoders.reference import load_reference
 from leaf_ray.encoders.resolve import cache_folder
+from leaf_ray.encoders.tokenizer import Tokenizer
+from leaf_ray.errors import ConfigError
 
 # Counts the forms of graph that were made of the same model; one of another form is not taken.
-_FORM = 2
+GRAPH_FORM = 2
 
 
-def openvino_ir(folder: ModelFolder, *, trust_remote_code: bool = False) -> Path:
+class NotTraced(ConfigError):
+    """OpenVINO cannot make a program of its own of a model that torch computes."""
+
+    @property
+    def reason(self) -> BaseException:
+        """What failed in OpenVINO: its own words are advice on its Python interface."""
+        said = self.__cause__ or self
+        return said.__cause__ or said
+
+
+def openvino_ir(
+    folder: ModelFolder, *, trust_remote_code: bool = False, sha256: str | None = None
+) -> Path:
     """The path of the float32 model.xml; converts first where there is none.
 
     The key is the content of the model's folder, so a changed model is never served by an old
     conversion. Processes that convert at once both succeed: the first rename wins.
+
+    sha256: the folder's, where it is known already.
+
+    Raises:
+        NotTraced: OpenVINO cannot convert the model. A model that does not load, a full disk or
+            too little memory raises what it raises elsewhere.
     """
     openvino = import_openvino()
     # The parts of a version that change the file format; build numbers do not.
     version = openvino.__version__.split("-", maxsplit=1)[0]
-    target = cache_folder() / "openvino" / f"{folder.sha256()[:32]}-{version}-{_FORM}"
+    key = (sha256 or folder.sha256())[:32]
+    target = cache_folder() / "openvino" / f"{key}-{version}-{GRAPH_FORM}"
     if not (target / "model.xml").is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
@@ -42,11 +67,27 @@ def _convert(folder: ModelFolder, into: Path, *, trust_remote_code: bool) -> Non
 
     openvino = import_openvino()
     model = SentenceVectors(load_reference(folder.path, trust_remote_code=trust_remote_code)).eval()
-    # Two texts of seven tokens: no axis may be 1, or tracing would fix it.
-    ids = torch.randint(5, 100, (2, 7))
-    example = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    ids, mask = (torch.from_numpy(array) for array in _example(folder))
+    example = {"input_ids": ids, "attention_mask": mask}
     with torch.no_grad(), warnings.catch_warnings():
-        # Tracing warns of every branch on a shape; the parity check is what counts.
+        # Tracing warns of every branch on a shape; the trial is what counts.
         warnings.simplefilter("ignore")
-        converted = openvino.convert_model(model, example_input=example)
+        # What torch cannot compute is no fault of OpenVINO's.
+        model(ids, mask)
+        try:
+            converted = openvino.convert_model(model, example_input=example)
+        except Exception as error:
+            if is_passing(error):
+                raise
+            raise NotTraced(
+                f"OpenVINO cannot convert {folder.path} ({one_line(error.__cause__ or error)}): "
+                "compute it with torch, and export it in another format"
+            ) from error
     openvino.save_model(converted, into / "model.xml", compress_to_fp16=False)
+
+
+def _example(folder: ModelFolder) -> tuple[Any, Any]:
+    """Two texts of seven tokens: no axis may be 1, or tracing would fix it."""
+    tokenizer = Tokenizer(folder, max_length=7)
+    rows = tokenizer(["one text of many words, more than seven", "and another one, longer yet"])
+    return pad(rows, pad_id=tokenizer.pad_id, length=7)

@@ -12,11 +12,12 @@ import numpy.typing as npt
 
 from leaf_ray.core.ahead import map_ahead
 from leaf_ray.core.backend import LOWEST_COSINE, precision_of
-from leaf_ray.core.batching import token_budget_batches
+from leaf_ray.core.batching import equal_length_batches, token_budget_batches
 from leaf_ray.core.padding import pad
 from leaf_ray.core.reason import one_line
 from leaf_ray.core.texts import QUERY
-from leaf_ray.encoders.forward import Ids, is_out_of_memory
+from leaf_ray.encoders.forward import Ids
+from leaf_ray.encoders.memory import is_out_of_memory
 from leaf_ray.encoders.protocol import EncodedBatch
 from leaf_ray.encoders.tokenizer import Tokenizer
 from leaf_ray.errors import EncodingError
@@ -33,7 +34,12 @@ class SentenceEncoder:
     batch_tokens: the budget of one forward pass, padding included; halved for good when the
         memory does not suffice for it.
     streams: forward passes at once, as many as `forward` has room for.
+    pads: whether texts of several lengths may share a pass.
+    note: why it is not the usual backend that computes; empty where it is.
     """
+
+    pads = True
+    note = ""
 
     def __init__(
         self,
@@ -91,7 +97,8 @@ class SentenceEncoder:
             EncodingError: the model fails on a text.
         """
         lengths = np.fromiter((len(tokens) for tokens in ids), dtype=np.int64, count=len(ids))
-        batches = token_budget_batches(lengths, max_tokens=self.batch_tokens)
+        batches_of = token_budget_batches if self.pads else equal_length_batches
+        batches = batches_of(lengths, max_tokens=self.batch_tokens)
         if self.streams == 1:
             passes: Iterator[list[EncodedBatch]] = (self._pass(ids, rows) for rows in batches)
         else:

@@ -37,6 +37,7 @@ def describe_space(
         ModelNotFound: `path` is no model.
         ConfigError: `max_length` is more than the model was made for, or its folder has a setting
             that cannot be honoured.
+        EncodingError: it gives plain short texts no usable vectors.
         SpaceMismatch: sentence-transformers gives other vectors.
     """
     folder = ModelFolder.read(path)
@@ -57,6 +58,8 @@ def describe_space(
     )
     reference = load_reference(path, device=search_device(), trust_remote_code=trust_remote_code)
     encoder = spec.load(reference=reference)
+    probe = Probe.take(encoder)
+    probe.require_usable(name=f"the teacher {path.name} in float32")
     require_as_reference(encoder, reference, name=path.name, normalize=normalize)
     return Space(
         teacher=name.rstrip("/").rpartition("/")[2],
@@ -67,7 +70,7 @@ def describe_space(
         document_prompt=prompts[1],
         max_length=max_length or folder.max_length,
         dimension=encoder.dimension,
-        probe=Probe.take(encoder),
+        probe=probe,
     )
 
 
@@ -79,6 +82,7 @@ def describe_endpoint(spec: EndpointSpec, *, max_length: int | None) -> Space:
     """
     encoder = spec.load()
     probe = Probe.take(encoder)
+    probe.require_usable(name=f"the endpoint's model {spec.model}")
     return Space(
         teacher=spec.model,
         weights=f"endpoint:{spec.shown_url} {spec.model}",

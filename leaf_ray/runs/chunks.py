@@ -25,7 +25,7 @@ class ChunkStats:
     """What is in a chunk: rows == vectors + rejected. `encoded`: different texts among the rows.
 
     tokens: of the different texts, special ones included. truncated: rows whose text was cut.
-    encoder: backend and precision.
+    encoder: backend and precision. encoder_note: why it is not the usual one, if it is not.
     """
 
     chunk: int
@@ -36,6 +36,7 @@ class ChunkStats:
     tokens: int
     truncated: int
     encoder: str
+    encoder_note: str = ""
 
     def to_json(self) -> dict[str, int | str]:
         """Field by field."""

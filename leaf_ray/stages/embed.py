@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -32,6 +33,8 @@ from leaf_ray.stages.teacher import (
     teacher_spec,
 )
 from leaf_ray.stages.ticker import watched
+
+log = logging.getLogger(__name__)
 
 
 def _notes(counts: Mapping[str, float]) -> str:
@@ -98,10 +101,17 @@ def _encode(
         )
         # Closed at an error too: on a cluster that stays, encoders would work on for nobody.
         rejected = sum(stats.rejected for stats in done.values())
+        told: set[str] = set()
         with closing(finished):
             for stats in finished:
                 done[stats.chunk] = stats
                 rejected += stats.rejected
+                if stats.encoder_note and stats.encoder_note not in told:
+                    # What a worker says itself stays in Ray's log files.
+                    told.add(stats.encoder_note)
+                    log.warning(
+                        "%s computes the vectors, since %s", stats.encoder, stats.encoder_note
+                    )
                 _check_shared(work, stats)
                 _check_rejected(job, work, rejected)
 
@@ -185,6 +195,9 @@ def _made(
         "dtype": job.config.embed.dtype,
         "encoder": " and ".join(sorted({chunk.encoder for chunk in stats})),
     }
+    notes = " and ".join(sorted({chunk.encoder_note for chunk in stats} - {""}))
+    if notes:
+        counts["encoder_note"] = notes
     if prepare(job.config, space) is not None:
         # Of what an endpoint reads and cuts nothing is known.
         counts |= {name: total[name] for name in ("tokens", "truncated")}
@@ -193,6 +206,8 @@ def _made(
     said += [f"{total[name]:,} {name}" for name in ("truncated", "rejected") if total[name]]
     if counts["copies"]:
         said.append(f"{counts['copies']:,} copies embedded once")
+    if notes:
+        said.append(f"computed by {counts['encoder']}, since {notes}")
     return Made(counts=counts, summary=", ".join(said), space=space.fingerprint)
 
 

@@ -29,9 +29,10 @@ from leaf_ray.runs import Part
 from leaf_ray.runs.chunks import ChunkStats, write_chunk
 from leaf_ray.store.given import GivenVectors
 
-# Columns that only the pipeline sees: which chunk a row is of, how many rows that has, and what
-# encoded it. No metadata has such a name.
-CHUNK, CHUNK_ROWS, ENCODER = "leaf_ray.chunk", "leaf_ray.chunk_rows", "leaf_ray.encoder"
+# Columns that only the pipeline sees: which chunk a row is of, how many rows that has, what encoded
+# it, and why by other than the usual backend. No metadata has such a name.
+CHUNK, CHUNK_ROWS = "leaf_ray.chunk", "leaf_ray.chunk_rows"
+ENCODER, ENCODER_NOTE = "leaf_ray.encoder", "leaf_ray.encoder_note"
 REASON = "reason"
 Source = TypeVar("Source", Encoder, GivenVectors)
 Prepare = Callable[[pa.Table], pa.Table]
@@ -110,6 +111,7 @@ class EncodeChunk(_OverChunks[Encoder]):
             [reasons.get(int(u)) for u in copy_N],
             space=self.space,
             encoder=self.source.name,
+            note=self.source.note if isinstance(self.source, SentenceEncoder) else "",
         )
 
     def _encode(self, texts: pa.Table) -> Isolated:
@@ -202,11 +204,17 @@ def encoded_chunk(
     *,
     space: Space,
     encoder: str,
+    note: str = "",
 ) -> pa.Table:
-    """A chunk as the encoders hand it on: its rows, VECTOR, REASON (null where all is well)."""
+    """A chunk as the encoders hand it on: its rows, VECTOR, REASON (null where all is well).
+
+    note: why it is not the usual encoder; empty where it is.
+    """
     why = pa.array(reasons, pa.string())
     encoded = with_vectors(chunk, vectors_ND, space).append_column(REASON, why)
-    return encoded.append_column(ENCODER, pa.array([encoder] * len(chunk), pa.string()))
+    for name, value in ((ENCODER, encoder), (ENCODER_NOTE, note)):
+        encoded = encoded.append_column(name, pa.array([value] * len(chunk), pa.string()))
+    return encoded
 
 
 def tick(ticker: Any, **amounts: int) -> None:
@@ -238,6 +246,7 @@ class WriteChunk:
             tokens=int(tokens_U.sum()),
             truncated=_count(encoded, TRUNCATED),
             encoder=encoded[ENCODER][0].as_py(),
+            encoder_note=encoded[ENCODER_NOTE][0].as_py(),
         )
         write_chunk(self.work, vectors, rejected, stats)
         return pa.table({name: [value] for name, value in stats.to_json().items()})
@@ -245,7 +254,7 @@ class WriteChunk:
 
 def divided(encoded: pa.Table) -> tuple[pa.Table, pa.Table]:
     """The rows that have a vector, without REASON, and those that have none, without VECTOR."""
-    own = {CHUNK, CHUNK_ROWS, IDS, TRUNCATED, ENCODER}
+    own = {CHUNK, CHUNK_ROWS, IDS, TRUNCATED, ENCODER, ENCODER_NOTE}
     rows = encoded.drop_columns([name for name in encoded.column_names if name in own])
     failed = pc.is_valid(rows[REASON])
     return (

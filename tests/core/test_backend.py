@@ -14,6 +14,7 @@ from leaf_ray.core.backend import (
     multiplies_in_bf16,
     needs_cpu,
     precision_of,
+    stand_ins,
 )
 
 CPU_INFO = Path("/proc/cpuinfo")
@@ -51,3 +52,28 @@ def test_the_name_of_a_backend_is_read_without_torch() -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+ORDER = ["int8", "bf16", "f16", "f32"]
+
+
+@pytest.mark.parametrize("backend", NAMED)
+@pytest.mark.parametrize("in_bf16", [True, False])
+def test_what_stands_in_for_a_backend_is_at_least_as_exact_and_float32_torch_is_the_last(
+    backend: str,
+    in_bf16: bool,  # noqa: FBT001
+) -> None:
+    others = stand_ins(backend, in_bf16=in_bf16)
+    assert backend not in others
+    assert (*others, backend)[-1 if backend == "torch-f32" else -2] == "torch-f32"
+    exact = [ORDER.index(precision_of(other)) for other in others]
+    assert exact == sorted(exact)
+    assert all(rank >= ORDER.index(precision_of(backend)) for rank in exact)
+    if not in_bf16:
+        assert not any(other.endswith("bf16") for other in others)
+
+
+def test_torch_in_bfloat16_comes_before_openvino_in_float32() -> None:
+    assert stand_ins("openvino-bf16", in_bf16=True) == ("torch-bf16", "openvino-f32", "torch-f32")
+    assert stand_ins("openvino-f32", in_bf16=True) == ("torch-f32",)
+    assert stand_ins("torch-f32", in_bf16=True) == ()

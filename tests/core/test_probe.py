@@ -8,7 +8,7 @@ import pytest
 
 from leaf_ray.core.probe import PROBE_DOCUMENTS, PROBE_QUERIES, Probe
 from leaf_ray.core.texts import DOCUMENT, QUERY, normalise
-from leaf_ray.errors import SpaceMismatch
+from leaf_ray.errors import EncodingError, SpaceMismatch
 from tests.spaces import a_probe
 
 
@@ -127,6 +127,40 @@ def test_any_other_encoder_is_refused_by_name_with_the_cosine_and_the_fix(
 ) -> None:
     with pytest.raises(SpaceMismatch, match=r"^leaf does not encode as recorded: .*make the part"):
         Probe.take(LetterCounts()).check(other, name="leaf")
+
+
+@pytest.mark.parametrize("other", [NotANumber(), OneNaN()], ids=["all", "one"])
+def test_a_vector_that_is_not_finite_is_told_of_as_such_and_not_as_another_model(
+    other: LetterCounts,
+) -> None:
+    with pytest.raises(SpaceMismatch, match="that is not finite") as refused:
+        Probe.take(LetterCounts()).check(other, name="leaf")
+    assert "choose another backend" in str(refused.value)
+    assert "cosine" not in str(refused.value)
+
+
+def test_vectors_of_another_dimension_are_told_of_as_such() -> None:
+    with pytest.raises(SpaceMismatch, match="have 63 dimensions, and those recorded have 64"):
+        Probe.take(LetterCounts()).check(LetterCounts(dimension=63), name="leaf")
+
+
+class Failing(LetterCounts):
+    def encode(self, texts: Sequence[str], *, kind: str) -> np.ndarray:
+        raise EncodingError("the model failed on 8 texts: index out of range")
+
+
+def test_an_encoder_that_fails_on_a_probe_text_is_named_with_what_it_failed_by() -> None:
+    with pytest.raises(EncodingError, match=r"^leaf fails on .*index out of range\. Its model"):
+        Probe.take(LetterCounts()).check(Failing(), name="leaf")
+
+
+@pytest.mark.parametrize(("value", "fault"), [(np.nan, "not finite"), (0, "zero")])
+def test_a_probe_without_a_direction_is_no_probe_of_a_teacher(value: float, fault: str) -> None:
+    probe = a_probe()
+    probe.require_usable(name="the teacher")
+    probe.vectors_PD[11] = value
+    with pytest.raises(EncodingError, match=f"the teacher gives .*'A' a vector that is {fault}"):
+        probe.require_usable(name="the teacher")
 
 
 def test_nan_never_passes_even_against_itself() -> None:

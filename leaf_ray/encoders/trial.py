@@ -1,0 +1,157 @@
+"""Whether a backend computes a model as float32 torch does, tried once on each machine.
+
+Shapes: T = the two texts of the trial, D = dimensions.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+
+from leaf_ray.core.backend import LOWEST_COSINE, Precision
+from leaf_ray.core.probe import PROBE_DOCUMENTS, PROBE_QUERIES
+from leaf_ray.core.reason import one_line
+from leaf_ray.core.trial import Tried, Vectors, alone
+from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.forward import TorchForward
+from leaf_ray.encoders.memory import is_passing
+from leaf_ray.encoders.openvino_ir import NotTraced, openvino_ir
+from leaf_ray.encoders.openvino_trial import try_openvino
+from leaf_ray.encoders.tokenizer import Tokenizer
+from leaf_ray.encoders.verdicts import Verdicts
+
+# Tokens of the long text, where the model reads so many: more than usual attention windows reach,
+# in a pass that takes a large model some seconds.
+LONGEST = 768
+SHORTEST = 8
+_LONG, _SHORT = " ".join((*PROBE_DOCUMENTS, *PROBE_QUERIES)), "A"
+
+
+class Trial:
+    """One model, and what is wrong with backends that are to compute it.
+
+    A fault is said in words that go on from the backend's name, and is empty where there is none.
+
+    threads: CPU threads that a trial may use. keeps: whether faults are looked up and kept by the
+        content of the model's folder; otherwise each process tries for itself.
+    """
+
+    def __init__(
+        self,
+        folder: ModelFolder,
+        *,
+        threads: int,
+        trust_remote_code: bool = False,
+        keeps: bool = True,
+    ) -> None:
+        self._folder = folder
+        self._threads = threads
+        self._trusts = trust_remote_code
+        self._keeps = keeps
+        self._exact_TD: Vectors | None = None
+
+    @cached_property
+    def sha256(self) -> str:
+        """The folder's, for which all of it is read."""
+        return self._folder.sha256()
+
+    def openvino(self, precision: Precision) -> str:
+        """The fault of OpenVINO in a precision.
+
+        Raises:
+            EncodingError: the trial was ended from outside.
+        """
+        backend = f"openvino-{precision}"
+        known = self._known(backend)
+        if known is not None:
+            return known
+        try:
+            file = openvino_ir(self._folder, trust_remote_code=self._trusts, sha256=self.sha256)
+        except NotTraced as error:
+            fault = f"cannot trace the model ({one_line(error.reason)})"
+            self._keep(fault, *(f"openvino-{name}" for name in LOWEST_COSINE))
+            return fault
+        exact_TD = self._exact(self._reference)
+        tried = try_openvino(
+            file, self._ids, pad_id=self._pad_id, precision=precision, threads=self._threads
+        )
+        return self._judged(backend, tried, exact_TD, precision)
+
+    def torch(self, forward: TorchForward, precision: Precision) -> str:
+        """The fault of torch in a precision, in which `forward` then computes.
+
+        forward: the model in float32.
+        """
+        backend = f"torch-{precision}"
+        known = self._known(backend)
+        if known is not None:
+            forward.cast(precision)
+            return known
+        exact_TD = self._exact(lambda: forward)
+        forward.cast(precision)
+        try:
+            tried: Tried | str = Tried.of(forward, self._ids, pad_id=self._pad_id)
+        except Exception as error:
+            if is_passing(error):
+                raise
+            tried = f"fails ({one_line(error)})"
+        return self._judged(backend, tried, exact_TD, precision)
+
+    def _judged(
+        self, backend: str, tried: Tried | str, exact_TD: Vectors, precision: Precision
+    ) -> str:
+        lowest = LOWEST_COSINE[precision]
+        fault = tried if isinstance(tried, str) else tried.fault(exact_TD, lowest_cosine=lowest)
+        self._keep(fault, backend)
+        return fault
+
+    def _exact(self, load: Callable[[], TorchForward]) -> Vectors:
+        """The texts' vectors alone, in float32 by torch."""
+        if self._exact_TD is None and self._keeps:
+            self._exact_TD = self._verdicts.exact(self._ids)
+        if self._exact_TD is None:
+            self._exact_TD = self._computed(load())
+            if self._keeps:
+                self._verdicts.keep_exact(self._ids, self._exact_TD)
+        return self._exact_TD
+
+    def _computed(self, forward: TorchForward) -> Vectors:
+        while True:
+            try:
+                return alone(forward, self._ids, pad_id=self._pad_id)
+            except Exception as error:
+                if is_passing(error) or len(self._ids[0]) < 2 * SHORTEST:
+                    raise
+                # The folder may say that the model reads more tokens than it has positions for.
+                self._ids[0] = self._ids[0][: len(self._ids[0]) // 2]
+
+    def _reference(self) -> TorchForward:
+        return TorchForward(
+            self._folder,
+            precision="f32",
+            threads=self._threads,
+            device="cpu",
+            trust_remote_code=self._trusts,
+        )
+
+    @cached_property
+    def _ids(self) -> list[list[int]]:
+        long, short = self._tokenizer([_LONG * 8, _SHORT])
+        return [long, short or long[:1]]
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return Tokenizer(self._folder, max_length=min(self._folder.max_length, LONGEST))
+
+    @property
+    def _pad_id(self) -> int:
+        return self._tokenizer.pad_id
+
+    @cached_property
+    def _verdicts(self) -> Verdicts:
+        return Verdicts(self.sha256)
+
+    def _known(self, backend: str) -> str | None:
+        return self._verdicts.of(backend) if self._keeps else None
+
+    def _keep(self, fault: str, *backends: str) -> None:
+        if self._keeps:
+            self._verdicts.keep(fault, *backends)
