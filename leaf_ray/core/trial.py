@@ -46,7 +46,7 @@ class Tried:
         for which, vectors_TD in (("a text", self.alone_TD), ("a padded text", self.padded_TD)):
             found = _fault(exact_TD[has_direction_T], vectors_TD[has_direction_T], lowest_cosine)
             if found:
-                return f"gives {which} a vector {found}"
+                return f"gives {which} {found}"
         return ""
 
 
@@ -57,6 +57,8 @@ def alone(forward: Forward, ids: Sequence[Sequence[int]], *, pad_id: int) -> Vec
 
 def _fault(exact_TD: Vectors, vectors_TD: npt.NDArray[Any], lowest_cosine: float) -> str:
     if vectors_TD.shape == exact_TD.shape and not np.isfinite(vectors_TD).all():
-        return "that is not finite"
+        return "a vector that is not finite"
     fault = Agreement.of(exact_TD, vectors_TD).fault(lowest_cosine=lowest_cosine)
-    return "" if fault is None else f"with {fault[0]} to float32, {fault[1]} is wanted"
+    if fault is None:
+        return ""
+    return f"another vector than float32 torch does ({fault[0]}, wanted {fault[1]})"

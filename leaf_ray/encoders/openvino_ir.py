@@ -1,8 +1,10 @@
 """A model's OpenVINO form, converted once per machine and kept in the cache folder."""
 
 import contextlib
+import logging
 import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +71,7 @@ def _convert(folder: ModelFolder, into: Path, *, trust_remote_code: bool) -> Non
     model = SentenceVectors(load_reference(folder.path, trust_remote_code=trust_remote_code)).eval()
     ids, mask = (torch.from_numpy(array) for array in _example(folder))
     example = {"input_ids": ids, "attention_mask": mask}
-    with torch.no_grad(), warnings.catch_warnings():
+    with torch.no_grad(), warnings.catch_warnings(), _own_logging():
         # Tracing warns of every branch on a shape; the trial is what counts.
         warnings.simplefilter("ignore")
         # What torch cannot compute is no fault of OpenVINO's.
@@ -84,6 +86,18 @@ def _convert(folder: ModelFolder, into: Path, *, trust_remote_code: bool) -> Non
                 "compute it with torch, and export it in another format"
             ) from error
     openvino.save_model(converted, into / "model.xml", compress_to_fp16=False)
+
+
+@contextlib.contextmanager
+def _own_logging() -> Iterator[None]:
+    """Put back the program's own log, which OpenVINO replaces by one that shows errors alone."""
+    root = logging.getLogger()
+    level, filters, handlers = root.level, list(root.filters), list(root.handlers)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.filters[:], root.handlers[:] = filters, handlers
 
 
 def _example(folder: ModelFolder) -> tuple[Any, Any]:

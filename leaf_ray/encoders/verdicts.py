@@ -20,6 +20,8 @@ from leaf_ray.core.trial import Vectors
 from leaf_ray.encoders.openvino_quiet import import_openvino
 from leaf_ray.encoders.resolve import cache_folder
 
+# One more whenever a trial becomes another, so that what older ones found is found anew.
+_FORM = 1
 _LIBRARIES = ("torch", "transformers", "sentence-transformers")
 
 
@@ -31,7 +33,7 @@ class Verdicts:
 
     def of(self, backend: str) -> str | None:
         """What is wrong with the backend, empty where nothing is; None where it was not tried."""
-        with contextlib.suppress(OSError, ValueError, KeyError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             return str(json.loads(self._file(backend, ".json").read_text("utf-8"))["fault"])
         return None
 
@@ -71,12 +73,13 @@ class Verdicts:
 
 
 @cache
-def _found_with() -> dict[str, str]:
+def _found_with() -> dict[str, str | int]:
     openvino = import_openvino()
     core = openvino.Core()
     cpu = [core.get_property("CPU", "FULL_DEVICE_NAME")]
     cpu += sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
     return {
+        "form": _FORM,
         "openvino": openvino.__version__,
         **{name: version(name) for name in _LIBRARIES},
         "cpu": " ".join(cpu),

@@ -17,6 +17,7 @@ LENGTH = 64
 WINDOW = 16
 # Large enough for a wrong mask, position or padding to show, small enough for bfloat16.
 SPREAD = 0.15
+LETTERS = "".join(chr(code) for code in range(33, 127))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,18 +164,28 @@ FAMILIES: dict[str, Family] = {
 }
 
 
-def write_family(name: str, folder: Path, *, seed: int = 3, **settings: Any) -> Path:
+# Models whose vectors padding changes: a convolution and a transform of all tokens read it.
+SEE_PADDING: dict[str, Family] = {
+    "convbert": Family("ConvBert", BERT, _sized(embedding_size=WIDTH, conv_kernel_size=5)),
+    "fnet": Family("FNet", BERT, _sized()),
+}
+
+
+def write_family(
+    name: str, folder: Path, *, seed: int = 3, letters: str = LETTERS, **settings: Any
+) -> Path:
     """Write the tiny model of a family as a sentence-transformers folder.
 
-    settings: of the transformer's configuration, in place of those of the family.
+    letters: that its tokenizer knows. settings: of the transformer's configuration, in place of
+        those of the family.
     """
     import torch
     import transformers
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer import modules
 
-    family = FAMILIES[name]
-    tokenizer = _tokenizer(family.special)
+    family = {**FAMILIES, **SEE_PADDING}[name]
+    tokenizer = _tokenizer(family.special, letters)
     torch.manual_seed(seed)
     config = getattr(transformers, f"{family.kind}Config")(
         **{"vocab_size": tokenizer.get_vocab_size(), **family.settings, **settings}
@@ -207,10 +218,9 @@ def _spread(transformer: Any) -> None:
         words[words.norm(dim=1) == 0] = words[-1].clone()
 
 
-def _tokenizer(special: Special) -> "Tokenizer":
+def _tokenizer(special: Special, letters: str) -> "Tokenizer":
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-    letters = [chr(code) for code in range(33, 127)]
     vocabulary = [*special.tokens, *letters, *(f"##{letter}" for letter in letters)]
     ids = {token: number for number, token in enumerate(vocabulary)}
     tokenizer = Tokenizer(models.WordPiece(ids, unk_token=special.unknown))

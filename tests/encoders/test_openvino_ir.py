@@ -1,5 +1,7 @@
 """A model is converted once, and never served by a conversion of another or of half of it."""
 
+import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,9 @@ import pytest
 
 from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.forward import OpenVINOForward
-from leaf_ray.encoders.openvino_ir import openvino_ir
+from leaf_ray.encoders.load import EncoderSpec
+from leaf_ray.encoders.openvino_ir import NotTraced, openvino_ir
+from tests.encoders.families import write_family
 from tests.encoders.models import a_copy, edit
 
 
@@ -74,3 +78,31 @@ def test_a_conversion_that_fails_leaves_nothing_behind(
     with pytest.raises(Exception, match=r"(?i)header|safetensor|deserializ"):
         convert(broken)
     assert list(cache.iterdir()) == []
+
+
+def test_a_conversion_leaves_the_programs_log_as_it_was(
+    family: Callable[[str], Path], cache: Path
+) -> None:
+    root = logging.getLogger()
+    before = root.level, list(root.filters), list(root.handlers)
+    convert(family("bert"))
+    with pytest.raises(NotTraced):
+        convert(family("gemma3"))
+    assert (root.level, list(root.filters), list(root.handlers)) == before
+
+
+def test_a_model_of_few_words_is_converted(tiny_teacher: Path, cache: Path, tmp_path: Path) -> None:
+    # Ids that are drawn at random may be more than its vocabulary has.
+    folder = write_family("xlm-roberta", tmp_path / "few", letters="aeiou")
+    assert convert(folder).is_file()
+
+
+def test_what_does_not_load_is_no_fault_of_openvino(
+    tiny_teacher: Path, cache: Path, tmp_path: Path
+) -> None:
+    broken = a_copy(tiny_teacher, tmp_path / "broken")
+    (broken / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(Exception, match=r"(?i)header|safetensor|deserializ") as failed:
+        EncoderSpec(folder=str(broken), backend="openvino-f32").load()
+    assert not isinstance(failed.value, NotTraced)
+    assert not list(cache.parent.glob("backends/*/openvino*"))
