@@ -11,7 +11,10 @@ LeafRayError
 |-- StaleStage          a finished part was made with other settings  (RuntimeError)
 |-- TableChanged        a table holds what making it anew would lose   (RuntimeError)
 |-- PartBusy            another command is making the part             (RuntimeError)
-|-- StorageError        what a long work leaves cannot be written     (OSError)
+|-- StorageError        a file or folder cannot be read or written    (OSError)
+|-- DamagedPart         a file of a finished part is broken           (RuntimeError)
+|-- MemoryExhausted     memory of the machine or the GPU is used up   (MemoryError)
+|-- ClusterError        Ray cannot be reached, started or kept        (RuntimeError)
 |-- WorkersLost         workers of a training died again and again    (RuntimeError)
 |-- EndpointError       an embeddings endpoint refuses, or is silent  (RuntimeError)
 `-- ServiceError        the service cannot start or does not answer   (RuntimeError)
@@ -82,7 +85,19 @@ class PartBusy(LeafRayError, RuntimeError):
 
 
 class StorageError(LeafRayError, OSError):
-    """What a long work leaves to go on from cannot be written."""
+    """A file or a folder cannot be read or written."""
+
+
+class DamagedPart(LeafRayError, RuntimeError):
+    """A file of a finished part is broken: cut short, or not in the form it was written in."""
+
+
+class MemoryExhausted(LeafRayError, MemoryError):
+    """The memory of the machine, or of the GPU, is used up."""
+
+
+class ClusterError(LeafRayError, RuntimeError):
+    """Ray cannot be reached or started, or was lost."""
 
 
 class WorkersLost(LeafRayError, RuntimeError):

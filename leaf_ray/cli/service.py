@@ -1,7 +1,6 @@
 """`leaf serve`: in the foreground until a signal."""
 
-import signal
-import threading
+import time
 
 from rich.console import Console
 
@@ -11,10 +10,7 @@ from leaf_ray.stages.verbs import serving
 
 
 def serve_until_stopped(console: Console, config: RunConfig) -> None:
-    """Serve, say how to ask, and stop cleanly on Ctrl-C or SIGTERM."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    """Serve and say how to ask, until Ctrl-C or SIGTERM ends the command."""
     with ConsoleProgress(console) as progress, serving(config, progress=progress) as url:
         console.print(
             f"""ask it:  curl -s {url}/v1/search -H 'content-type: application/json' """
@@ -22,7 +18,9 @@ def serve_until_stopped(console: Console, config: RunConfig) -> None:
             markup=False,
             highlight=False,
         )
-        # Woken by the signal; the time limit lets Python run its handler on every platform.
-        while not stop.wait(1.0):
-            pass
-        console.print("stopping")
+        try:
+            while True:
+                # A time limit lets Python run its handlers of signals on every platform.
+                time.sleep(1.0)
+        finally:
+            console.print("stopping")

@@ -34,8 +34,11 @@ def _find(error: BaseException) -> LeafRayError | None:
     return cause if isinstance(cause, LeafRayError) else found
 
 
-def all_causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and all that it was caused by, the nearest first, Ray's wrappings among them."""
+def all_causes(error: BaseException, *, contexts: bool = True) -> Iterator[BaseException]:
+    """An error and all that it was caused by, the nearest first, Ray's wrappings among them.
+
+    contexts: those too that were being handled when another was raised, though not as its cause.
+    """
     queue: list[BaseException] = [error]
     seen: set[int] = set()
     while queue:
@@ -43,13 +46,13 @@ def all_causes(error: BaseException) -> Iterator[BaseException]:
         if id(candidate) not in seen:
             seen.add(id(candidate))
             yield candidate
-            queue.extend(_causes(candidate))
+            queue.extend(_causes(candidate, contexts=contexts))
 
 
-def _causes(error: BaseException) -> list[BaseException]:
+def _causes(error: BaseException, *, contexts: bool) -> list[BaseException]:
     # Ray keeps the cause of a task's error in `cause`, those of workers in `worker_failures`.
     failures = getattr(error, "worker_failures", None)
-    named = [error.__cause__, error.__context__]
+    named = [error.__cause__, error.__context__ if contexts else None]
     # A task of Ray keeps what it failed with in the one, a worker of Ray Train in the other.
     named += [getattr(error, "cause", None), getattr(error, "_base_exc", None)]
     named += [getattr(error, "controller_failure", None)]

@@ -1,0 +1,69 @@
+"""What libraries say beside their work: kept for the log file, and off the terminal."""
+
+import logging
+import os
+import sys
+import warnings
+from collections import deque
+from pathlib import Path
+from typing import TextIO
+
+import leaf_ray
+
+# What libraries said last, for the log file of a failure.
+KEPT_LINES: deque[str] = deque(maxlen=200)
+_OURS = "leaf_ray"
+_PACKAGE = str(Path(leaf_ray.__file__).parent)
+# Libraries with ways of their own to the terminal. Who sets one of these sees more.
+_LEVELS = {
+    "TRANSFORMERS_VERBOSITY": "error",
+    "HF_HUB_VERBOSITY": "error",
+    "DATASETS_VERBOSITY": "error",
+    "GRPC_VERBOSITY": "ERROR",
+    "LANCE_LOG": "error",
+}
+
+
+class _Keep(logging.Handler):
+    """Keeps what libraries log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        KEPT_LINES.append(self.format(record))
+
+
+class _Say(logging.Handler):
+    """Shows what leaf_ray itself warns of, a line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _say(record.levelname.lower(), record.getMessage())
+
+
+def quieten() -> None:
+    """Show warnings of leaf_ray as lines on stderr; keep those of libraries for the log file."""
+    for name, level in _LEVELS.items():
+        os.environ.setdefault(name, level)
+    keep = _Keep(logging.WARNING)
+    keep.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    # It adds nothing where a program that calls this one handles its own logs.
+    logging.basicConfig(handlers=[keep])
+    logging.getLogger(_OURS).handlers[:] = [_Say(logging.WARNING)]
+    warnings.showwarning = _show_warning
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    if filename.startswith(_PACKAGE) and issubclass(category, UserWarning):
+        _say("warning", str(message))
+    else:
+        KEPT_LINES.append(f"{filename}:{lineno}: {category.__name__}: {message}")
+
+
+def _say(level: str, message: str) -> None:
+    # Looked up anew each time: a live display stands in front of stderr while it is drawn.
+    print(f"{level}: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201

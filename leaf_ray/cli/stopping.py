@@ -1,0 +1,112 @@
+"""Ctrl-C and SIGTERM: one line and an exit status, at whatever moment they come.
+
+Only the standard library is imported here, and at once, so that a signal finds its handler while
+everything else is still being loaded.
+"""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+# Seconds in which work may come to its end in order. Ray Serve takes up to 30 of them.
+GRACE = 60.0
+# A terminal and a program that passes signals on both send the same one.
+_SAME_SIGNAL = 1.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Commands that begin anew what they did not finish. What the others did stays done.
+_BEGIN_ANEW = ("texts", "index", "evaluate", "export")
+_MAKE_NOTHING = ("serve", "show", "search")
+
+
+class Stopped(BaseException):
+    """A signal asked the command to stop.
+
+    It is no Exception, nor a KeyboardInterrupt, so that no library takes it for its own.
+    """
+
+
+class Stopping:
+    """Takes the signals over: the first lets the work end in order, a later one ends it at once.
+
+    arguments: of the command, which decide what is said of going on.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._line = stopped_line(arguments)
+        self._asked: tuple[int, float] | None = None
+        self._is_over = False
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                signal.signal(number, self._handle)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a signal came."""
+        return self._asked is not None
+
+    def over(self) -> None:
+        """The work is done: a signal from now on has nothing to put in order."""
+        self._is_over = True
+        self._line = "stopped"
+
+    def end(self) -> int:
+        """Say in a line that the command was stopped; its exit status."""
+        assert self._asked is not None
+        self._is_over = True
+        self._tell()
+        return 128 + self._asked[0]
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self._asked is None:
+            self._asked = (number, now)
+            if self._is_over:
+                self._end_at_once()
+            _later(GRACE, self._end_at_once)
+            raise Stopped
+        if now - self._asked[1] > _SAME_SIGNAL:
+            self._end_at_once()
+
+    def _end_at_once(self) -> None:
+        assert self._asked is not None
+        self._tell()
+        _end_children()
+        os._exit(128 + self._asked[0])
+
+    def _tell(self) -> None:
+        line, self._line = self._line, ""
+        # Past whatever buffer or live display the signal interrupted.
+        with contextlib.suppress(OSError):
+            os.write(2, f"{line}\n".encode() if line else b"")
+
+
+def stopped_line(arguments: Sequence[str]) -> str:
+    """What is said when a command is stopped, and how to go on. arguments: of the command."""
+    command = next((argument for argument in arguments if not argument.startswith("-")), "")
+    if command in _MAKE_NOTHING:
+        return "stopped"
+    if command in _BEGIN_ANEW:
+        return "stopped; run the same command again to begin it anew"
+    if "--again" in arguments:
+        return "stopped; run the same command again, without --again, to go on"
+    return "stopped; run the same command again to go on"
+
+
+def _later(seconds: float, end: Callable[[], object]) -> None:
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+
+
+def _end_children() -> None:
+    """Kill what this process started, Ray's processes among them."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                child.kill()
