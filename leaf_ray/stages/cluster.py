@@ -9,6 +9,8 @@ from typing import Any
 import ray
 from ray.data import DataContext
 
+from leaf_ray.stages.joining import own_sigterm, require_answering, told_if_not_joined
+
 # Ray Data's tasks, Train's workers and the stages' own actors each hold a logical CPU; with as
 # many as cores, a small machine's pipeline waits for itself forever. Threads are set apart.
 MINIMUM_LOGICAL_CPUS = 8
@@ -42,14 +44,26 @@ class Cluster:
         return min(max(1, int(node["Resources"].get("CPU", 1))) for node in working_nodes())
 
     def connect(self) -> None:
-        """Join or start the cluster, once."""
+        """Join or start the cluster, once.
+
+        Raises:
+            ClusterError: it cannot be joined or started; says why, and what to do.
+        """
         if ray.is_initialized():
             return
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        if os.environ.get("RAY_ADDRESS"):
-            ray.init(logging_level=logging.ERROR)
-        else:
-            start_local()
+        address = os.environ.get("RAY_ADDRESS", "")
+        require_answering(address or "local")
+        try:
+            with own_sigterm(), told_if_not_joined(address):
+                if address:
+                    ray.init(logging_level=logging.ERROR)
+                else:
+                    start_local()
+        except BaseException:
+            # It may be half up, for a signal too can end it here.
+            ray.shutdown()
+            raise
         self._ours = True
         _quieten()
 
@@ -63,6 +77,8 @@ class Cluster:
         traceback: TracebackType | None,
     ) -> None:
         if self._ours:
+            if error is not None:
+                error.add_note(f"Ray's own logs: {_logs_folder()}")
             ray.shutdown()
 
 
@@ -97,6 +113,11 @@ def working_nodes() -> list[dict[str, Any]]:
 def cores_per_node() -> int:
     """Cores that one process here may use."""
     return len(os.sched_getaffinity(0))
+
+
+def _logs_folder() -> str:
+    node = ray._private.worker._global_node
+    return str(node.get_logs_dir_path()) if node is not None else "on the nodes of the cluster"
 
 
 def _quieten() -> None:

@@ -1,10 +1,13 @@
 """The training itself, by Ray Train: workers, where they are placed, and what if they are lost."""
 
+from typing import Any
+
 import ray.train
 from ray.exceptions import RayActorError
 from ray.train import (
     CheckpointConfig,
     FailureConfig,
+    Result,
     RunConfig,
     ScalingConfig,
     TrainingFailedError,
@@ -24,6 +27,24 @@ MAX_FAILURES = 10
 KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
 
 
+class _Trainer(TorchTrainer):
+    """Leaves Ctrl-C to the command: Ray's own handler outlives the training, and exits with 0."""
+
+    _controller: Any = None
+
+    def _register_sigint_handler(self, controller: Any) -> None:
+        self._controller = controller
+
+    def fit(self) -> Result:
+        try:
+            return super().fit()
+        except BaseException as error:
+            # On a cluster that stays, the workers of a command that ends would train on.
+            if not isinstance(error, Exception) and self._controller is not None:
+                ray.kill(self._controller)
+            raise
+
+
 def fit(worker_job: WorkerJob, *, use_gpu: bool) -> None:
     """Train until all steps are taken, whatever workers are lost meanwhile.
 
@@ -35,7 +56,7 @@ def fit(worker_job: WorkerJob, *, use_gpu: bool) -> None:
     storage, _, name = training.path.rpartition("/")
     for attempt in range(MAX_FAILURES + 1):
         forget_broken_record(training)
-        trainer = TorchTrainer(
+        trainer = _Trainer(
             _train,
             train_loop_config={"job": worker_job},
             scaling_config=ScalingConfig(
