@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from leaf_ray.cli.quiet import KEPT_LINES
+from leaf_ray.cli.quiet import KEPT_LINES, printed
 from leaf_ray.core.plain_errors import first_line, plain_error
 from leaf_ray.core.secrets import without_secrets
 from leaf_ray.encoders.resolve import cache_folder
@@ -94,7 +94,7 @@ def _report(error: BaseException, arguments: Sequence[str]) -> str:
         "",
         "what libraries said before:",
         *KEPT_LINES,
-        "",
+        printed(),
     ]
     return "\n".join(lines)
 

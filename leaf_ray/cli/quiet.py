@@ -3,15 +3,20 @@
 import logging
 import os
 import sys
+import tempfile
+import threading
+import traceback
 import warnings
 from collections import deque
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 import leaf_ray
 
 # What libraries said last, for the log file of a failure.
 KEPT_LINES: deque[str] = deque(maxlen=200)
+_PRINTED: dict[str, BinaryIO] = {}
+_PRINTED_BYTES = 20_000
 _OURS = "leaf_ray"
 _PACKAGE = str(Path(leaf_ray.__file__).parent)
 # Libraries with ways of their own to the terminal. Who sets one of these sees more.
@@ -24,7 +29,7 @@ _LEVELS = {
 }
 
 
-class _Keep(logging.Handler):
+class _KeepLogged(logging.Handler):
     """Keeps what libraries log."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -42,12 +47,44 @@ def quieten() -> None:
     """Show warnings of leaf_ray as lines on stderr; keep those of libraries for the log file."""
     for name, level in _LEVELS.items():
         os.environ.setdefault(name, level)
-    keep = _Keep(logging.WARNING)
+    keep = _KeepLogged(logging.WARNING)
     keep.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     # It adds nothing where a program that calls this one handles its own logs.
     logging.basicConfig(handlers=[keep])
     logging.getLogger(_OURS).handlers[:] = [_Say(logging.WARNING)]
     warnings.showwarning = _show_warning
+    # Where another program has put something of its own in front of stderr, it stays.
+    if sys.stderr is sys.__stderr__ and sys.stderr is not None:
+        _keep_what_is_printed()
+
+
+def printed() -> str:
+    """The last that was written past Python to stderr, by Ray's core and other native code."""
+    if (file := _PRINTED.get("file")) is None:
+        return ""
+    file.seek(0)
+    return file.read()[-_PRINTED_BYTES:].decode(errors="replace")
+
+
+def _keep_what_is_printed() -> None:
+    """Leave the terminal to Python's own stderr; keep what native code writes to it."""
+    try:
+        # Open until the command ends.
+        file = tempfile.TemporaryFile()  # noqa: SIM115
+        terminal = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    except OSError:
+        return
+    _PRINTED["file"] = file
+    os.dup2(file.fileno(), 2)
+    sys.stderr = terminal
+    # What threads and destructors fail with as the command ends.
+    sys.unraisablehook = lambda failed: _keep(failed.exc_value)
+    threading.excepthook = lambda failed: _keep(failed.exc_value)
+
+
+def _keep(error: BaseException | None) -> None:
+    if error is not None:
+        KEPT_LINES.extend(traceback.format_exception(error))
 
 
 def _show_warning(

@@ -12,7 +12,7 @@ from leaf_ray.core.evaluation import evaluation_from_json, evaluation_verdict
 from leaf_ray.core.report import Report
 from leaf_ray.runs import PARTS, Run
 from leaf_ray.runs.folder import COST_PAGE, GRID_PLOT, REPORT_JSON, REPORT_MARKDOWN, REPORT_PLOT
-from leaf_ray.runs.parts import read_json
+from leaf_ray.runs.parts import read_as
 from leaf_ray.store.table import Hit
 
 SHOWN_CHARACTERS = 160
@@ -40,7 +40,7 @@ def print_run(console: Console, config: RunConfig) -> None:
 
 def print_report(console: Console, run: Run) -> None:
     """The comparison, its verdict, and where the whole report lies."""
-    evaluation = evaluation_from_json(read_json(run.report, REPORT_JSON))
+    evaluation = read_as(run.report, REPORT_JSON, evaluation_from_json)
     for report in evaluation.reports:
         console.print(_rows(report))
     console.print(escape(evaluation_verdict(evaluation)), highlight=False)

@@ -39,6 +39,8 @@ class Stopping:
         self._line = stopped_line(arguments)
         self._asked: tuple[int, float] | None = None
         self._is_over = False
+        # Later the second descriptor may be no terminal, but a file for what libraries print.
+        self._terminal = os.dup(2)
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 signal.signal(number, self._handle)
@@ -81,7 +83,7 @@ class Stopping:
         line, self._line = self._line, ""
         # Past whatever buffer or live display the signal interrupted.
         with contextlib.suppress(OSError):
-            os.write(2, f"{line}\n".encode() if line else b"")
+            os.write(self._terminal, f"{line}\n".encode() if line else b"")
 
 
 def stopped_line(arguments: Sequence[str]) -> str:

@@ -1,5 +1,7 @@
 """From a YAML run file and `stage.key=value` overrides to a checked configuration."""
 
+import errno
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -9,8 +11,12 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from leaf_ray.config.parse import parse_yaml, yaml_problem
 from leaf_ray.config.sections import RunConfig
 from leaf_ray.errors import ConfigError
+
+_LONGEST_NAME = 300
+_FORM = re.compile(r"[-\[(]")
 
 
 def load_config(file: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -30,38 +36,72 @@ def load_config(file: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        fields = yaml.safe_load(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the run file {file}: {error}") from error
+        fields = parse_yaml(file.read_text("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"the run file {file} is not UTF-8 (byte {error.start}): save it as UTF-8 text"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"cannot read the run file {shortened(file)}: {_why(error)}") from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"{file} is not valid YAML: {error}") from error
+        raise ConfigError(f"{file} is not valid YAML: {yaml_problem(error)}") from None
     if not isinstance(fields, dict):
-        raise ConfigError(f"{file} should hold sections such as `space:` and `texts:`")
+        found = "is empty" if fields is None else f"holds {type(fields).__name__} {fields!r:.60}"
+        raise ConfigError(
+            f"{file} {found}: it should hold `root:` and sections such as `space:` and `texts:`"
+        )
     return fields
+
+
+def shortened(file: Path) -> str:
+    """A path that fits on a line."""
+    name = str(file)
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
+
+
+def _why(error: OSError) -> str:
+    if error.errno == errno.ENOENT:
+        return "it does not exist; name a run file (YAML)"
+    if error.errno == errno.EISDIR:
+        return "it is a folder; name the run file (YAML) in it"
+    return f"{error.strerror}; name a run file (YAML) that this user may read"
 
 
 def _apply(fields: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
-    if not equals or not key:
-        raise ConfigError(f"{override!r} is not an override: write stage.key=value")
     *sections, name = key.split(".")
+    if not equals or not all([*sections, name]):
+        raise ConfigError(f"{override!r} is not an override: write stage.key=value")
     for section in sections:
         inner = fields.setdefault(section, {})
         if not isinstance(inner, dict):
             raise ConfigError(f"{override!r}: {section!r} has no keys below it")
         fields = inner
     try:
-        fields[name] = yaml.safe_load(value)
+        fields[name] = parse_yaml(value)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{override!r}: the value is not valid YAML ({error})") from error
+        raise ConfigError(
+            f"{override!r}: the value is not valid YAML ({yaml_problem(error)})"
+        ) from None
 
 
 def _explain(file: str, error: ValidationError) -> str:
-    return f"{file}: " + "; ".join(_problem(problem) for problem in error.errors())
+    # The forms that a value may have each have a problem of their own; the first says enough.
+    problems = {_where(problem): problem for problem in reversed(error.errors())}
+    return f"{file}: " + "; ".join(_problem(problem) for problem in reversed(problems.values()))
+
+
+def _where(problem: ErrorDetails) -> str:
+    # The names of forms that a value may have are no keys of a run file.
+    return ".".join(str(part) for part in problem["loc"] if not _FORM.search(str(part)))
 
 
 def _problem(problem: ErrorDetails) -> str:
-    where = ".".join(str(part) for part in problem["loc"])
+    where = _where(problem)
+    if problem["type"] == "model_type":
+        return f"{where}: write its keys below it (given: {problem['input']!r})"
+    if problem["type"] == "invalid_key":
+        return f"{where}: a key is a word, not {problem['input']!r}"
     if problem["type"] == "extra_forbidden":
         return _unknown([str(part) for part in problem["loc"]])
     if problem["type"] == "missing":

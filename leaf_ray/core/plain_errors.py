@@ -11,6 +11,8 @@ from leaf_ray.core.plain_tables import CLASSES, EXTRAS, TEXTS
 from leaf_ray.errors import ConfigError, LeafRayError, StorageError
 
 _LONGEST_DETAIL = 300
+# What Python and Arrow put around the name of what failed.
+_FRAME = re.compile(r"^\[Errno \d+\] |\. Detail: \[errno \d+\].*$")
 
 
 def plain_error(error: BaseException) -> LeafRayError | None:
@@ -28,7 +30,7 @@ def plain_error(error: BaseException) -> LeafRayError | None:
 
 def first_line(error: BaseException) -> str:
     """The first line of an error that says something, of at most 300 characters."""
-    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [_FRAME.sub("", line.strip()) for line in str(error).splitlines()]
     said = next((line for line in lines if line), type(error).__name__).rstrip(".:")
     return said if len(said) <= _LONGEST_DETAIL else f"{said[:_LONGEST_DETAIL]}..."
 

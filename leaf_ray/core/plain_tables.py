@@ -114,8 +114,13 @@ CLASSES: dict[tuple[str, str], Told] = {
     ),
     ("httpx", "TimeoutException"): (EndpointError, f"nothing answered in time: {NETWORK}"),
     ("httpx", "HTTPError"): (EndpointError, f"a request failed ({{said}}): {NETWORK}"),
+    ("httpx2", "HTTPError"): (EndpointError, f"a request failed ({{said}}): {NETWORK}"),
     ("requests", "RequestException"): (EndpointError, f"a request failed ({{said}}): {NETWORK}"),
     ("zipfile", "BadZipFile"): (InputError, "an archive is damaged ({said}): fetch it again"),
+    ("zstandard", "ZstdError"): (
+        InputError,
+        "a compressed file is damaged ({said}): fetch it again",
+    ),
     ("zlib", "error"): (InputError, "a compressed file is damaged ({said}): fetch it again"),
     ("gzip", "BadGzipFile"): (InputError, "a compressed file is damaged ({said}): fetch it again"),
     ("_lzma", "LZMAError"): (InputError, "a compressed file is damaged ({said}): fetch it again"),
@@ -137,6 +142,13 @@ TEXTS: tuple[tuple[re.Pattern[str], Told], ...] = tuple(
         (
             r"can't start new thread",
             (MemoryExhausted, f"the system gives no more threads: raise `ulimit -u`, {AGAIN}"),
+        ),
+        (
+            r"could not determine home directory",
+            (
+                StorageError,
+                "this user has no home folder: set HOME, or LEAF_RAY_CACHE and LEAF_RAY_MODELS",
+            ),
         ),
         (
             r"aws error (access_denied|invalid_access_key_id|signature_does_not_match|"

@@ -1,14 +1,17 @@
 """One command at a time makes a part: two would clear away each other's work."""
 
+import errno
 import fcntl
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from leaf_ray.errors import PartBusy
+from leaf_ray.core.plain_errors import plain_error
+from leaf_ray.errors import PartBusy, StorageError
 from leaf_ray.runs.folder import Part
 
 
@@ -30,6 +33,27 @@ def claimed(part: Part, *, by: str) -> Iterator[None]:
             if part.is_local:
                 _lock(held.enter_context(_lock_file(part)), part, by)
         yield
+
+
+def require_writable(part: Part) -> None:
+    """Find out before a long work whether what it makes can be written at all.
+
+    Object stores say so by themselves when they are asked for what is there.
+
+    Raises:
+        StorageError: this user may not write there, or nobody may.
+    """
+    if not part.is_local:
+        return
+    folder = Path(part.path)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder if folder.exists() else folder.parent):
+            pass
+    except OSError as error:
+        # A disk that is full now may have room when the work comes to its writing.
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageError(f"{part.uri} cannot be written: {plain_error(error)}") from error
 
 
 def _lock_file(part: Part) -> BinaryIO:

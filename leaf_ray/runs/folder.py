@@ -3,14 +3,17 @@
 import fcntl
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+import pyarrow as pa
 import pyarrow.fs as pafs
 
-from leaf_ray.errors import ConfigError, MissingStage
+from leaf_ray.core.plain_errors import first_line, plain_error
+from leaf_ray.core.uri import shown
+from leaf_ray.errors import ConfigError, DamagedPart, LeafRayError, MissingStage, StorageError
 from leaf_ray.runs.manifest import Manifest
 
 # The parts, in the order in which stages make them, with the stage that makes each.
@@ -76,9 +79,14 @@ class Part:
         return isinstance(self.filesystem, pafs.LocalFileSystem)
 
     def manifest(self) -> Manifest | None:
-        """None when the part is not finished."""
+        """None when the part is not finished.
+
+        Raises:
+            DamagedPart: the manifest is there and cannot be read.
+        """
         data = self.read(MANIFEST)
-        return None if data is None else Manifest.from_json(data.decode())
+        with self.read_whole(MANIFEST):
+            return None if data is None else Manifest.from_json(data.decode())
 
     def require(self, *, command: str) -> Manifest:
         """The manifest of a finished part.
@@ -116,6 +124,26 @@ class Part:
             return None
         with self.filesystem.open_input_stream(self.file(name)) as stream:
             return bytes(stream.read())
+
+    @contextmanager
+    def read_whole(self, name: str) -> Iterator[None]:
+        """Name a file, and what makes it again, where the block cannot decode it.
+
+        Raises:
+            DamagedPart: it is cut short, or not in the form that it is written in.
+        """
+        try:
+            yield
+        except (ValueError, TypeError, KeyError, pa.ArrowException) as error:
+            if isinstance(error, LeafRayError):
+                raise
+            stage = PARTS.get(self.name)
+            again = f"make it again with `leaf {stage} FILE --again`, or " if stage else ""
+            raise DamagedPart(
+                f"{self.uri}/{name} is damaged, or was written by another version "
+                f"({type(error).__name__}: {first_line(error)}): "
+                f"{again}bring it back from a copy"
+            ) from error
 
     def write(self, name: str, data: bytes) -> None:
         """Write a small file whole or not at all."""
@@ -197,15 +225,24 @@ class Run:
         """Open a run folder; nothing is created yet.
 
         Raises:
-            ConfigError: the root is a URI that no file system understands.
+            ConfigError: the root is a URI that no file system understands, or a file is in its way.
+            StorageError: its file system does not answer.
         """
         if "://" not in root:
-            return cls(root, pafs.LocalFileSystem(), str(Path(root).expanduser().absolute()))
+            path = Path(root).expanduser().absolute()
+            _require_no_file(path)
+            return cls(root, pafs.LocalFileSystem(), str(path))
         try:
             filesystem, path = pafs.FileSystem.from_uri(root)
-        except (ValueError, OSError) as error:
-            raise ConfigError(f"root: {root} cannot be opened: {error}") from error
-        return cls(root, filesystem, path.rstrip("/"))
+        except ValueError as error:
+            raise ConfigError(f"root: {shown(root)} cannot be opened: {error}") from None
+        except OSError as error:
+            said = plain_error(error) or error
+            raise StorageError(f"root: {shown(root)} cannot be opened: {said}") from error
+        path = path.rstrip("/")
+        if not path:
+            raise ConfigError(f"root: {shown(root)} names no folder: write one behind it")
+        return cls(root, filesystem, path)
 
     def part(self, name: str) -> Part:
         """One of PARTS."""
@@ -251,3 +288,15 @@ class Run:
     def cost(self) -> Part:
         """Quality, time and prices on one page."""
         return self.part("cost")
+
+
+def _require_no_file(path: Path) -> None:
+    if "\0" in str(path):
+        raise ConfigError(f"root: {str(path)!r} holds a NUL character: write another path")
+    for place in (path, *path.parents):
+        # What cannot be looked at is told by what reads or writes there.
+        with suppress(OSError):
+            if place.exists():
+                if not place.is_dir():
+                    raise ConfigError(f"root: {place} is a file: name a folder for the run")
+                return

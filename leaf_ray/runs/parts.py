@@ -1,8 +1,8 @@
 """Reading and writing the tables and the space inside parts."""
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,7 @@ from leaf_ray.core.space import Space
 from leaf_ray.errors import MissingStage, SpaceMismatch
 from leaf_ray.runs.folder import ROTATION_FILE, SPACE_FILE, TEXTS_PREFIX, Part
 
+T = TypeVar("T")
 # A file of texts is full at either.
 _FILE_ROWS, _FILE_BYTES = 500_000, 128 << 20
 
@@ -28,9 +29,14 @@ def write_table(part: Part, name: str, table: pa.Table) -> None:
 
 
 def read_table(part: Part, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read one Parquet file."""
+    """Read one Parquet file.
+
+    Raises:
+        DamagedPart: it cannot be read.
+    """
     chosen = None if columns is None else list(columns)
-    return pq.read_table(part.file(name), columns=chosen, filesystem=part.filesystem)
+    with part.read_whole(name):
+        return pq.read_table(part.file(name), columns=chosen, filesystem=part.filesystem)
 
 
 def texts_dataset(part: Part) -> pads.Dataset:
@@ -47,7 +53,8 @@ def _dataset(part: Part, prefix: str) -> pads.Dataset:
     listed = part.filesystem.get_file_info(pafs.FileSelector(part.path))
     names = [info.base_name for info in listed if info.base_name.endswith(".parquet")]
     files = sorted(part.file(name) for name in names if name.startswith(prefix))
-    return pads.dataset(files, format="parquet", filesystem=part.filesystem)
+    with part.read_whole("*.parquet"):
+        return pads.dataset(files, format="parquet", filesystem=part.filesystem)
 
 
 class TextsWriter:
@@ -118,8 +125,9 @@ def read_space(part: Part) -> Space:
 
     Raises:
         MissingStage: the part holds none, so it was never begun.
+        DamagedPart, SpaceMismatch: it cannot be read.
     """
-    return Space.from_json(read_json(part, SPACE_FILE))
+    return read_as(part, SPACE_FILE, Space.from_json)
 
 
 def write_rotation(part: Part, rotation: Rotation) -> None:
@@ -142,7 +150,8 @@ def read_rotation(part: Part, space: Space) -> Rotation | None:
             "back from where the run was made, or make the vectors and what follows anew with "
             "`leaf embed FILE --again`"
         )
-    rotation = Rotation.from_npy(file)
+    with part.read_whole(ROTATION_FILE):
+        rotation = Rotation.from_npy(file)
     if rotation.sha256 != space.rotation:
         raise SpaceMismatch(
             f"the space {space} has the rotation {space.rotation[:16]}, but "
@@ -152,14 +161,15 @@ def read_rotation(part: Part, space: Space) -> Rotation | None:
     return rotation
 
 
-def read_json(part: Part, name: str) -> dict[str, Any]:
-    """A JSON file of a finished part.
+def read_as(part: Part, name: str, decode: Callable[[dict[str, Any]], T]) -> T:
+    """What a JSON file of a finished part holds, in the form that `decode` gives it.
 
     Raises:
         MissingStage: the file is not there.
+        DamagedPart: it is no JSON, or not what `decode` reads.
     """
     data = part.read(name)
     if data is None:
         raise MissingStage(f"{part.uri}/{name} is missing: make the part again with --again")
-    fields: dict[str, Any] = json.loads(data)
-    return fields
+    with part.read_whole(name):
+        return decode(json.loads(data))

@@ -100,6 +100,8 @@ def start_local() -> None:
                 "enable_metrics_collection": False,
                 "event_stats": False,
                 "task_events_report_interval_ms": 0,
+                # A signal is heeded so soon while this process waits for others.
+                "get_check_signal_interval_milliseconds": 100,
             },
         )
 

@@ -11,7 +11,7 @@ from leaf_ray.core.texts import TRAIN
 from leaf_ray.encoders.model_card import Release, public_name
 from leaf_ray.runs import Manifest, Run
 from leaf_ray.runs.folder import REPORT_JSON
-from leaf_ray.runs.parts import read_json, vectors_dataset
+from leaf_ray.runs.parts import read_as, vectors_dataset
 from leaf_ray.store.grid import grid_lines, share_of
 from leaf_ray.store.report_page import average_lines
 
@@ -91,7 +91,7 @@ def _evaluation(run: Run) -> Evaluation | None:
     """The finished report of this leaf, its collections as a card names them; None without one."""
     if run.report.manifest() is None:
         return None
-    found = evaluation_from_json(read_json(run.report, REPORT_JSON))
+    found = read_as(run.report, REPORT_JSON, evaluation_from_json)
     reports = (replace(each, collection=public_name(each.collection)) for each in found.reports)
     return replace(found, reports=tuple(reports))
 

@@ -111,6 +111,6 @@ def _in_words(error: Exception, address: str) -> LeafRayError:
         return ClusterError(f"Ray does not start on this machine: {known}")
     return ClusterError(
         f"Ray does not start on this machine ({said}): see that its temporary folder (RAY_TMPDIR, "
-        "or /tmp/ray) can be written, that /dev/shm, disk and memory have room, and that no variable "
-        "RAY_... is set wrongly"
+        "or /tmp/ray) can be written, that /dev/shm, disk and memory have room, and that no "
+        "variable RAY_... is set wrongly"
     )

@@ -16,7 +16,7 @@ from leaf_ray.runs.folder import (
     REPORT_JSON,
     TIMINGS_JSON,
 )
-from leaf_ray.runs.parts import read_json, read_space
+from leaf_ray.runs.parts import read_as, read_space
 from leaf_ray.runs.progress import Progress
 from leaf_ray.stages.cluster import Cluster
 from leaf_ray.stages.stage import Job, Made, Stage, perform
@@ -55,7 +55,7 @@ def _require_queries(config: RunConfig, run: Run) -> None:
 
 def _evaluation(run: Run) -> Evaluation:
     run.report.require(command="leaf evaluate FILE")
-    return evaluation_from_json(read_json(run.report, REPORT_JSON))
+    return read_as(run.report, REPORT_JSON, evaluation_from_json)
 
 
 def _make(job: Job) -> Made:
@@ -73,7 +73,7 @@ def _make(job: Job) -> Made:
 
 def _report(job: Job) -> CostReport:
     wanted = job.config.report
-    timings = timings_from_json(read_json(job.run.timings, TIMINGS_JSON))
+    timings = read_as(job.run.timings, TIMINGS_JSON, timings_from_json)
     prices = Prices.on(
         timings.machine,
         currency=wanted.currency,

@@ -9,7 +9,7 @@ from typing import Any
 
 from leaf_ray.config import RunConfig
 from leaf_ray.runs import Manifest, Part, Run
-from leaf_ray.runs.claim import claimed
+from leaf_ray.runs.claim import claimed, require_writable
 from leaf_ray.runs.decide import Decision, decide, inputs_of, refuse_drift, unfinish_from
 from leaf_ray.runs.folder import READS
 from leaf_ray.runs.progress import Progress
@@ -91,6 +91,7 @@ def perform(
         MissingStage: a part that it reads is not finished.
         StaleStage, SpaceMismatch: its part is finished, but with other settings.
         PartBusy: another command is making it.
+        StorageError: it cannot be written where it is to be.
         LeafRayError: any that its work, or the check before it, raises.
     """
     run = Run.open(config.root)
@@ -110,6 +111,7 @@ def perform(
     is_finished = finished_before() is not None
     progress.stage(stage.name, about=stage.about)
     if not is_finished:
+        require_writable(part)
         stage.check(config, run)
     begin = partial(unfinish_from, run, part)
     with claimed(part, by=f"leaf {stage.name}"):
