@@ -11,9 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
 
 # Seconds in which work may come to its end in order. Ray Serve takes up to 30 of them.
-GRACE = 60.0
+GRACE = 40.0
 # A terminal and a program that passes signals on both send the same one.
 _SAME_SIGNAL = 1.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -33,11 +37,15 @@ class Stopping:
     """Takes the signals over: the first lets the work end in order, a later one ends it at once.
 
     arguments: of the command, which decide what is said of going on.
+    grace: seconds in which the work, and Python after it, come to their end in order.
     """
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(self, arguments: Sequence[str], *, grace: float = GRACE) -> None:
+        self._grace = grace
         self._line = stopped_line(arguments)
         self._asked: tuple[int, float] | None = None
+        # Taken when the signal comes: whose parent ends meanwhile is nobody's child any more.
+        self._started: list[psutil.Process] = []
         self._is_over = False
         # Later the second descriptor may be no terminal, but a file for what libraries print.
         self._terminal = os.dup(2)
@@ -60,15 +68,18 @@ class Stopping:
         assert self._asked is not None
         self._is_over = True
         self._tell()
+        # What is left of them would go on for nobody.
+        end_processes(self._started)
         return 128 + self._asked[0]
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
         if self._asked is None:
             self._asked = (number, now)
+            self._started = own_processes()
             if self._is_over:
                 self._end_at_once()
-            _later(GRACE, self._end_at_once)
+            _later(self._grace, self._end_at_once)
             raise Stopped
         if now - self._asked[1] > _SAME_SIGNAL:
             self._end_at_once()
@@ -76,7 +87,7 @@ class Stopping:
     def _end_at_once(self) -> None:
         assert self._asked is not None
         self._tell()
-        _end_children()
+        end_processes(self._started)
         os._exit(128 + self._asked[0])
 
     def _tell(self) -> None:
@@ -104,11 +115,20 @@ def _later(seconds: float, end: Callable[[], object]) -> None:
     timer.start()
 
 
-def _end_children() -> None:
-    """Kill what this process started, Ray's processes among them."""
+def own_processes() -> "list[psutil.Process]":
+    """What this process started, and what that started in turn."""
     import psutil
 
     with contextlib.suppress(psutil.Error):
-        for child in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                child.kill()
+        return psutil.Process().children(recursive=True)
+    return []
+
+
+def end_processes(known: "list[psutil.Process]") -> None:
+    """Kill what this process started, Ray's processes among them."""
+    import psutil
+
+    for process in {*known, *own_processes()}:
+        # One that took over the number of another is not that one, which psutil knows.
+        with contextlib.suppress(psutil.Error):
+            process.kill()

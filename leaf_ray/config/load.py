@@ -39,7 +39,8 @@ def _read(file: Path) -> dict[str, Any]:
         fields = parse_yaml(file.read_text("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"the run file {file} is not UTF-8 (byte {error.start}): save it as UTF-8 text"
+            f"cannot read the run file {file}: it is not UTF-8 from byte {error.start} on; name a "
+            "YAML file, saved as UTF-8"
         ) from None
     except OSError as error:
         raise ConfigError(f"cannot read the run file {shortened(file)}: {_why(error)}") from None

@@ -330,7 +330,7 @@ class ServeConfig(Section):
 class RunConfig(Section):
     """A whole run. `root` is the run's folder; every part has its place inside it."""
 
-    root: str
+    root: Annotated[str, Field(min_length=1)]
     """A local folder, or s3://bucket/prefix and the like."""
     space: SpaceConfig
     texts: TextsConfig

@@ -168,8 +168,20 @@ def read_as(part: Part, name: str, decode: Callable[[dict[str, Any]], T]) -> T:
         MissingStage: the file is not there.
         DamagedPart: it is no JSON, or not what `decode` reads.
     """
+    fields = read_json(part, name)
+    with part.read_whole(name):
+        return decode(fields)
+
+
+def read_json(part: Part, name: str) -> dict[str, Any]:
+    """The fields of a JSON file of a finished part.
+
+    Raises:
+        MissingStage: the file is not there.
+        DamagedPart: it is no JSON object.
+    """
     data = part.read(name)
     if data is None:
         raise MissingStage(f"{part.uri}/{name} is missing: make the part again with --again")
     with part.read_whole(name):
-        return decode(json.loads(data))
+        return dict(json.loads(data))

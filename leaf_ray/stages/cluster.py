@@ -3,13 +3,21 @@
 import logging
 import os
 import warnings
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
 import ray
 from ray.data import DataContext
 
-from leaf_ray.stages.joining import own_sigterm, require_answering, told_if_not_joined
+from leaf_ray.stages.joining import (
+    own_sigterm,
+    require_answering,
+    signals_later,
+    told_if_not_joined,
+)
+
+log = logging.getLogger(__name__)
 
 # Ray Data's tasks, Train's workers and the stages' own actors each hold a logical CPU; with as
 # many as cores, a small machine's pipeline waits for itself forever. Threads are set apart.
@@ -62,7 +70,8 @@ class Cluster:
                     start_local()
         except BaseException:
             # It may be half up, for a signal too can end it here.
-            ray.shutdown()
+            with signals_later():
+                ray.shutdown()
             raise
         self._ours = True
         _quieten()
@@ -79,7 +88,8 @@ class Cluster:
         if self._ours:
             if error is not None:
                 error.add_note(f"Ray's own logs: {_logs_folder()}")
-            ray.shutdown()
+            with signals_later():
+                ray.shutdown()
 
 
 def start_local() -> None:
@@ -122,8 +132,14 @@ def _logs_folder() -> str:
     return str(node.get_logs_dir_path()) if node is not None else "on the nodes of the cluster"
 
 
+def _log_of_nodes(message: Mapping[str, Any], ignore_prefix: bool) -> None:  # noqa: FBT001
+    log.info("Ray: %s", " ".join(message["lines"]))
+
+
 def _quieten() -> None:
     """Leave the terminal to our own progress; Ray's log files keep everything."""
+    # Ray has no setting for what it prints of its nodes to stdout, amid what is ours.
+    ray._private.worker.print_to_stdstream = _log_of_nodes
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False

@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import BinaryIO
 
 from leaf_ray.core.plain_errors import first_line, plain_error
@@ -72,6 +73,36 @@ def own_sigterm() -> Iterator[None]:
     finally:
         if callable(before) and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def signals_later() -> Iterator[None]:
+    """Let a signal wait until the block is over; a second one does not wait.
+
+    Ray that is interrupted while it shuts down crashes as Python ends.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {int(n): signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    came: list[int] = []
+
+    def wait(number: int, frame: FrameType | None) -> None:
+        handler = handlers[number]
+        if came and callable(handler):
+            handler(number, frame)
+        came.append(number)
+
+    own = [number for number, handler in handlers.items() if callable(handler)]
+    for number in own:
+        signal.signal(number, wait)
+    try:
+        yield
+    finally:
+        for number in own:
+            signal.signal(number, handlers[number])
+        for number in came[:1]:
+            signal.raise_signal(number)
 
 
 @contextmanager

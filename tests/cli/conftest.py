@@ -1,5 +1,6 @@
 """The command in this process, and the smallest run file."""
 
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,11 +26,14 @@ def leaf(
 ) -> Callable[..., Said]:
     """Run `leaf` with these arguments."""
     monkeypatch.setenv("COLUMNS", "200")
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def command(*arguments: str | Path) -> Said:
         monkeypatch.setattr(sys, "argv", ["leaf", *map(str, arguments)])
         with pytest.raises(SystemExit) as exited:
             main()
+        for number, handler in signals.items():
+            signal.signal(number, handler)
         out, err = capsys.readouterr()
         return Said(int(exited.value.code or 0), out, err)
 

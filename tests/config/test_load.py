@@ -308,3 +308,45 @@ def test_the_run_files_that_come_with_the_project_load(file: Path) -> None:
 
 def test_there_are_run_files_with_the_project() -> None:
     assert JOBS
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        ("", "is empty"),
+        ("- a\n- b\n", "holds list"),
+        ("hello", "holds str"),
+        ("root: a\n\tspace: b\n", "line 2"),
+        ("root: a\nspace: b\nroot: c\n", "'root' stands there twice, first in line 1, line 3"),
+        ("root: a\nspace: {teacher: b, teacher: c}\n", "'teacher' stands there twice"),
+        ("a: " + "[" * 3000, "nested too deeply"),
+        ("root: 2020-13-45\n", "not valid YAML"),
+        ("root: ''\nspace: {teacher: b}\ntexts: {path: c}\n", "root: String should have"),
+        ("root: a\nspace:\ntexts: {path: c}\n", "space: write its keys below it"),
+        ("root: a\nspace: {teacher: b}\ntexts: {path: c}\n1: 2\n", "a key is a word, not 1"),
+    ],
+)
+def test_an_odd_run_file_is_refused_in_plain_words(tmp_path: Path, content: str, part: str) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text(content)
+    said = refusal(file)
+    assert part in said and "\n" not in said and "<unicode string>" not in said
+
+
+def test_a_byte_order_mark_and_anchors_are_no_fault(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    lines = "root: a\nspace: &s {teacher: b}\ntexts: {path: c}\n"
+    file.write_text("\ufeff" + lines, "utf-8")
+    assert load_config(file).space.teacher == "b"
+    file.write_text(
+        "root: a\nspace:\n  <<: {teacher: b}\n  <<: {max_length: 9}\ntexts: {path: c}\n"
+    )
+    assert (load_config(file).space.teacher, load_config(file).space.max_length) == ("b", 9)
+
+
+def test_the_forms_of_a_value_are_not_listed_as_keys(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("root: a\nspace: {teacher: b}\ntexts: {path: c}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(file, ["distill.workers=[a]"])
+    assert "distill.workers: " in str(caught.value) and "constrained" not in str(caught.value)
