@@ -21,6 +21,7 @@ SHOWN_CHARACTERS = 160
 def print_run(console: Console, config: RunConfig) -> None:
     """The parts of a run, then its report if there is one."""
     run = Run.open(config.root)
+    run.require_folder()
     table = Table("part", "made by", "finished", "seconds", "what", title=escape(config.root))
     for name, stage in PARTS.items():
         manifest = run.part(name).manifest()

@@ -16,7 +16,7 @@ from leaf_ray.config.sections import RunConfig
 from leaf_ray.errors import ConfigError
 
 _LONGEST_NAME = 300
-_FORM = re.compile(r"[-\[(]")
+_FORM = re.compile(r"^(constrained-|function-|(tuple|list|dict|literal|union)\[)")
 
 
 def load_config(file: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -49,7 +49,7 @@ def _read(file: Path) -> dict[str, Any]:
     if not isinstance(fields, dict):
         found = "is empty" if fields is None else f"holds {type(fields).__name__} {fields!r:.60}"
         raise ConfigError(
-            f"{file} {found}: it should hold `root:` and sections such as `space:` and `texts:`"
+            f"{file} {found}: it should hold sections such as `space:` and `texts:`, and a `root:`"
         )
     return fields
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from leaf_ray.core.space import Space
 from leaf_ray.encoders.export_folder import copy_leaf
 from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.json_file import read_json_file
 from leaf_ray.encoders.leaf_folder import PROBE_FILE, SPACE_FILE, TRAINING_FILE, leaf_space
 from leaf_ray.encoders.reference import load_reference
 from leaf_ray.encoders.resolve import resolve_model
@@ -95,7 +96,7 @@ def load_router(folder: str | Path, *, trust_remote_code: bool = False) -> "Sent
     file = folder / ROUTER_FILE
     if not file.is_file():
         return load_reference(folder, trust_remote_code=trust_remote_code)
-    reference: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    reference: dict[str, Any] = read_json_file(file)
     space = leaf_space(folder)
     teacher = resolve_teacher(reference["teacher"], space, trust_remote_code=trust_remote_code)
     model = load_reference(teacher, trust_remote_code=trust_remote_code)

@@ -20,6 +20,7 @@ from tokenizers import Tokenizer
 
 from leaf_ray.core.space import Space
 from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.json_file import read_json_file
 from leaf_ray.encoders.loaded_tokenizer import LoadedTokenizer
 
 Ids = npt.NDArray[np.int64]
@@ -56,7 +57,7 @@ def write_beside(leaf: ModelFolder, space: Space, into: Path, **facts: Any) -> N
 
 def read_export(folder: Path) -> Mapping[str, Any]:
     """What export.json says."""
-    fields: Mapping[str, Any] = json.loads((folder / EXPORT_FILE).read_text("utf-8"))
+    fields: Mapping[str, Any] = read_json_file(folder / EXPORT_FILE)
     return fields
 
 

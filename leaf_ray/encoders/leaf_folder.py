@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from leaf_ray.core.probe import Probe
 from leaf_ray.core.space import Space
+from leaf_ray.encoders.json_file import read_json_file
 from leaf_ray.encoders.model_card import model_card
 from leaf_ray.errors import SpaceMismatch
 
@@ -100,4 +101,4 @@ def _read(folder: Path, name: str) -> Any:
             f"{folder} is not a leaf: it has no {name}, so nothing says which space its vectors "
             "belong to; name a folder that `leaf distill` wrote"
         )
-    return json.loads(file.read_text("utf-8"))
+    return read_json_file(file)

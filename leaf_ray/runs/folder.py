@@ -141,7 +141,7 @@ class Part:
             again = f"make it again with `leaf {stage} FILE --again`, or " if stage else ""
             raise DamagedPart(
                 f"{self.uri}/{name} is damaged, or was written by another version "
-                f"({type(error).__name__}: {first_line(error)}): "
+                f"({first_line(error)}): "
                 f"{again}bring it back from a copy"
             ) from error
 
@@ -225,13 +225,13 @@ class Run:
         """Open a run folder; nothing is created yet.
 
         Raises:
-            ConfigError: the root is a URI that no file system understands, or a file is in its way.
+            ConfigError: the root is a URI that no file system understands, or names no folder.
             StorageError: its file system does not answer.
         """
         if "://" not in root:
-            path = Path(root).expanduser().absolute()
-            _require_no_file(path)
-            return cls(root, pafs.LocalFileSystem(), str(path))
+            if "\0" in root:
+                raise ConfigError(f"root: {root!r} holds a NUL character: write another path")
+            return cls(root, pafs.LocalFileSystem(), str(Path(root).expanduser().absolute()))
         try:
             filesystem, path = pafs.FileSystem.from_uri(root)
         except ValueError as error:
@@ -243,6 +243,22 @@ class Run:
         if not path:
             raise ConfigError(f"root: {shown(root)} names no folder: write one behind it")
         return cls(root, filesystem, path)
+
+    def require_folder(self) -> None:
+        """Refuse a root in whose way a file stands.
+
+        Raises:
+            ConfigError: the root, or a folder above it, is a file.
+        """
+        if not isinstance(self.filesystem, pafs.LocalFileSystem):
+            return
+        for place in (Path(self.path), *Path(self.path).parents):
+            # What cannot be looked at is told by what reads or writes there.
+            with suppress(OSError):
+                if place.exists():
+                    if not place.is_dir():
+                        raise ConfigError(f"root: {place} is a file: name a folder for the run")
+                    return
 
     def part(self, name: str) -> Part:
         """One of PARTS."""
@@ -288,15 +304,3 @@ class Run:
     def cost(self) -> Part:
         """Quality, time and prices on one page."""
         return self.part("cost")
-
-
-def _require_no_file(path: Path) -> None:
-    if "\0" in str(path):
-        raise ConfigError(f"root: {str(path)!r} holds a NUL character: write another path")
-    for place in (path, *path.parents):
-        # What cannot be looked at is told by what reads or writes there.
-        with suppress(OSError):
-            if place.exists():
-                if not place.is_dir():
-                    raise ConfigError(f"root: {place} is a file: name a folder for the run")
-                return

@@ -59,5 +59,15 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str) -> "Manifest":
-        """Read `to_json`'s form."""
-        return cls(**json.loads(text))
+        """Read `to_json`'s form.
+
+        Raises:
+            ValueError: it is no JSON, or fields are missing or unknown.
+        """
+        fields = json.loads(text)
+        if not isinstance(fields, dict):
+            raise ValueError("it holds no JSON object")
+        try:
+            return cls(**fields)
+        except TypeError as error:
+            raise ValueError(f"it has other fields than a manifest ({error})") from None

@@ -184,4 +184,7 @@ def read_json(part: Part, name: str) -> dict[str, Any]:
     if data is None:
         raise MissingStage(f"{part.uri}/{name} is missing: make the part again with --again")
     with part.read_whole(name):
-        return dict(json.loads(data))
+        fields = json.loads(data)
+        if not isinstance(fields, dict):
+            raise ValueError("it holds no JSON object")
+        return fields

@@ -18,6 +18,7 @@ from leaf_ray.config.sections import DistillConfig
 from leaf_ray.core.space import Space
 from leaf_ray.core.uri import shown
 from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.json_file import read_json_file
 from leaf_ray.encoders.leaf_folder import TRAINING_FILE, leaf_probe
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.resolve import resolve_model
@@ -171,7 +172,7 @@ def _taken_over(part: Part, training: Part) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as copies:
         leaf = training.fetch(MODEL_FOLDER, Path(copies))
         leaf_probe(leaf).check(EncoderSpec(folder=str(leaf)).load(), name=f"the leaf in {leaf}")
-        course: dict[str, Any] = json.loads((leaf / TRAINING_FILE).read_text("utf-8"))
+        course: dict[str, Any] = read_json_file(leaf / TRAINING_FILE)
     # Only now: until here the files of the leaf before stay, and so does what a rerun goes on from.
     part.clear()
     for name in (UNTRAINED_FOLDER, MODEL_FOLDER):

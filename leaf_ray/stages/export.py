@@ -1,6 +1,5 @@
 """export: the leaf in a form that others load, checked against the leaf before it is there."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from leaf_ray.encoders.export_router import (
     write_router_reference,
 )
 from leaf_ray.encoders.export_runtime import ExportedLeaf
+from leaf_ray.encoders.json_file import read_json_file
 from leaf_ray.encoders.leaf_folder import TRAINING_FILE, leaf_probe, leaf_space
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.model_card import Release, model_card
@@ -156,7 +156,7 @@ def _export(source: _Source, folder: str | Path, wanted: Wanted, progress: Progr
             lowest_cosine=LOWEST_COSINE[wanted.precision],
             name=name,
         )
-        training = json.loads((source.leaf / TRAINING_FILE).read_text("utf-8"))
+        training = read_json_file(source.leaf / TRAINING_FILE)
         release = replace(
             source.known,
             form=wanted.form,

@@ -88,6 +88,7 @@ def perform(
     again: make it though it is finished, without what is left of work on it.
 
     Raises:
+        ConfigError: a file stands where the run's folder is to be.
         MissingStage: a part that it reads is not finished.
         StaleStage, SpaceMismatch: its part is finished, but with other settings.
         PartBusy: another command is making it.
@@ -95,6 +96,7 @@ def perform(
         LeafRayError: any that its work, or the check before it, raises.
     """
     run = Run.open(config.root)
+    run.require_folder()
     part = run.part(stage.part)
     inputs = stage.outside(config)
     if inputs is None:

@@ -1,14 +1,15 @@
 """Of two commands that would make one part, the second is sent away until the first has ended."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from leaf_ray.errors import PartBusy
+from leaf_ray.errors import PartBusy, StorageError
 from leaf_ray.runs import Run
-from leaf_ray.runs.claim import claimed
+from leaf_ray.runs.claim import claimed, require_writable
 
 HOLDER = """
 import sys, time
@@ -76,3 +77,28 @@ def test_a_full_disk_keeps_nobody_from_the_work_that_says_so(run: Run) -> None:
     Path(run.path, ".vectors.lock").symlink_to("/dev/full")
     with claimed(run.vectors, by="leaf embed"):
         pass
+
+
+def test_a_place_that_can_be_written_is_left_as_it_was(run: Run) -> None:
+    require_writable(run.vectors)
+    assert list(Path(run.path).iterdir()) == []
+    run.vectors.clear()
+    require_writable(run.vectors)
+    assert list(Path(run.vectors.path).iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(run: Run) -> None:
+    # The system's own folder of processes, in which nobody makes files.
+    place = Run.open("/proc/self").vectors
+    with pytest.raises(StorageError, match="/proc/self/vectors cannot be written: .*; "):
+        require_writable(place)
+
+
+def test_a_disk_that_is_full_now_is_left_to_the_work(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    require_writable(run.vectors)

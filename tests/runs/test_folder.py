@@ -7,7 +7,7 @@ import fsspec
 import pyarrow.fs as pafs
 import pytest
 
-from leaf_ray.errors import ConfigError, MissingStage
+from leaf_ray.errors import ConfigError, DamagedPart, MissingStage
 from leaf_ray.runs import PARTS, Manifest, Part, Run
 from leaf_ray.runs.folder import MANIFEST
 from tests.runs.conftest import remote_run
@@ -171,3 +171,35 @@ def test_a_part_survives_pickling_between_processes(tmp_path: Path) -> None:
     run.vectors.finish(a_manifest())
     again: Part = pickle.loads(pickle.dumps(run.vectors))
     assert again.manifest() == run.vectors.manifest()
+
+
+@pytest.mark.parametrize("below", ["", "/run", "/a/deep/run"])
+def test_a_root_in_whose_way_a_file_stands_is_refused(tmp_path: Path, below: str) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(ConfigError, match=f"root: {file} is a file: name a folder"):
+        Run.open(f"{file}{below}").require_folder()
+    Run.open(str(tmp_path / "new" / "run")).require_folder()
+
+
+@pytest.mark.parametrize(("root", "part"), [("s3://", "names no folder"), ("a\0b", "NUL")])
+def test_a_root_that_names_no_folder_is_refused(
+    root: str, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    with pytest.raises(ConfigError, match=part):
+        Run.open(root)
+
+
+def test_a_root_is_named_without_its_keys() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Run.open("nosuch://key:secret@bucket/run?sign=secret")
+    assert "root: nosuch://bucket/run cannot" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"stage": "em', b"[1]", b'{"odd": 1}', b"\xff\xfe"])
+def test_a_damaged_manifest_is_named_with_what_makes_it_again(run: Run, content: bytes) -> None:
+    run.vectors.write(MANIFEST, content)
+    again = r"vectors/manifest.json is damaged.*`leaf embed FILE --again`"
+    with pytest.raises(DamagedPart, match=again):
+        run.vectors.manifest()

@@ -10,10 +10,11 @@ import pytest
 
 from leaf_ray.core.rotation import Rotation
 from leaf_ray.core.schema import vectors_of, with_vectors
-from leaf_ray.errors import MissingStage, SpaceMismatch
+from leaf_ray.errors import DamagedPart, MissingStage, SpaceMismatch
 from leaf_ray.runs import Part, Run
 from leaf_ray.runs.parts import (
     TextsWriter,
+    read_as,
     read_json,
     read_rotation,
     read_space,
@@ -132,3 +133,28 @@ def test_the_rotation_of_a_space_comes_back_and_another_is_refused(part: Part) -
 def test_json_of_a_part_is_read_as_a_mapping(part: Part) -> None:
     part.write("report.json", b'{"queries": 3}')
     assert read_json(part, "report.json") == {"queries": 3}
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a": ', b"[1]", b"\xff", b"null"])
+def test_a_damaged_json_file_of_a_part_is_named(part: Part, content: bytes) -> None:
+    part.write("report.json", content)
+    for read in (read_json, lambda part, name: read_as(part, name, dict)):
+        with pytest.raises(DamagedPart, match=r"report.json is damaged"):
+            read(part, "report.json")
+
+
+def test_json_of_another_form_than_is_read_is_a_damaged_file_too(part: Part) -> None:
+    part.write("report.json", b'{"a": 1}')
+    with pytest.raises(DamagedPart, match=r"report.json is damaged"):
+        read_as(part, "report.json", lambda fields: fields["b"])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_parquet_file_that_is_cut_short_is_named(part: Part, share: float) -> None:
+    write_table(part, "vectors-00000.parquet", pa.table({"id": ["a", "b"]}))
+    whole = part.read("vectors-00000.parquet") or b""
+    part.write("vectors-00000.parquet", whole[: int(len(whole) * share)])
+    with pytest.raises(DamagedPart, match=r"vectors-00000.parquet is damaged"):
+        read_table(part, "vectors-00000.parquet")
+    with pytest.raises(DamagedPart, match=r"vectors-00000.parquet"):
+        vectors_dataset(part)
