@@ -59,11 +59,20 @@ def _unknown(error: BaseException) -> str:
 
 def _kept(error: BaseException, arguments: Sequence[str]) -> str:
     text = without_secrets(_report(error, arguments), os.environ)
-    for folder in (cache_folder() / "logs", Path(tempfile.gettempdir()) / "leaf_ray-logs"):
+    for folder in (_in_cache, _in_temporary):
         with contextlib.suppress(OSError):
-            return f"details: {_write(folder, text)}"
+            return f"details: {_write(folder(), text)}"
     last = traceback.format_exception_only(error)[-1]
-    return f"no log file could be written; the last line of it: {last}"
+    return f"no log file could be written; its last line: {last.strip()}"
+
+
+def _in_cache() -> Path:
+    return cache_folder() / "logs"
+
+
+def _in_temporary() -> Path:
+    # Of this user's own: another's cannot be written.
+    return Path(tempfile.gettempdir()) / f"leaf_ray-logs-{os.getuid()}"
 
 
 def _write(folder: Path, text: str) -> Path:
@@ -73,8 +82,8 @@ def _write(folder: Path, text: str) -> Path:
     file = folder / f"leaf-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.log"
     try:
         # For this user's eyes: it may hold texts.
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as log:
-            log.write(text)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as log:
+            log.write(text.encode(errors="backslashreplace"))
     except OSError:
         file.unlink(missing_ok=True)
         raise
@@ -84,7 +93,7 @@ def _write(folder: Path, text: str) -> Path:
 def _report(error: BaseException, arguments: Sequence[str]) -> str:
     lines = [
         f"command: {shlex.join(['leaf', *arguments])}",
-        f"folder: {Path.cwd()}",
+        f"folder: {os.environ.get('PWD', '')}",
         f"time: {datetime.now().astimezone().isoformat(timespec='seconds')}",
         f"machine: {platform.platform()}, {os.cpu_count()} CPUs",
         f"Python: {sys.version.split()[0]} at {sys.executable}",

@@ -4,6 +4,7 @@ Nothing heavy is imported before the signals are taken over. The commands are in
 `leaf_ray.cli.commands`.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -65,15 +66,17 @@ def _pipe_broken(error: BrokenPipeError, arguments: Sequence[str]) -> int:
 
 
 def _say(error: Exception, arguments: Sequence[str]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
+    # Where stderr is closed or its reader gone, the exit status says what it can.
+    with contextlib.suppress(OSError, SystemExit):
+        from rich.console import Console
+        from rich.markup import escape
 
-    from leaf_ray.cli.failure import tell_failure
+        from leaf_ray.cli.failure import tell_failure
 
-    name, said = tell_failure(error, arguments)
-    Console(stderr=True, soft_wrap=True, emoji=False).print(
-        f"[bold red]{name}[/]: {escape(said)}", highlight=False
-    )
+        name, said = tell_failure(error, arguments)
+        Console(stderr=True, soft_wrap=True, emoji=False).print(
+            f"[bold red]{name}[/]: {escape(said)}", highlight=False
+        )
 
 
 def __getattr__(name: str) -> Any:

@@ -1,5 +1,6 @@
 """What libraries say beside their work: kept for the log file, and off the terminal."""
 
+import io
 import logging
 import os
 import sys
@@ -53,6 +54,10 @@ def quieten() -> None:
     logging.basicConfig(handlers=[keep])
     logging.getLogger(_OURS).handlers[:] = [_Say(logging.WARNING)]
     warnings.showwarning = _show_warning
+    # A terminal that knows fewer characters than the texts gets others in their place.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     # Where another program has put something of its own in front of stderr, it stays.
     if sys.stderr is sys.__stderr__ and sys.stderr is not None:
         _keep_what_is_printed()

@@ -48,7 +48,9 @@ class Stopping:
         self._started: list[psutil.Process] = []
         self._is_over = False
         # Later the second descriptor may be no terminal, but a file for what libraries print.
-        self._terminal = os.dup(2)
+        self._terminal = 2
+        with contextlib.suppress(OSError):
+            self._terminal = os.dup(2)
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 signal.signal(number, self._handle)

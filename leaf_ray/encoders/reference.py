@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leaf_ray.errors import ConfigError
+from leaf_ray.core.plain_errors import plain_error
+from leaf_ray.errors import ConfigError, MemoryExhausted
 
 if TYPE_CHECKING:
     # Its import takes seconds, which serving replicas can do without.
@@ -33,10 +34,10 @@ def load_reference(
             trust_remote_code=trust_remote_code,
             model_kwargs={"dtype": "float32"},
         )
-    except MemoryError:
-        raise
     # A model's folder can be wrong in any way, and bring code that raises anything.
     except Exception as error:
+        if isinstance(plain_error(error), MemoryExhausted):
+            raise
         raise ConfigError(_not_loaded(folder, error)) from error
 
 

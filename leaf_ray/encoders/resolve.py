@@ -5,14 +5,21 @@ from pathlib import Path
 
 from leaf_ray.encoders.folder import is_model
 from leaf_ray.encoders.model_wheels import default_folder
-from leaf_ray.errors import ModelNotFound
+from leaf_ray.errors import ModelNotFound, StorageError
 
 _OLDER_WEIGHTS = "pytorch_model*.bin"
 
 
 def cache_folder() -> Path:
-    """Where converted models are kept: $LEAF_RAY_CACHE, or ~/.cache/leaf_ray."""
-    return Path(os.environ.get("LEAF_RAY_CACHE") or "~/.cache/leaf_ray").expanduser()
+    """Where converted models are kept: $LEAF_RAY_CACHE, or ~/.cache/leaf_ray.
+
+    Raises:
+        StorageError: none is named, and this user has no home folder.
+    """
+    try:
+        return Path(os.environ.get("LEAF_RAY_CACHE") or "~/.cache/leaf_ray").expanduser()
+    except RuntimeError:
+        raise StorageError("this user has no home folder: set HOME, or LEAF_RAY_CACHE") from None
 
 
 def resolve_model(name: str, *, trust_remote_code: bool = False) -> Path:

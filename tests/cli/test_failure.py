@@ -141,3 +141,25 @@ def test_a_reader_that_ends_early_is_no_failure_to_tell_of(run_file: Path, reade
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     assert ended.stderr == "" and ended.returncode in (0, 141)
+
+
+def test_a_user_without_a_home_folder_is_told_what_to_set(
+    leaf: Leaf, run_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("LEAF_RAY_CACHE", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def homeless(*_: object) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    name, said = tell_failure(caught(KeyError("odd")), ["run"])
+    assert name == "Error" and f"details: {tmp_path}" in said
+    assert "set HOME, or LEAF_RAY_CACHE" in leaf("models").err
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-"])
+def test_an_error_that_nobody_can_read_is_an_exit_status(tmp_path: Path, closed: str) -> None:
+    command = f"'{sys.executable}' -m leaf_ray show '{tmp_path}/no.yaml' {closed}"
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, check=False, timeout=120)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, b"", b"")
