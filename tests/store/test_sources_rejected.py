@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -150,6 +151,39 @@ def test_rows_of_formats_without_lines_are_named_by_their_number(
     kinds = ["document", "x", "query", "document", "y"]
     pq.write_table(pa.table({"text": list("abcde"), "kind": kinds}), tmp_path / "a.parquet")
     assert [place for place, _ in rejected(tmp_path)] == ["a.parquet row 2", "a.parquet row 5"]
+
+
+@pytest.mark.parametrize(
+    ("form", "kind"),
+    [
+        ("parquet", pa.string()),
+        ("parquet", pa.large_string()),
+        ("saved", pa.string()),
+        # Of Parquet, pyarrow reads no dictionary with such a string.
+        ("saved", "dictionary"),
+    ],
+)
+@pytest.mark.parametrize("column", ["text", "id", "note"])
+def test_a_row_with_a_string_that_is_not_utf8_is_rejected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Any, column: str, form: str
+) -> None:
+    monkeypatch.setattr(part, "MAX_ROWS", 3)
+    values = [b"a", b"b", b"caf\xe9", b"d", b"e"]
+    plain = pa.binary() if kind in (pa.string(), "dictionary") else pa.large_binary()
+    buffers = pa.array(values, plain).buffers()
+    broken = pa.Array.from_buffers(pa.string() if kind == "dictionary" else kind, 5, buffers)
+    columns = {"text": list("vwxyz"), "kind": ["document"] * 4 + ["x"], column: broken}
+    if kind == "dictionary":
+        columns[column] = pa.DictionaryArray.from_arrays(pa.array(range(5)), broken)
+    if form == "parquet":
+        pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    else:
+        datasets.Dataset(pa.table(columns)).save_to_disk(str(tmp_path / "a.saved"))
+    found = split(tmp_path / f"a.{form}")
+    assert found.counts["documents"] == 3
+    (broken_row, other) = rejected(tmp_path / f"a.{form}")
+    assert broken_row[0].endswith(" row 3") and f"`{column}`: byte 0xe9 at" in broken_row[1]
+    assert other[0].endswith(" row 5")
 
 
 def test_a_line_of_plain_text_that_is_not_utf8_is_rejected(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def _strings(part: Part, name: str) -> list[str | None]:
     if not is_text_type(column.type) and not pa.types.is_null(column.type):
         raise InputError(
             f"{part.name}: column `{name}` is {column.type}; strings are wanted: convert it, or "
-            f"rename it if `{name}` is another column"
+            f"name it in texts.leave_out if it is no {name} of ours"
         )
     strings: list[str | None] = column.to_pylist()
     return strings
@@ -165,7 +165,10 @@ def _rejected(
             continue
         reason = None
         if kind not in KINDS:
-            reason = f"kind is {kind!r}; {' or '.join(map(repr, KINDS))} is wanted"
+            reason = (
+                f"kind is {kind!r}; {' or '.join(map(repr, KINDS))} is wanted, or name the column "
+                "in texts.leave_out if it is another"
+            )
         elif len(text) > max_characters:
             reason = (
                 f"the text has {len(text):,} characters, at most {max_characters:,} are wanted; "

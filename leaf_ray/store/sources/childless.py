@@ -14,27 +14,6 @@ def without_childless(value: Any) -> Any:
     return value
 
 
-def childless_as_null(table: pa.Table) -> pa.Table:
-    """Return `table` with nulls for structs that have no field, at any depth of its columns."""
-    for place, field in enumerate(table.schema):
-        kind = _storable(field.type)
-        if kind != field.type:
-            values = [without_childless(value) for value in table.column(place).to_pylist()]
-            table = table.set_column(place, field.name, pa.array(values, kind))
-    return table
-
-
-def _storable(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_struct(kind):
-        fields = [kind.field(place) for place in range(kind.num_fields)]
-        inner = [field.with_type(_storable(field.type)) for field in fields]
-        return pa.struct(inner) if inner else pa.null()
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        field = kind.value_field.with_type(_storable(kind.value_type))
-        return pa.list_(field) if pa.types.is_list(kind) else pa.large_list(field)
-    return kind
-
-
 def with_typed_nulls(schema: pa.Schema) -> pa.Schema:
     """Return `schema` with strings for what never had a value inside of a struct or a list.
 

@@ -9,7 +9,8 @@ import httpx
 import pyarrow as pa
 
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources.part import Chosen, Part, parts_of
+from leaf_ray.store.sources.arrow_parts import Chosen, parts_of
+from leaf_ray.store.sources.part import Part
 
 HUB = "hf:"
 _KEYS = ("name", "split")

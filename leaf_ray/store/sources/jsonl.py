@@ -71,7 +71,7 @@ def _row(line: str, strings: frozenset[str], ids: Sequence[str]) -> Row:
         raise _FaultError("half of a surrogate pair; write the character as a whole")
     for name in strings:
         if not isinstance(row.get(name), str | None):
-            raise _FaultError(f"`{name}` is {shortened(str(row[name]))}; a string is wanted")
+            raise _FaultError(_wanted(name, row[name], "a string"))
     found = next((name for name in ids if row.get(name) is not None), None)
     if found is not None:
         row[ids[0]] = _id(found, row.pop(found))
@@ -93,7 +93,12 @@ def _id(name: str, value: Any) -> str:
     # In Python, true and false are integers too.
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise _FaultError(f"`{name}` is {shortened(str(value))}; a string or an integer is wanted")
+    raise _FaultError(_wanted(name, value, "a string or an integer"))
+
+
+def _wanted(name: str, value: Any, wanted: str) -> str:
+    found = f"`{name}` is {shortened(str(value))}; {wanted} is wanted"
+    return found if name == "text" else f"{found}, or texts.leave_out to name the column"
 
 
 def _has_surrogate(row: Mapping[str, Any]) -> bool:

@@ -6,7 +6,8 @@ from typing import Any
 import pyarrow as pa
 
 from leaf_ray.errors import InputError
-from leaf_ray.store.sources.part import Chosen, Part, parts_of
+from leaf_ray.store.sources.arrow_parts import Chosen, parts_of
+from leaf_ray.store.sources.part import Part
 
 # Lance bounds batches by rows only; so many texts of common lengths are a few MB, and vectors of
 # 4096 dimensions in float32 are 32 MB.

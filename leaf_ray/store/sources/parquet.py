@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from leaf_ray.errors import InputError
 from leaf_ray.store.sources import part
+from leaf_ray.store.sources.arrow_parts import Chosen, parts_of
 from leaf_ray.store.sources.locate import SourceFile
 
 _BUFFER_BYTES = 1 << 20
@@ -19,13 +20,12 @@ def read_parquet(
 ) -> Iterator[part.Part]:
     """Yield all columns but `vector` and those of `leave_out`, which are not read.
 
-    Raises InputError when the file is truncated, is not Parquet, or holds strings that are
-    not UTF-8.
+    Raises InputError when the file is truncated or is not Parquet.
     """
     try:
         with open_parquet(file) as parquet:
-            chosen = part.Chosen.of(parquet.schema_arrow.names, leave_out)
-            yield from part.parts_of(_tables(parquet, chosen.names), file.name, chosen)
+            chosen = Chosen.of(parquet.schema_arrow.names, leave_out)
+            yield from parts_of(_tables(parquet, chosen.names), file.name, chosen)
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"{file.name} cannot be read as Parquet: {error}; write or copy the file again"
@@ -43,8 +43,6 @@ def open_parquet(file: SourceFile) -> Iterator[pq.ParquetFile]:
 def _tables(parquet: pq.ParquetFile, names: list[str]) -> Iterator[tuple[pa.Table, float]]:
     num_rows, total = 0, max(1, parquet.metadata.num_rows)
     for batch in parquet.iter_batches(batch_size=_rows_at_once(parquet.metadata), columns=names):
-        # Parquet promises UTF-8 but writers do not always keep it; pyarrow looks only when asked.
-        batch.validate(full=True)
         num_rows += batch.num_rows
         yield pa.Table.from_batches([batch]), num_rows / total
 
