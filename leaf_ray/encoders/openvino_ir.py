@@ -69,7 +69,10 @@ def _convert(folder: ModelFolder, into: Path, *, trust_remote_code: bool) -> Non
 
     openvino = import_openvino()
     model = SentenceVectors(load_reference(folder.path, trust_remote_code=trust_remote_code)).eval()
-    ids, mask = (torch.from_numpy(array) for array in _example(folder))
+    ids, mask = (
+        torch.from_numpy(array)
+        for array in _example(Tokenizer(folder, max_length=7, trust_remote_code=trust_remote_code))
+    )
     example = {"input_ids": ids, "attention_mask": mask}
     with torch.no_grad(), warnings.catch_warnings(), _own_logging():
         # Tracing warns of every branch on a shape; the trial is what counts.
@@ -100,8 +103,7 @@ def _own_logging() -> Iterator[None]:
         root.filters[:], root.handlers[:] = filters, handlers
 
 
-def _example(folder: ModelFolder) -> tuple[Any, Any]:
+def _example(tokenizer: Tokenizer) -> tuple[Any, Any]:
     """Two texts of seven tokens: no axis may be 1, or tracing would fix it."""
-    tokenizer = Tokenizer(folder, max_length=7)
     rows = tokenizer(["one text of many words, more than seven", "and another one, longer yet"])
     return pad(rows, pad_id=tokenizer.pad_id, length=7)

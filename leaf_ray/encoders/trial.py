@@ -134,12 +134,19 @@ class Trial:
 
     @cached_property
     def _ids(self) -> list[list[int]]:
-        long, short = self._tokenizer([_LONG * 8, _SHORT])
+        folder = self._folder
+        # Where prompts are left out of pooling their tokens are marked, which is to be tried too.
+        prompt = "" if folder.pools_prompt else folder.document_prompt or folder.query_prompt
+        long, short = self._tokenizer([_LONG * 8, _SHORT], prompt=prompt)
         return [long, short or long[:1]]
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        return Tokenizer(self._folder, max_length=min(self._folder.max_length, LONGEST))
+        return Tokenizer(
+            self._folder,
+            max_length=min(self._folder.max_length, LONGEST),
+            trust_remote_code=self._trusts,
+        )
 
     @property
     def _pad_id(self) -> int:

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from leaf_ray.core.trial import Vectors
+from leaf_ray.encoders.openvino_ir import GRAPH_FORM
 from leaf_ray.encoders.openvino_quiet import import_openvino
 from leaf_ray.encoders.resolve import cache_folder
 
@@ -80,6 +81,7 @@ def _found_with() -> dict[str, str | int]:
     cpu += sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
     return {
         "form": _FORM,
+        "graph": GRAPH_FORM,
         "openvino": openvino.__version__,
         **{name: version(name) for name in _LIBRARIES},
         "cpu": " ".join(cpu),

@@ -204,5 +204,5 @@ def test_a_model_that_padding_changes_is_given_none(
 def test_a_folder_that_says_more_tokens_than_there_are_positions_is_tried_with_fewer(
     family: Family,
 ) -> None:
-    longer = replace(ModelFolder.read(family("xlm-roberta")), max_length=600)
+    longer = replace(ModelFolder.read(family("xlm-roberta")), limit=600)
     assert Trial(longer, threads=1, keeps=False).openvino("f32") == ""
