@@ -22,13 +22,9 @@ from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.encoders.teacher import describe_space
-from leaf_ray.store.table import (
-    DocumentTable,
-    publish_table,
-    storage_options,
-    table_schema,
-    table_uri,
-)
+from leaf_ray.store.table import DocumentTable, publish_table
+from leaf_ray.store.table_schema import table_schema, table_uri
+from leaf_ray.store.table_storage import storage_options
 
 NAME = "documents"
 METADATA = (pa.field("year", pa.int64()), pa.field("shelf", pa.string()))

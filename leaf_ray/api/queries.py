@@ -14,7 +14,8 @@ from leaf_ray.api.models import SearchHit, SearchRequest, SearchResponse
 from leaf_ray.core.json_values import to_json
 from leaf_ray.core.texts import QUERY, normalised_query
 from leaf_ray.errors import SpaceMismatch
-from leaf_ray.store.table import DocumentTable, Hit
+from leaf_ray.store.table import DocumentTable
+from leaf_ray.store.table_schema import Hit
 
 log = logging.getLogger(__name__)
 

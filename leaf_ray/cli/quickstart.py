@@ -23,7 +23,7 @@ from leaf_ray.runs import Run
 from leaf_ray.runs.folder import MODEL_FOLDER
 from leaf_ray.runs.parts import texts_dataset
 from leaf_ray.stages import verbs
-from leaf_ray.store.table import Hit
+from leaf_ray.store.table_schema import Hit
 
 RUN_FILE = "quickstart.yaml"
 # Asked of the API documentation; own texts are asked their own held-out queries.

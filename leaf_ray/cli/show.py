@@ -13,7 +13,7 @@ from leaf_ray.core.report import Report
 from leaf_ray.runs import PARTS, Run
 from leaf_ray.runs.folder import COST_PAGE, GRID_PLOT, REPORT_JSON, REPORT_MARKDOWN, REPORT_PLOT
 from leaf_ray.runs.parts import read_as
-from leaf_ray.store.table import Hit
+from leaf_ray.store.table_schema import Hit
 
 SHOWN_CHARACTERS = 160
 

@@ -22,7 +22,9 @@ from leaf_ray.stages.index_loads import (
 )
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.store.loads import LOAD
-from leaf_ray.store.table import publish_table, storage_options, table_schema, table_uri
+from leaf_ray.store.table import publish_table
+from leaf_ray.store.table_schema import table_schema, table_uri
+from leaf_ray.store.table_storage import storage_options
 
 # Columns that say how a text is used in the run, not what it is.
 RUN_COLUMNS = {"id", "text", "kind", "split", VECTOR}

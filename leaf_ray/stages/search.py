@@ -5,7 +5,7 @@ from leaf_ray.core.texts import QUERY, normalised_query
 from leaf_ray.encoders.leaf_folder import leaf_probe
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.stages.served import open_finished
-from leaf_ray.store.table import Hit, SearchMode
+from leaf_ray.store.table_schema import Hit, SearchMode
 
 
 class Searcher:

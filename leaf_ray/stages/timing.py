@@ -23,7 +23,8 @@ from leaf_ray.stages.machine import Worked, this_machine
 from leaf_ray.stages.served import leaf_folder, require_leaf_of
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.stages.teacher import Loads, teacher_spec
-from leaf_ray.store.table import DocumentTable, Hit
+from leaf_ray.store.table import DocumentTable
+from leaf_ray.store.table_schema import Hit
 
 # An endpoint's answers have a price.
 MOST_ASKED = 512

@@ -7,7 +7,9 @@ import pyarrow as pa
 
 from leaf_ray.core.schema import VECTOR
 from leaf_ray.core.windows import PARENT
-from leaf_ray.store.table import SERVED, is_windowed, storage_options, table_uri
+from leaf_ray.store.table import SERVED
+from leaf_ray.store.table_schema import is_windowed, table_uri
+from leaf_ray.store.table_storage import storage_options
 
 # In the table's schema: the load that its rows came with, whatever was written since.
 LOAD = b"leaf_ray.load"

@@ -3,12 +3,10 @@
 Shapes: D = dimensions.
 """
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
@@ -26,6 +24,8 @@ from leaf_ray.core.schema import VECTOR
 from leaf_ray.core.space import Space, require_same_space
 from leaf_ray.core.windows import BEGIN, PARENT, WINDOW_COLUMNS
 from leaf_ray.errors import InputError, MissingStage, ServiceError
+from leaf_ray.store.table_schema import PRIMARY_KEY, Hit, SearchMode, is_windowed
+from leaf_ray.store.table_storage import storage_options
 
 # Readers follow this tag, so that they never see a table without its indices.
 SERVED = "served"
@@ -33,49 +33,7 @@ TAG_ATTEMPTS = 8
 # Product quantization ranks coarsely and its distances are no similarities: so many times MAX_HITS
 # candidates are ranked again by their vectors. Without a vector index it changes nothing.
 REFINE_FACTOR = 2
-PRIMARY_KEY = b"lance-schema:unenforced-primary-key:position"
-# In the schema of a table whose rows are windows of documents.
-WINDOWED = b"leaf_ray.windows"
 T = TypeVar("T")
-SearchMode = Literal["vector", "text", "hybrid"]
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A document found. score: higher is better; its scale depends on the search mode."""
-
-    id: str
-    text: str
-    score: float
-    metadata: Mapping[str, Any]
-
-
-def table_schema(
-    dimension: int, metadata: Sequence[pa.Field], space: Space, *, in_windows: bool = False
-) -> pa.Schema:
-    """Id (never null: it is the primary key), text, metadata columns, vector; the space.
-
-    in_windows: rows are windows of documents, and `metadata` has WINDOW_COLUMNS among its own.
-    """
-    return pa.schema(
-        [
-            pa.field("id", pa.string(), nullable=False),
-            pa.field("text", pa.string()),
-            *metadata,
-            pa.field(VECTOR, pa.list_(pa.float32(), dimension)),
-        ],
-        metadata={**space.to_metadata(), **({WINDOWED: b"1"} if in_windows else {})},
-    )
-
-
-def is_windowed(schema: pa.Schema) -> bool:
-    """Whether a table of this schema has documents in windows."""
-    return WINDOWED in (schema.metadata or {})
-
-
-def table_uri(uri: str, name: str) -> str:
-    """Where the Lance dataset of a table lies, for those who write fragments in parallel."""
-    return f"{uri}/{name}.lance"
 
 
 def publish_table(uri: str, name: str, *, vector_index_rows: int) -> dict[str, int]:
@@ -379,11 +337,3 @@ def _listed(ids: Iterable[str]) -> str:
 
 def _quoted(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
-
-
-def storage_options(uri: str) -> dict[str, str] | None:
-    """What the usual S3 variables say, in LanceDB's names; secrets stay in the environment."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL")
-    if not uri.startswith("s3://") or not endpoint:
-        return None
-    return {"endpoint": endpoint, "allow_http": str(endpoint.startswith("http:")).lower()}

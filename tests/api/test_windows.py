@@ -9,7 +9,8 @@ from fastapi import FastAPI
 
 from leaf_ray.api.documents import documents_app
 from leaf_ray.core.windows import WINDOW_COLUMNS
-from leaf_ray.store.table import DocumentTable, table_schema
+from leaf_ray.store.table import DocumentTable
+from leaf_ray.store.table_schema import table_schema
 from tests.api.client import ask
 from tests.small_table import METADATA, NAME, SmallTable, publish
 

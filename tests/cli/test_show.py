@@ -15,7 +15,7 @@ from leaf_ray.encoders.leaf_folder import save_leaf
 from leaf_ray.encoders.reference import load_reference
 from leaf_ray.runs import PARTS, Manifest, Run
 from leaf_ray.runs.folder import MODEL_FOLDER, REPORT_JSON
-from leaf_ray.store.table import Hit
+from leaf_ray.store.table_schema import Hit
 from tests.cli.conftest import Said
 from tests.core.test_report import REPORT
 from tests.small_table import RARE_ID, RARE_WORD, TEXTS, SmallTable, publish

@@ -16,7 +16,7 @@ from leaf_ray.runs import Run
 from leaf_ray.runs.parts import texts_dataset
 from leaf_ray.stages import verbs
 from leaf_ray.stages.search import Searcher
-from leaf_ray.store.table import SearchMode
+from leaf_ray.store.table_schema import SearchMode
 
 pytestmark = pytest.mark.ray
 

@@ -21,7 +21,7 @@ from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.errors import InputError
 from leaf_ray.store.given import GivenVectors
 from leaf_ray.store.given.keys import KeyIndex
-from leaf_ray.store.table import storage_options
+from leaf_ray.store.table_storage import storage_options
 from tests.store.given_files import (
     FORMATS,
     IDS,

@@ -10,7 +10,7 @@ from pyarrow import fs
 
 from leaf_ray.errors import InputError
 from leaf_ray.store.sources import locate
-from leaf_ray.store.table import storage_options
+from leaf_ray.store.table_storage import storage_options
 from tests.store.corpora import read_corpus
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from leaf_ray.core.schema import vectors_of
 from leaf_ray.errors import InputError, MissingStage, SpaceMismatch
-from leaf_ray.store.table import DocumentTable, SearchMode
+from leaf_ray.store.table import DocumentTable
+from leaf_ray.store.table_schema import SearchMode
 from tests.small_table import NAME, RARE_ID, RARE_WORD, TEXTS, SmallTable, publish, write
 
 MODES: tuple[SearchMode, ...] = ("vector", "text", "hybrid")

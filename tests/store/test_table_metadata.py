@@ -14,7 +14,8 @@ from leaf_ray.core.schema import with_vectors
 from leaf_ray.store.sources.childless import with_typed_nulls
 from leaf_ray.store.sources.metadata import kept_metadata
 from leaf_ray.store.sources.promote import as_schema
-from leaf_ray.store.table import DocumentTable, SearchMode, table_schema
+from leaf_ray.store.table import DocumentTable
+from leaf_ray.store.table_schema import SearchMode, table_schema
 from tests.metadata_columns import COLUMNS
 from tests.small_table import NAME, publish
 from tests.spaces import a_space, unit_vectors

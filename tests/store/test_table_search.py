@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from leaf_ray.core.fusion import MAX_HITS
 from leaf_ray.core.schema import with_vectors
 from leaf_ray.errors import InputError
-from leaf_ray.store.table import DocumentTable, SearchMode
+from leaf_ray.store.table import DocumentTable
+from leaf_ray.store.table_schema import SearchMode
 from tests.small_table import NAME, RARE_ID, RARE_WORD, TEXTS, SmallTable, publish
 
 MODES: tuple[SearchMode, ...] = ("vector", "text", "hybrid")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from leaf_ray.errors import ServiceError, SpaceMismatch
 from leaf_ray.store import table as table_module
-from leaf_ray.store.table import DocumentTable, publish_table, table_uri
+from leaf_ray.store.table import DocumentTable, publish_table
+from leaf_ray.store.table_schema import PRIMARY_KEY, table_uri
 from tests.small_table import NAME, RARE_ID, TEXTS, SmallTable, publish, write
 
 HOSTILE = (
@@ -53,7 +54,7 @@ def stored(table: DocumentTable) -> dict[str, str]:
 
 def primary_key(uri: str) -> list[str]:
     fields = lance.dataset(table_uri(uri, NAME), version=table_module.SERVED).schema
-    return [f.name for f in fields if table_module.PRIMARY_KEY in (f.metadata or {})]
+    return [f.name for f in fields if PRIMARY_KEY in (f.metadata or {})]
 
 
 def test_ids_are_a_primary_key_that_is_never_null(small: SmallTable, index_uri: str) -> None:

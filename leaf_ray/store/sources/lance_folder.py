@@ -36,7 +36,7 @@ def open_lance(uri: str) -> Any:
     # Imported here: most sources are not Lance, and the imports take longer than reading them.
     import lance
 
-    from leaf_ray.store.table import storage_options
+    from leaf_ray.store.table_storage import storage_options
 
     return lance.dataset(uri, storage_options=storage_options(uri))
 
