@@ -25,7 +25,7 @@ from benchmarks.ablation_plot import plot_ablation
 from benchmarks.searched import COLLECTIONS, TEACHER, searched
 from benchmarks.targets import RESULTS, Target, finish
 from benchmarks.training_vectors import training_run
-from leaf_ray.config.sections import DistillConfig
+from leaf_ray.config.distill_section import DistillConfig
 from leaf_ray.core.autocast import autocast
 from leaf_ray.core.bootstrap import Sampling, mean_interval, paired_difference
 from leaf_ray.core.leaf import build_leaf, freeze_unused, word_embeddings

@@ -40,7 +40,7 @@ from benchmarks.searched import COLLECTIONS, MAX_LENGTH, searched
 from benchmarks.targets import Target, finish
 from benchmarks.training_vectors import NUM_DOCUMENTS, NUM_QUERIES, training_run
 from leaf_ray.config import RunConfig
-from leaf_ray.config.sections import DistillConfig
+from leaf_ray.config.distill_section import DistillConfig
 from leaf_ray.core.backend import multiplies_in_bf16
 from leaf_ray.core.bootstrap import Sampling, paired_difference
 from leaf_ray.core.ids import hash_shares

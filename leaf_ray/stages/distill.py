@@ -14,7 +14,7 @@ from ray.exceptions import NodeDiedError, TaskUnschedulableError, WorkerCrashedE
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from leaf_ray.config import RunConfig as Config
-from leaf_ray.config.sections import DistillConfig
+from leaf_ray.config.distill_section import DistillConfig
 from leaf_ray.core.space import Space
 from leaf_ray.core.uri import shown
 from leaf_ray.encoders.folder import ModelFolder

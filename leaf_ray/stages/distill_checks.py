@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from leaf_ray.config.sections import DistillConfig, SpaceConfig
+from leaf_ray.config.distill_section import DistillConfig
+from leaf_ray.config.sections import SpaceConfig
 from leaf_ray.core.space import Space, require_same_space
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.folder import ModelFolder

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from leaf_ray.config.sections import DistillConfig
+from leaf_ray.config.distill_section import DistillConfig
 from leaf_ray.core.space import Space
 from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.runs import Part

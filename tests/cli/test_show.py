@@ -8,7 +8,7 @@ from rich.console import Console
 
 from leaf_ray.cli.show import print_hits
 from leaf_ray.config import load_config
-from leaf_ray.config.sections import DistillConfig
+from leaf_ray.config.distill_section import DistillConfig
 from leaf_ray.core.evaluation import Evaluation, evaluation_to_json
 from leaf_ray.core.report import verdict
 from leaf_ray.encoders.leaf_folder import save_leaf

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from leaf_ray.config.distill_section import DistillConfig
 from leaf_ray.config.reference import settings_markdown
-from leaf_ray.config.sections import DistillConfig
 
 SETTINGS = Path(__file__).parents[2] / "docs" / "SETTINGS.md"
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from leaf_ray.config.sections import DistillConfig, SpaceConfig
+from leaf_ray.config.distill_section import DistillConfig
+from leaf_ray.config.sections import SpaceConfig
 from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.errors import ConfigError, InputError, SpaceMismatch

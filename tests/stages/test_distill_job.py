@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from leaf_ray.config.sections import DistillConfig
+from leaf_ray.config.distill_section import DistillConfig
 from leaf_ray.errors import ModelNotFound
 from leaf_ray.stages.distill_job import WorkerJob
 from tests.stages.worker_jobs import a_worker_job

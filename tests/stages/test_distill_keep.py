@@ -6,7 +6,7 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from leaf_ray.config.sections import DistillConfig
+from leaf_ray.config.distill_section import DistillConfig
 from leaf_ray.encoders.leaf_folder import leaf_space
 from leaf_ray.errors import MissingStage
 from leaf_ray.stages.distill_job import WorkerJob

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from leaf_ray.config.sections import DistillConfig
+from leaf_ray.config.distill_section import DistillConfig
 from leaf_ray.runs import Run
 from leaf_ray.stages.distill_counts import Counts
 from leaf_ray.stages.distill_job import WorkerJob
