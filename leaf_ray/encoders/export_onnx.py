@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from leaf_ray.core.reason import one_line
 from leaf_ray.core.space import Space
 from leaf_ray.encoders.export_runtime import INPUTS, OUTPUT, Graph, Ids, write_beside
 from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.memory import is_passing
 from leaf_ray.encoders.reference import load_reference
 from leaf_ray.errors import ConfigError
 
@@ -26,7 +28,8 @@ def write_onnx(leaf: Path, space: Space, into: Path) -> None:
     """Write model.onnx: [B, L] int64 ids and mask in, [B, D] float32 out; B and L are free.
 
     Raises:
-        ConfigError: a package that the conversion or its check needs is not installed.
+        ConfigError: a package that the conversion or its check needs is not installed, or the leaf
+            cannot be traced.
     """
     require_onnx()
     import torch
@@ -56,6 +59,13 @@ def write_onnx(leaf: Path, space: Space, into: Path) -> None:
                 external_data=False,
                 verbose=False,
             )
+    except Exception as error:
+        if is_passing(error):
+            raise
+        raise ConfigError(
+            f"torch cannot write {leaf} as ONNX ({one_line(error.__cause__ or error)}): export it "
+            "to sentence-transformers, which computes any model"
+        ) from error
     finally:
         exporter.setLevel(level)
     write_beside(ModelFolder.read(leaf), space, into, format="onnx", precision="f32")

@@ -9,6 +9,7 @@ int8    weights of products in int8 (see openvino_int8.py), others in float32; O
 Shapes: B = batch, L = tokens, D = dimensions.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.openvino_int8 import GROUP_SIZE, quantize_weights
 from leaf_ray.encoders.openvino_ir import openvino_ir
 from leaf_ray.encoders.openvino_quiet import import_openvino
+from leaf_ray.encoders.trial import Trial
+from leaf_ray.errors import ConfigError
 
 MODEL_FILE = "model.xml"
 
@@ -43,10 +46,22 @@ _COMPILE: dict[Precision, dict[str, Any]] = {
 
 
 def write_openvino(leaf: Path, space: Space, into: Path, *, precision: Precision) -> None:
-    """Write model.xml and model.bin: [B, L] int64 ids and mask in, [B, D] float32 out."""
+    """Write model.xml and model.bin: [B, L] int64 ids and mask in, [B, D] float32 out.
+
+    Raises:
+        NotTraced: OpenVINO cannot convert the leaf.
+        ConfigError: it converts the leaf and does not compute it rightly.
+    """
     openvino = import_openvino()
     folder = ModelFolder.read(leaf)
-    model = openvino.Core().read_model(openvino_ir(folder))
+    file = openvino_ir(folder)
+    # Before it is computed in this process, which some models would end.
+    if fault := Trial(folder, threads=len(os.sched_getaffinity(0))).openvino(precision):
+        raise ConfigError(
+            f"openvino-{precision} {fault}, so {leaf} is not exported to it: export it to "
+            "sentence-transformers, which computes any model"
+        )
+    model = openvino.Core().read_model(file)
     if precision == "int8":
         quantize_weights(model)
     model.output(0).set_names({OUTPUT})

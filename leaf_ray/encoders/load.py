@@ -34,7 +34,8 @@ class EncoderSpec:
     """All that is needed to load an encoder, small enough to send to any process.
 
     folder: of a model on the loading machine, or a model id.
-    max_length, query_prompt, document_prompt: None takes what the folder says.
+    max_length, query_prompt, document_prompt: None takes what the folder says. No text is read
+        further than the model has positions.
     threads: CPU threads of the forward pass; 0 takes all cores.
     streams: forward passes at once, which share the threads (OpenVINO): 1 gives a single text's
         vector soonest, 0 is one for each thread and encodes the most texts per second.
@@ -74,7 +75,7 @@ class EncoderSpec:
             _scaled(forward) if self.normalize and not folder.normalized else forward,
             Tokenizer(
                 folder,
-                max_length=self.max_length or folder.max_length,
+                max_length=self._length(folder),
                 trust_remote_code=self.trust_remote_code,
             ),
             name=chosen.backend,
@@ -86,6 +87,11 @@ class EncoderSpec:
         )
         encoder.pads, encoder.note = chosen.pads, chosen.note
         return encoder
+
+    def _length(self, folder: ModelFolder) -> int:
+        wanted = self.max_length or folder.max_length
+        # Behind the last position torch raises, and OpenVINO reads what lies there in memory.
+        return min(wanted, folder.positions or wanted)
 
     def _resources(self, backend: Backend) -> Resources:
         cores = len(os.sched_getaffinity(0))

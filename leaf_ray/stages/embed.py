@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -33,8 +32,6 @@ from leaf_ray.stages.teacher import (
     teacher_spec,
 )
 from leaf_ray.stages.ticker import watched
-
-log = logging.getLogger(__name__)
 
 
 def _notes(counts: Mapping[str, float]) -> str:
@@ -101,17 +98,15 @@ def _encode(
         )
         # Closed at an error too: on a cluster that stays, encoders would work on for nobody.
         rejected = sum(stats.rejected for stats in done.values())
-        told: set[str] = set()
+        notes = {"", *(stats.encoder_note for stats in done.values())}
         with closing(finished):
             for stats in finished:
                 done[stats.chunk] = stats
                 rejected += stats.rejected
-                if stats.encoder_note and stats.encoder_note not in told:
+                if stats.encoder_note not in notes:
                     # What a worker says itself stays in Ray's log files.
-                    told.add(stats.encoder_note)
-                    log.warning(
-                        "%s computes the vectors, since %s", stats.encoder, stats.encoder_note
-                    )
+                    notes.add(stats.encoder_note)
+                    job.progress.tell(_computed_by(stats.encoder, stats.encoder_note))
                 _check_shared(work, stats)
                 _check_rejected(job, work, rejected)
 
@@ -207,8 +202,12 @@ def _made(
     if counts["copies"]:
         said.append(f"{counts['copies']:,} copies embedded once")
     if notes:
-        said.append(f"computed by {counts['encoder']}, since {notes}")
+        said.append(_computed_by(counts["encoder"], notes))
     return Made(counts=counts, summary=", ".join(said), space=space.fingerprint)
+
+
+def _computed_by(encoder: str, note: str) -> str:
+    return f"computed by {encoder}, since {note}"
 
 
 def working_folder(job: Job) -> Part:

@@ -1,7 +1,9 @@
 """ONNX Runtime and OpenVINO give the leaf's vectors from what lies in the folder alone."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from leaf_ray.core.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.export_onnx import onnx_graph, require_onnx, write_onnx
 from leaf_ray.encoders.export_openvino import openvino_graph, write_openvino
 from leaf_ray.encoders.export_runtime import ExportedLeaf, Graph
+from leaf_ray.encoders.leaf_folder import leaf_space
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.openvino_int8 import GROUP_SIZE
 from leaf_ray.encoders.resolve import resolve_model
@@ -154,3 +157,45 @@ def test_a_leaf_from_the_real_encoder_keeps_its_vectors(
     exact = EncoderSpec(folder=str(leaf), backend="torch-f32").load()
     found_ND = ExportedLeaf(tmp_path / form, graph).encode(TEXTS, kind=QUERY)
     assert cosines(found_ND, exact.encode(TEXTS, kind=QUERY)).min() >= LOWEST_COSINE[precision]
+
+
+@pytest.fixture
+def leaf_of_family(family: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """A leaf's folder whose model is of a family, in the space of itself."""
+
+    def made(name: str) -> Path:
+        model = family(name)
+        return write_leaf(model, space_of(model), tmp_path / name)
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("gemma3", r"^OpenVINO cannot convert .*gemma3 \(.+\): compute it with torch"),
+        ("modernbert", "gives a padded text a vector that is not finite, so .* is not exported"),
+    ],
+)
+def test_a_leaf_that_openvino_cannot_compute_is_not_exported_to_it(
+    leaf_of_family: Callable[[str], Path], tmp_path: Path, name: str, said: str
+) -> None:
+    leaf = leaf_of_family(name)
+    into = tmp_path / "export"
+    into.mkdir()
+    with pytest.raises(ConfigError, match=said) as refused:
+        write_openvino(leaf, leaf_space(leaf), into, precision="f32")
+    assert len(str(refused.value).splitlines()) == 1
+    assert list(into.iterdir()) == []
+
+
+def test_a_leaf_that_cannot_be_traced_is_not_exported_to_onnx(
+    leaf_of_tiny: Path, tiny_space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(self: Any, *_: Any) -> None:
+        raise ValueError("data-dependent branch\nand pages of internals")
+
+    monkeypatch.setattr("leaf_ray.core.sentence.SentenceVectors.forward", fails)
+    with pytest.raises(ConfigError, match=r"cannot write .* as ONNX \(.+\): export it") as refused:
+        write_onnx(leaf_of_tiny, tiny_space, tmp_path)
+    assert len(str(refused.value).splitlines()) == 1

@@ -1,6 +1,7 @@
 """An encoder is loaded as its spec says, and as its folder says where the spec does not."""
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
@@ -103,3 +104,12 @@ def test_a_spec_survives_pickling_between_processes(tiny_teacher: Path) -> None:
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFound, match="is not the folder of a model"):
         EncoderSpec(folder=str(tmp_path)).load()
+
+
+@pytest.mark.parametrize("backend", ["openvino-f32", "torch-f32"])
+def test_no_text_is_read_further_than_the_model_has_positions(
+    family: Callable[[str], Path], backend: Backend
+) -> None:
+    folder = family("roberta")
+    longest_ND = encode(folder, ["a b c d e f g " * 30], backend=backend, max_length=600)
+    assert_same(longest_ND, encode(folder, ["a b c d e f g " * 30], backend=backend))

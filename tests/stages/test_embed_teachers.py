@@ -15,9 +15,11 @@ from leaf_ray.errors import ConfigError, EncodingError, EndpointError, SpaceMism
 from leaf_ray.runs import Part, Run
 from leaf_ray.runs.chunks import finished_chunks
 from leaf_ray.runs.parts import read_space, write_space
+from leaf_ray.runs.progress import Silent
 from leaf_ray.stages import verbs
 from leaf_ray.stages.embed import working_folder
 from leaf_ray.stages.teacher import describe_teacher, endpoint_spec
+from tests.encoders.families import write_family
 from tests.faulty_endpoint import Fault, FaultyEndpoint, random_faults
 from tests.faulty_endpoint import vectors_of as endpoint_vectors_of
 from tests.stages.embedding import (
@@ -223,3 +225,33 @@ def test_given_vectors_are_taken_as_they_are_and_not_scaled(
     config = a_config(root, source, space=space, embed={"vectors": str(tmp_path / "given.parquet")})
     with pytest.raises(ConfigError, match="not of unit length, and they are taken as they are"):
         verbs.embed(config)
+
+
+class Told(Silent):
+    """What people are told, as it comes."""
+
+    def __init__(self) -> None:
+        self.remarks: list[str] = []
+        self.summary = ""
+
+    def tell(self, remark: str) -> None:
+        self.remarks.append(remark)
+
+    def end(self, summary: str) -> None:
+        self.summary = summary
+
+
+def test_who_computes_in_place_of_a_backend_that_cannot_is_told_and_recorded(
+    root: Path, source: Path, tmp_path: Path
+) -> None:
+    teacher, told = write_family("modernbert", tmp_path / "modernbert"), Told()
+    config = a_config(root, source, space={"teacher": str(teacher)})
+    manifest = verbs.embed(config, progress=told)
+    why = "openvino-f32 gives a padded text a vector that is not finite"
+    assert manifest.counts["encoder"] == "torch-f32"
+    assert manifest.counts["encoder_note"] == why
+    said = f"computed by torch-f32, since {why}"
+    assert told.remarks.count(said) == 1
+    assert said in told.summary
+    assert manifest.counts["rejected"] == 0
+    assert_reconciled(manifest, config)
