@@ -73,9 +73,15 @@ def _os_error(number: int, error: BaseException) -> LeafRayError | None:
     if number not in OS_ERRORS:
         return None
     found, fix = OS_ERRORS[number]
+    return StorageError(f"{found}: {what_failed(error)}; {fix}")
+
+
+def what_failed(error: BaseException) -> str:
+    """The files that an error of the system names, or else its first line."""
     names = [getattr(error, name, None) for name in ("filename", "filename2")]
-    shown = " and ".join(str(name) for name in names if name is not None)
-    return StorageError(f"{found}: {shown or first_line(error)}; {fix}")
+    # Ray Data puts its own advice on retries in a file's place.
+    files = [str(name) for name in names if name is not None and "\n" not in str(name)]
+    return " and ".join(files) or first_line(OSError(getattr(error, "strerror", None) or error))
 
 
 def _from_import(error: BaseException) -> LeafRayError | None:

@@ -5,6 +5,10 @@ import errno
 RERUN = "run the same command again"
 AGAIN = f"then {RERUN}"
 _OTHER_PLACE = "choose another place (`root` in the run file, LEAF_RAY_CACHE, TMPDIR)"
+RAY_TOKEN = (
+    "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN (or the file ~/.ray/auth_token) to those of the "
+    "cluster"
+)
 NETWORK = "check the address, the network and the proxy settings, " + AGAIN
 
 # What was found and what to do, by errno.

@@ -2,7 +2,7 @@
 
 import re
 
-from leaf_ray.core.plain_system import AGAIN, NETWORK, RERUN
+from leaf_ray.core.plain_system import AGAIN, NETWORK, RAY_TOKEN, RERUN
 from leaf_ray.errors import (
     ClusterError,
     ConfigError,
@@ -43,8 +43,7 @@ CLASSES: dict[tuple[str, str], Told] = {
     ),
     ("ray", "AuthenticationError"): (
         ClusterError,
-        "the Ray cluster does not accept this machine's token: set RAY_AUTH_MODE=token and "
-        "RAY_AUTH_TOKEN (or ~/.ray/auth_token) to those of the cluster",
+        f"the Ray cluster does not accept this machine's token: {RAY_TOKEN}",
     ),
     ("ray", "RuntimeEnvSetupError"): (
         ClusterError,

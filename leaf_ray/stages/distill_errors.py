@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 import pyarrow.fs as pafs
 
 from leaf_ray import errors
+from leaf_ray.core.plain_errors import what_failed
 from leaf_ray.errors import ConfigError, LeafRayError, StorageError
 from leaf_ray.runs import Part
 from leaf_ray.stages.distill_disk import give_up_reserve
@@ -101,7 +102,8 @@ def _gpu_full(error: RuntimeError) -> ConfigError:
 
 def _disk_full(training: Part, error: OSError) -> StorageError:
     return StorageError(
-        f"the disk is full ({error}), so that training texts or a checkpoint could not be written: "
+        f"the disk is full ({what_failed(error)}), so that training texts or a checkpoint could "
+        "not be written: "
         f"free some space under {training.uri} or in the temporary folder "
         f"({tempfile.gettempdir()}), and run the command again; it goes on where it was"
     )

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import BinaryIO
 
 from leaf_ray.core.plain_errors import first_line, plain_error
+from leaf_ray.core.plain_system import RAY_TOKEN
 from leaf_ray.errors import ClusterError, LeafRayError
 
 # Seconds in which a cluster answers; Ray itself would try for minutes, and print each try.
@@ -61,7 +62,7 @@ def told_if_not_joined(address: str) -> Iterator[None]:
             printed.seek(0)
             if said := printed.read().decode(errors="replace"):
                 error.add_note(f"printed meanwhile:\n{said}")
-            raise _in_words(error, address) from error
+            raise _in_words(error, address, said) from error
 
 
 @contextmanager
@@ -117,17 +118,19 @@ def _into(file: BinaryIO) -> Iterator[None]:
         os.close(terminal)
 
 
-def _in_words(error: Exception, address: str) -> LeafRayError:
+def _in_words(error: Exception, address: str, printed: str) -> LeafRayError:
     text, said = str(error), first_line(error)
     if "ersion mismatch" in text:
         return ClusterError(
             f"the cluster at RAY_ADDRESS={address} runs another version of Ray or Python "
             f"({' '.join(text.split())[:300]}): use the same versions here and there"
         )
-    if type(error).__name__ == "AuthenticationError" or "nauthenticated" in text:
-        known = plain_error(error)
-        if isinstance(known, ClusterError):
-            return known
+    # Ray's core only prints it, and Python's half says that it did not connect.
+    if type(error).__name__ == "AuthenticationError" or "InvalidAuthToken" in text + printed:
+        return ClusterError(
+            f"the cluster at RAY_ADDRESS={address} does not accept this machine's token: "
+            f"{RAY_TOKEN}"
+        )
     if address == "auto":
         return ClusterError(
             f"RAY_ADDRESS=auto, but no Ray runs on this machine ({said}): start it with `ray start "
@@ -135,7 +138,8 @@ def _in_words(error: Exception, address: str) -> LeafRayError:
         )
     if address:
         return ClusterError(
-            f"the cluster at RAY_ADDRESS={address} cannot be joined ({said}): {_WANTED}"
+            f"what listens at RAY_ADDRESS={address} cannot be joined as a Ray cluster ({said}): "
+            f"{_WANTED}"
         )
     known = plain_error(error)
     if known is not None and not isinstance(known, ClusterError):

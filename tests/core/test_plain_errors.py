@@ -62,6 +62,12 @@ def test_a_full_disk_is_one_in_the_words_of_each_library(error: Exception) -> No
     assert str(told).startswith("there is no space left on the disk") and "free some" in str(told)
 
 
+def test_advice_of_ray_data_in_the_place_of_a_file_is_left_out() -> None:
+    advice = "Failed to apply UDF transform.\nTo change retry attempts, configure"
+    told = plain_error(OSError(errno.ENOSPC, "Error writing bytes to file", advice))
+    assert "the disk: Error writing bytes to file; free some" in str(told)
+
+
 def test_a_path_in_the_way_is_named(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")

@@ -34,7 +34,11 @@ def test_an_address_at_which_something_listens_is_left_to_ray() -> None:
     [
         (RuntimeError("Version mismatch: cluster Ray: 2.50.0, here 2.60.0"), "a:1", "2.50.0"),
         (ConnectionError("Could not find any running Ray instance"), "auto", "ray start --head"),
-        (ConnectionError("Failed to connect"), "a:1", "RAY_ADDRESS=a:1 cannot be joined"),
+        (
+            ConnectionError("Failed to connect"),
+            "a:1",
+            "RAY_ADDRESS=a:1 cannot be joined as a Ray cluster",
+        ),
         (OSError(28, "No space left on device", "/tmp/ray"), "", "no space left on the disk"),
         (Exception("The current node timed out during startup"), "", "/dev/shm"),
     ],
@@ -47,6 +51,12 @@ def test_why_ray_was_not_joined_or_started_is_told_with_what_mends_it(
         raise error
     assert caught.value.__cause__ is error
     assert any("what Ray prints meanwhile" in note for note in error.__notes__)
+
+
+def test_a_wrong_token_that_ray_only_prints_is_told() -> None:
+    with pytest.raises(ClusterError, match="RAY_AUTH_TOKEN"), told_if_not_joined("a:1"):
+        os.write(2, b"Failed to get cluster ID: Unauthenticated: InvalidAuthToken: incorrect\n")
+        raise ConnectionError("Failed to connect to Ray cluster at a:1")
 
 
 def test_what_ray_prints_while_it_is_joined_stays_off_the_terminal(
