@@ -29,7 +29,7 @@ def tell_failure(error: BaseException, arguments: Sequence[str]) -> tuple[str, s
     arguments: of the command.
     """
     ours = meaning(error)
-    name = "Error" if ours is None else type(ours).__name__
+    name = "Error" if type(ours) in (LeafRayError, type(None)) else type(ours).__name__
     said = _unknown(error) if ours is None else str(ours)
     if ours is not error or _is_foreign(error.__cause__):
         said = f"{said.rstrip('. ')} ({_kept(error, arguments)})"

@@ -24,7 +24,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     stopping = Stopping(arguments)
     try:
-        status = _status(arguments)
+        status = _status(arguments, stopping)
         if not stopping.is_asked:
             stopping.over()
     except BaseException:
@@ -34,13 +34,15 @@ def main() -> None:
     sys.exit(stopping.end() if stopping.is_asked else status)
 
 
-def _status(arguments: Sequence[str]) -> int:
+def _status(arguments: Sequence[str], stopping: Stopping) -> int:
     """Run the command; its exit status."""
     try:
         from leaf_ray.cli.commands import app
         from leaf_ray.cli.quiet import quieten
+        from leaf_ray.cli.watch import tell_sudden_end
 
         quieten()
+        stopping.tell_end(tell_sudden_end(arguments))
         app()
     except SystemExit as ended:
         broken = ended.__context__

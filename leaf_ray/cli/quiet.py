@@ -63,6 +63,11 @@ def quieten() -> None:
         _keep_what_is_printed()
 
 
+def keeps_what_is_printed() -> bool:
+    """Whether what native code prints is kept from the terminal."""
+    return bool(_PRINTED)
+
+
 def printed() -> str:
     """The last that was written past Python to stderr, by Ray's core and other native code."""
     if (file := _PRINTED.get("file")) is None:

@@ -47,6 +47,7 @@ class Stopping:
         # Taken when the signal comes: whose parent ends meanwhile is nobody's child any more.
         self._started: list[psutil.Process] = []
         self._is_over = False
+        self._told: Callable[[], object] = _nobody
         # Later the second descriptor may be no terminal, but a file for what libraries print.
         self._terminal = 2
         with contextlib.suppress(OSError):
@@ -60,8 +61,13 @@ class Stopping:
         """Whether a signal came."""
         return self._asked is not None
 
+    def tell_end(self, told: Callable[[], object]) -> None:
+        """Call this once when the command ends by itself, or by a signal."""
+        self._told = told
+
     def over(self) -> None:
         """The work is done: a signal from now on has nothing to put in order."""
+        self._end_told()
         self._is_over = True
         self._line = "stopped"
 
@@ -73,6 +79,10 @@ class Stopping:
         # What is left of them would go on for nobody.
         end_processes(self._started)
         return 128 + self._asked[0]
+
+    def _end_told(self) -> None:
+        told, self._told = self._told, _nobody
+        told()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
@@ -93,10 +103,15 @@ class Stopping:
         os._exit(128 + self._asked[0])
 
     def _tell(self) -> None:
+        self._end_told()
         line, self._line = self._line, ""
         # Past whatever buffer or live display the signal interrupted.
         with contextlib.suppress(OSError):
             os.write(self._terminal, f"{line}\n".encode() if line else b"")
+
+
+def _nobody() -> None:
+    """Nobody waits to be told of the end."""
 
 
 def stopped_line(arguments: Sequence[str]) -> str:
