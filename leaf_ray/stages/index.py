@@ -4,7 +4,6 @@ from dataclasses import replace
 from functools import partial
 from uuid import uuid4
 
-import lance_ray
 import pyarrow as pa
 import pyarrow.compute as pc
 import ray.data
@@ -20,6 +19,7 @@ from leaf_ray.stages.index_loads import (
     refuse_lost_writes,
     refuse_writes_meanwhile,
 )
+from leaf_ray.stages.index_sink import AlignedSink
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.store.loads import LOAD
 from leaf_ray.store.table import publish_table
@@ -66,14 +66,14 @@ def _make(job: Job, *, replaces: bool = False) -> Made:
     rows = rows.filter(expr=col("kind") == DOCUMENT)
     rows = rows.map_batches(_Rows(schema), batch_format="pyarrow", zero_copy_batch=True)
     # Overwriting makes a new version: the served tag still points at the old one.
-    lance_ray.write_lance(
-        rows,
+    sink = AlignedSink(
         table_uri(job.part.uri, settings.table),
         schema=schema,
         mode="overwrite",
         data_storage_version=FILE_FORMAT,
         storage_options=storage_options(job.part.uri),
     )
+    rows.write_datasink(sink)
     if not replaces:
         refuse_writes_meanwhile(job.part, settings.table, command=REPLACE)
     # Before it is served, and with it written to.
