@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from leaf_ray.core.live_writes import Changes, Fingerprints
-from leaf_ray.errors import TableChanged
+from leaf_ray.errors import StorageError, TableChanged
 from leaf_ray.runs import Part
 from leaf_ray.runs.chunks import write_whole
 from leaf_ray.runs.folder import LOADED_FILE
@@ -46,9 +46,17 @@ def refuse_writes_meanwhile(part: Part, name: str, *, command: str) -> None:
 
 
 def keep_loaded(part: Part, name: str) -> None:
-    """Record what the newest version holds, which is what its load brought, and nothing else."""
+    """Record what the newest version holds, which is what its load brought, and nothing else.
+
+    Raises:
+        StorageError: there is no version, so the load left nothing behind.
+    """
     newest = TableVersion.open(part.uri, name, None)
-    assert newest is not None, "a load"
+    if newest is None:
+        raise StorageError(
+            f"no table is in {part.uri} though it was written, as it happens on a full disk: free "
+            "some space there, then run the same command again"
+        )
     found = Fingerprints.of(newest.tables(), key=newest.key)
     columns = {ID: pa.array(found.id_N), CONTENT: pa.array(found.content_N)}
     write_whole(part, LOADED_FILE.format(newest.load), pa.table(columns))

@@ -9,12 +9,12 @@ import pytest
 from leaf_ray.config import RunConfig
 from leaf_ray.core.schema import with_vectors
 from leaf_ray.core.texts import DOCUMENT
-from leaf_ray.errors import PartBusy, TableChanged
+from leaf_ray.errors import PartBusy, StorageError, TableChanged
 from leaf_ray.runs import Part, Run
 from leaf_ray.runs.claim import claimed
 from leaf_ray.stages import index as index_stage
 from leaf_ray.stages import verbs
-from leaf_ray.stages.index_loads import refuse_lost_writes
+from leaf_ray.stages.index_loads import keep_loaded, refuse_lost_writes
 from leaf_ray.store.table import DocumentTable
 from tests.small_table import SmallTable
 
@@ -125,3 +125,8 @@ def test_a_second_load_is_refused_before_it_looks_at_the_table(config: RunConfig
         pytest.raises(PartBusy),
     ):
         verbs.index(config, again=True)
+
+
+def test_a_load_that_left_no_table_behind_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="full disk: free some space"):
+        keep_loaded(Run.open(str(tmp_path)).index, "documents")
