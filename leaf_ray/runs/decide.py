@@ -96,11 +96,9 @@ def _is_made_from(part: Part, stale: Sequence[str]) -> bool:
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     flat_old, flat_new = _flatten(old), _flatten(new)
     keys = sorted(flat_old.keys() | flat_new.keys())
-    return {
-        key: (flat_old.get(key), flat_new.get(key))
-        for key in keys
-        if flat_old.get(key) != flat_new.get(key)
-    }
+    pairs = {key: (flat_old.get(key), flat_new.get(key)) for key in keys}
+    # A part that was made before a setting existed was made as if that had said nothing.
+    return {k: (a, b) for k, (a, b) in pairs.items() if a != b and not (a is None and b == [])}
 
 
 def _flatten(sections: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def test_a_manifest_that_went_through_json_is_skipped_too() -> None:
 
 def test_a_key_that_is_newer_than_the_manifest_and_is_not_set_changes_nothing() -> None:
     assert decided(with_key("space", "rotation", None)) is Decision.SKIP
+    assert decided(with_key("embed", "left_out", [])) is Decision.SKIP
     with pytest.raises(SpaceMismatch, match=r"space\.rotation: None there, 'pca' wanted"):
         decided(with_key("space", "rotation", "pca"))
 
