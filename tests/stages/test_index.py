@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import lancedb
 import pytest
@@ -104,13 +105,13 @@ def test_a_run_whose_vectors_are_to_be_made_anew_keeps_what_was_written(
 def test_what_is_written_while_a_load_is_on_its_way_is_not_lost(
     config: RunConfig, small: SmallTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = index_stage.lance_ray.write_lance
+    sink = index_stage.AlignedSink
 
-    def write_late(*arguments: object, **options: object) -> None:
+    def late(*arguments: Any, **options: Any) -> Any:
         write_live(config, small)
-        write(*arguments, **options)
+        return sink(*arguments, **options)
 
-    monkeypatch.setattr(index_stage.lance_ray, "write_lance", write_late)
+    monkeypatch.setattr(index_stage, "AlignedSink", late)
     with pytest.raises(TableChanged, match="2 added, 1 changed and 3 deleted"):
         verbs.index(config, again=True)
     # The load is taken back: what was written is served, and more can be written.
