@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from leaf_ray.encoders.openvino_quiet import import_openvino
 from leaf_ray.encoders.reference import load_reference
 from leaf_ray.encoders.resolve import cache_folder
 from leaf_ray.encoders.tokenizer import Tokenizer
-from leaf_ray.errors import ConfigError
+from leaf_ray.errors import ConfigError, StorageError
 
 # Counts the forms of graph that were made of the same model; one of another form is not taken.
 GRAPH_FORM = 2
@@ -43,8 +44,9 @@ def openvino_ir(
     sha256: the folder's, where it is known already.
 
     Raises:
-        NotTraced: OpenVINO cannot convert the model. A model that does not load, a full disk or
-            too little memory raises what it raises elsewhere.
+        NotTraced: OpenVINO cannot convert the model. A model that does not load or too little
+            memory raises what it raises elsewhere.
+        StorageError: what it was converted to cannot be written.
     """
     openvino = import_openvino()
     # The parts of a version that change the file format; build numbers do not.
@@ -88,7 +90,16 @@ def _convert(folder: ModelFolder, into: Path, *, trust_remote_code: bool) -> Non
                 f"OpenVINO cannot convert {folder.path} ({one_line(error.__cause__ or error)}): "
                 "compute it with torch, and export it in another format"
             ) from error
-    openvino.save_model(converted, into / "model.xml", compress_to_fp16=False)
+    try:
+        openvino.save_model(converted, into / "model.xml", compress_to_fp16=False)
+    except RuntimeError as error:
+        # OpenVINO says no more than that a stream failed, whatever was in its way.
+        free = shutil.disk_usage(into).free
+        raise StorageError(
+            f"the form of {folder.path.name} that OpenVINO computes cannot be written to "
+            f"{into.parent} ({one_line(error)}), where {free:,} bytes are free: make room, or let "
+            "LEAF_RAY_CACHE name a folder with room for the model's weights"
+        ) from error
 
 
 @contextlib.contextmanager
