@@ -71,7 +71,7 @@ def _in_cache() -> Path:
 
 
 def _in_temporary() -> Path:
-    # Of this user's own: another's cannot be written.
+    # The folder is this user's own, since another user's cannot be written to.
     return Path(tempfile.gettempdir()) / f"leaf_ray-logs-{os.getuid()}"
 
 

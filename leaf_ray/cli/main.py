@@ -62,7 +62,7 @@ def _pipe_broken(error: BrokenPipeError, arguments: Sequence[str]) -> int:
     if frame.f_globals.get("__name__", "").partition(".")[0] not in ("rich", "typer"):
         _say(error, arguments)
         return 1
-    # What is still in the buffer would be written once more as Python ends.
+    # Python would write the rest of the buffer once more as it ends.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return 128 + signal.SIGPIPE
 

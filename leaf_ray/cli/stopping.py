@@ -76,7 +76,7 @@ class Stopping:
         assert self._asked is not None
         self._is_over = True
         self._tell()
-        # What is left of them would go on for nobody.
+        # Processes that are left would go on for nobody.
         end_processes(self._started)
         return 128 + self._asked[0]
 
@@ -115,7 +115,7 @@ def _nobody() -> None:
 
 
 def stopped_line(arguments: Sequence[str]) -> str:
-    """What is said when a command is stopped, and how to go on. arguments: of the command."""
+    """Return the line that a stopped command says, with how to go on. arguments: of the command."""
     command = next((argument for argument in arguments if not argument.startswith("-")), "")
     if command in _MAKE_NOTHING:
         return "stopped"
