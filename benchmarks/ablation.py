@@ -26,28 +26,28 @@ from benchmarks.searched import COLLECTIONS, TEACHER, searched
 from benchmarks.targets import RESULTS, Target, finish
 from benchmarks.training_vectors import training_run
 from leaf_ray.config.distill_section import DistillConfig
-from leaf_ray.core.autocast import autocast
-from leaf_ray.core.bootstrap import Sampling, mean_interval, paired_difference
-from leaf_ray.core.leaf import build_leaf, freeze_unused, word_embeddings
-from leaf_ray.core.loss import objective
-from leaf_ray.core.optimizer import LeafOptimizer, touch_rows_only
-from leaf_ray.core.order import Order
-from leaf_ray.core.ridge import Head, fit_head
-from leaf_ray.core.schedule import linear_cycles
-from leaf_ray.core.score_root import score_root
-from leaf_ray.core.sentence import SentenceVectors
-from leaf_ray.core.stepper import EagerStepper, Recipe
-from leaf_ray.core.train import train
-from leaf_ray.core.training_texts import TrainingTexts
-from leaf_ray.encoders.folder import ModelFolder
-from leaf_ray.encoders.resolve import cache_folder, resolve_model
+from leaf_ray.core.encoding.sentence import SentenceVectors
+from leaf_ray.core.evaluation.bootstrap import Sampling, mean_interval, paired_difference
+from leaf_ray.core.training.autocast import autocast
+from leaf_ray.core.training.leaf import build_leaf, freeze_unused, word_embeddings
+from leaf_ray.core.training.loss import objective
+from leaf_ray.core.training.optimizer import LeafOptimizer, touch_rows_only
+from leaf_ray.core.training.ridge import Head, fit_head
+from leaf_ray.core.training.sampler import Order
+from leaf_ray.core.training.schedule import linear_cycles
+from leaf_ray.core.training.score_root import score_root
+from leaf_ray.core.training.stepper import EagerStepper, Recipe
+from leaf_ray.core.training.train import train
+from leaf_ray.core.training.training_texts import TrainingTexts
 from leaf_ray.encoders.tokenizer import Tokenizer
+from leaf_ray.models.folder import ModelFolder
+from leaf_ray.models.resolve import cache_folder, resolve_model
 from leaf_ray.runs import Run
 from leaf_ray.runs.parts import read_space
-from leaf_ray.stages.distill_sources import own_source
-from leaf_ray.stages.distill_texts import TRAIN_FILE, TRAIN_FILES, Tokenise, WritePiece
-from leaf_ray.stages.distill_validation import FORWARD_TEXTS, FORWARD_TOKENS
-from leaf_ray.stages.distill_worker import HEAD_TEXTS, SPREAD_TEXTS
+from leaf_ray.stages.distill.sources import own_source
+from leaf_ray.stages.distill.texts import TRAIN_FILE, TRAIN_FILES, Tokenise, WritePiece
+from leaf_ray.stages.distill.validation import FORWARD_TEXTS, FORWARD_TOKENS
+from leaf_ray.stages.distill.worker import HEAD_TEXTS, SPREAD_TEXTS
 
 DEFAULT = DistillConfig()
 TEXTS_SEEN = 32_000

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.encoders.resolve import cache_folder
 from leaf_ray.encoders.sentence import SentenceEncoder
+from leaf_ray.models.resolve import cache_folder
 
 # A killed run loses no more than these.
 TEXTS_AT_ONCE = 512

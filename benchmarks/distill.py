@@ -41,16 +41,16 @@ from benchmarks.targets import Target, finish
 from benchmarks.training_vectors import NUM_DOCUMENTS, NUM_QUERIES, training_run
 from leaf_ray.config import RunConfig
 from leaf_ray.config.distill_section import DistillConfig
-from leaf_ray.core.backend import multiplies_in_bf16
-from leaf_ray.core.bootstrap import Sampling, paired_difference
-from leaf_ray.core.ids import hash_shares
-from leaf_ray.core.schema import vectors_of
+from leaf_ray.core.encoding.backend import multiplies_in_bf16
+from leaf_ray.core.evaluation.bootstrap import Sampling, paired_difference
+from leaf_ray.core.space.vectors import vectors_of
+from leaf_ray.core.text.ids import hash_shares
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.encoders.resolve import cache_folder, resolve_model
+from leaf_ray.models.resolve import cache_folder, resolve_model
 from leaf_ray.runs import Run
 from leaf_ray.runs.parts import read_space, vectors_dataset
-from leaf_ray.stages.distill_texts import HELD_OUT
-from leaf_ray.stages.distill_worker import HEAD_TEXTS
+from leaf_ray.stages.distill.texts import HELD_OUT
+from leaf_ray.stages.distill.worker import HEAD_TEXTS
 
 PEER = (
     "torch==2.13.0",
@@ -118,7 +118,7 @@ class Given:
         """What the peer starts from: the same encoder, a Dense of random weights, normalised."""
         folder = WORK / "student"
         if not (folder / "modules.json").exists():
-            from leaf_ray.core.leaf import build_leaf
+            from leaf_ray.core.training.leaf import build_leaf
 
             space = read_space(Run.open(self.config.root).vectors)
             init = resolve_model("sentence-transformers/all-MiniLM-L6-v2")

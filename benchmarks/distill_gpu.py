@@ -28,21 +28,21 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.matrix_peak import flops_per_token
 from benchmarks.targets import Target, finish
 from benchmarks.training_vectors import training_run
-from leaf_ray.core.feed import Feed
-from leaf_ray.core.graphs import GraphStepper
-from leaf_ray.core.leaf import build_leaf, freeze_unused
-from leaf_ray.core.loss import objective
-from leaf_ray.core.optimizer import LeafOptimizer
-from leaf_ray.core.order import Order
-from leaf_ray.core.sentence import SentenceVectors
-from leaf_ray.core.stepper import Recipe
-from leaf_ray.core.train import train
-from leaf_ray.core.training_texts import TrainingTexts, write_training_texts
-from leaf_ray.encoders.folder import ModelFolder
-from leaf_ray.encoders.resolve import resolve_model
+from leaf_ray.core.encoding.sentence import SentenceVectors
+from leaf_ray.core.training.cuda_graphs import GraphStepper
+from leaf_ray.core.training.leaf import build_leaf, freeze_unused
+from leaf_ray.core.training.loader import Feed
+from leaf_ray.core.training.loss import objective
+from leaf_ray.core.training.optimizer import LeafOptimizer
+from leaf_ray.core.training.sampler import Order
+from leaf_ray.core.training.stepper import Recipe
+from leaf_ray.core.training.train import train
+from leaf_ray.core.training.training_texts import TrainingTexts, write_training_texts
+from leaf_ray.models.folder import ModelFolder
+from leaf_ray.models.resolve import resolve_model
 from leaf_ray.runs import Run
 from leaf_ray.runs.parts import read_space, vectors_dataset
-from leaf_ray.stages.distill_texts import Tokenise
+from leaf_ray.stages.distill.texts import Tokenise
 
 INIT = "sentence-transformers/all-MiniLM-L6-v2"
 NUM_TEXTS = 60_000

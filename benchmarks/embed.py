@@ -24,10 +24,10 @@ from benchmarks.memory import PeakMemory
 from benchmarks.peers.venv import REPOSITORY, python_of
 from benchmarks.shared import shared
 from benchmarks.targets import Target, finish
-from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.load import automatic_backend
-from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.encoders.tokenizer import Tokenizer
+from leaf_ray.models.folder import ModelFolder
+from leaf_ray.models.resolve import resolve_model
 
 TEACHER = "sentence-transformers/all-mpnet-base-v2"
 NUM_TEXTS, MAX_LENGTH = 2000, 256

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.kills import Case, kill_drivers, kill_nodes, kill_processes
 from benchmarks.shared import shared
 from benchmarks.targets import Target, finish
-from leaf_ray.core.schema import vectors_of
+from leaf_ray.core.space.vectors import vectors_of
 from leaf_ray.runs import Run
 from leaf_ray.runs.parts import texts_dataset, vectors_dataset
 

@@ -21,14 +21,14 @@ from benchmarks.cached import CachedEncoder
 from benchmarks.peers.venv import REPOSITORY, python_of
 from benchmarks.shared import shared
 from benchmarks.targets import Target, finish
-from leaf_ray.core.metrics import average_precision, mrr, ndcg, recall
-from leaf_ray.core.ranking import top_k
-from leaf_ray.core.sts import sts_spearman
-from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.core.evaluation.metrics import average_precision, mrr, ndcg, recall
+from leaf_ray.core.evaluation.sts import sts_spearman
+from leaf_ray.core.search.ranking import top_k
+from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.encoders.resolve import resolve_model
+from leaf_ray.models.resolve import resolve_model
 from leaf_ray.mteb.collection import Collection, read_collection
-from leaf_ray.store.sts import read_sts
+from leaf_ray.sources.sts import read_sts
 
 MPNET, MINILM = "all-mpnet-base-v2", "all-MiniLM-L6-v2"
 # nDCG@10 on SciFact, and Spearman x 100 on STS-Benchmark's test part, as MTEB lists them.

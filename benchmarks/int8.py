@@ -15,13 +15,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.shared import shared
 from benchmarks.targets import Target, finish
-from leaf_ray.core.backend import Backend
-from leaf_ray.core.bootstrap import Interval, Sampling, mean_interval, paired_difference
-from leaf_ray.core.metrics import ndcg
-from leaf_ray.core.ranking import top_k
-from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.core.encoding.backend import Backend
+from leaf_ray.core.evaluation.bootstrap import Interval, Sampling, mean_interval, paired_difference
+from leaf_ray.core.evaluation.metrics import ndcg
+from leaf_ray.core.search.ranking import top_k
+from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec, automatic_backend
-from leaf_ray.encoders.resolve import resolve_model
+from leaf_ray.models.resolve import resolve_model
 
 TEACHER, MAX_LENGTH = "sentence-transformers/all-mpnet-base-v2", 256
 SAMPLING = Sampling(10_000)

@@ -19,13 +19,13 @@ from benchmarks.targets import Target, finish
 from leaf_ray import RunConfig, distill, embed, evaluate
 from leaf_ray import texts as read_texts
 from leaf_ray.cli.console import ConsoleProgress
-from leaf_ray.core.sts import sts_spearman
-from leaf_ray.core.texts import QUERY
+from leaf_ray.core.evaluation.sts import sts_spearman
+from leaf_ray.core.text.texts import QUERY
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.encoders.resolve import cache_folder, resolve_model
+from leaf_ray.models.resolve import cache_folder, resolve_model
 from leaf_ray.runs import Run
 from leaf_ray.runs.parts import read_json
-from leaf_ray.store.sts import read_sts
+from leaf_ray.sources.sts import read_sts
 
 PUBLISHED = Path(__file__).parents[1] / "release" / "leaf-mpnet-23m"
 # A run has texts, and its vectors say its space; collections bring those that count here.

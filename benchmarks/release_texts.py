@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.shared import shared
-from leaf_ray.core.ids import hashes
-from leaf_ray.core.texts import DOCUMENT, QUERY
-from leaf_ray.store.docstrings import docstrings_of
+from leaf_ray.core.text.ids import hashes
+from leaf_ray.core.text.texts import DOCUMENT, QUERY
+from leaf_ray.sources.docstrings.read import docstrings_of
 
 NUM_SENTENCES, NUM_WHOLE = 400_000, 100_000
 SHORTEST, LONGEST = 25, 300

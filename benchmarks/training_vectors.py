@@ -16,10 +16,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.shared import shared
 from leaf_ray import RunConfig, embed
 from leaf_ray import texts as read_texts
-from leaf_ray.core.ids import hashes
-from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.core.text.ids import hashes
+from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import search_device
-from leaf_ray.encoders.resolve import cache_folder
+from leaf_ray.models.resolve import cache_folder
 
 TEACHER = "sentence-transformers/all-mpnet-base-v2"
 NUM_QUERIES, NUM_DOCUMENTS = 60_000, 20_000

@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from leaf_ray.config import RunConfig as RunConfig
     from leaf_ray.config import load_config as load_config
-    from leaf_ray.core.space import Space as Space
-    from leaf_ray.stages.search import Searcher as Searcher
+    from leaf_ray.core.evaluation.sts import sts_spearman as sts_spearman
+    from leaf_ray.core.space.space import Space as Space
+    from leaf_ray.exports.router import load_router as load_router
+    from leaf_ray.mteb.tasks import beir_task as beir_task
+    from leaf_ray.sources.sts import read_sts as read_sts
+    from leaf_ray.stages.serve.search import Searcher as Searcher
     from leaf_ray.stages.verbs import distill as distill
     from leaf_ray.stages.verbs import embed as embed
     from leaf_ray.stages.verbs import evaluate as evaluate
@@ -28,8 +32,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "RunConfig": "leaf_ray.config",
     "load_config": "leaf_ray.config",
-    "Space": "leaf_ray.core.space",
-    "Searcher": "leaf_ray.stages.search",
+    "Space": "leaf_ray.core.space.space",
+    "load_router": "leaf_ray.exports.router",
+    "beir_task": "leaf_ray.mteb.tasks",
+    "read_sts": "leaf_ray.sources.sts",
+    "sts_spearman": "leaf_ray.core.evaluation.sts",
+    "Searcher": "leaf_ray.stages.serve.search",
     "texts": "leaf_ray.stages.verbs",
     "embed": "leaf_ray.stages.verbs",
     "distill": "leaf_ray.stages.verbs",

@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ import pytest
 from leaf_ray.testing import write_tiny_model
 
 if TYPE_CHECKING:
+    from leaf_ray.core.space.space import Space
+    from leaf_ray.encoders.sentence import SentenceEncoder
     from tests.small_table import SmallTable
 
 SECRET = "a-secret-that-no-file-may-hold"
@@ -57,6 +60,40 @@ def tiny_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_init(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A smaller one, of 16 dimensions, for a leaf to start from; do not write into it."""
     return write_tiny_model(tmp_path_factory.mktemp("models") / "init", dimension=16, seed=2)
+
+
+@pytest.fixture(scope="session")
+def tiny_space(tiny_teacher: Path) -> "Space":
+    from tests.exports.exports import space_of
+
+    return space_of(tiny_teacher)
+
+
+@pytest.fixture(scope="session")
+def leaf_of_tiny(
+    tiny_space: "Space", tiny_init: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A leaf in the space of the tiny teacher; read it, do not write into it."""
+    from tests.exports.exports import write_leaf
+
+    return write_leaf(tiny_init, tiny_space, tmp_path_factory.mktemp("leaf") / "model")
+
+
+@pytest.fixture(scope="session")
+def original(leaf_of_tiny: Path) -> "SentenceEncoder":
+    """The leaf in float32 torch, which all exports are compared with."""
+    from leaf_ray.encoders.load import EncoderSpec
+
+    return EncoderSpec(folder=str(leaf_of_tiny), backend="torch-f32", threads=1).load()
+
+
+@pytest.fixture(scope="session")
+def family(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a tiny model by its family's name; read it, do not write into it."""
+    from tests.encoders.families import write_family
+
+    folder = tmp_path_factory.mktemp("families")
+    return cache(lambda name: write_family(name, folder / name))
 
 
 @pytest.fixture(scope="session")

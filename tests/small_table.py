@@ -16,15 +16,15 @@ import pyarrow as pa
 from leaf_ray.api.documents import DocumentService
 from leaf_ray.api.embedder import Embedder
 from leaf_ray.config import RunConfig
-from leaf_ray.core.schema import with_vectors
-from leaf_ray.core.space import Space
-from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.core.object_storage import storage_options
+from leaf_ray.core.space.space import Space
+from leaf_ray.core.space.vectors import with_vectors
+from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.encoders.teacher import describe_space
-from leaf_ray.store.table import DocumentTable, publish_table
-from leaf_ray.store.table_schema import table_schema, table_uri
-from leaf_ray.store.table_storage import storage_options
+from leaf_ray.table.reader import DocumentTable, publish_table
+from leaf_ray.table.schema import table_schema, table_uri
 
 NAME = "documents"
 METADATA = (pa.field("year", pa.int64()), pa.field("shelf", pa.string()))
@@ -62,7 +62,7 @@ class SmallTable:
     def documents(self, uri: str, **embed: Any) -> DocumentService:
         """The service that adds documents to the table as a run with these settings would."""
         # Imported here, so that tests of the table alone do not wait for Ray.
-        from leaf_ray.stages.embed_documents import EmbedDocuments
+        from leaf_ray.stages.embed.documents import EmbedDocuments
 
         config = RunConfig.model_validate(
             {

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from leaf_ray.core.probe import PROBE_DOCUMENTS, PROBE_QUERIES, Probe
-from leaf_ray.core.space import Space
+from leaf_ray.core.space.probe import PROBE_DOCUMENTS, PROBE_QUERIES, Probe
+from leaf_ray.core.space.space import Space
 
 
 def unit_vectors(num_rows: int, dimension: int, *, seed: int) -> np.ndarray:

@@ -46,7 +46,7 @@ def test_serve_takes_the_configuration(serve_config: dict[str, Any]) -> None:
 
 
 def test_applications_are_those_of_the_package(serve_config: dict[str, Any]) -> None:
-    from leaf_ray.stages.deployments import ROUTES
+    from leaf_ray.stages.serve.deployments import ROUTES
 
     applications = serve_config["applications"]
     assert {entry["name"]: entry["route_prefix"] for entry in applications} == ROUTES

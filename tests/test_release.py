@@ -4,13 +4,13 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from leaf_ray.core.metrics import overlap
-from leaf_ray.core.ranking import top_k
-from leaf_ray.core.texts import DOCUMENT, QUERY
-from leaf_ray.encoders.folder import ModelFolder
-from leaf_ray.encoders.leaf_folder import leaf_probe, leaf_space
+from leaf_ray.core.evaluation.metrics import overlap
+from leaf_ray.core.search.ranking import top_k
+from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.encoders.resolve import resolve_model
+from leaf_ray.models.folder import ModelFolder
+from leaf_ray.models.leaf_folder import leaf_probe, leaf_space
+from leaf_ray.models.resolve import resolve_model
 from leaf_ray.mteb.collection import read_collection
 
 ROOT = Path(__file__).resolve().parents[1]

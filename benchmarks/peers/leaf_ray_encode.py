@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leaf_ray.core.texts import DOCUMENT
+from leaf_ray.core.text.texts import DOCUMENT
 from leaf_ray.encoders.load import EncoderSpec
 
 

@@ -11,8 +11,8 @@ import time
 import numpy as np
 import torch
 
-from leaf_ray.core.ranking import QUERIES_AT_ONCE, top_k
-from leaf_ray.core.screening import screening_pays
+from leaf_ray.core.search.ranking import QUERIES_AT_ONCE, top_k
+from leaf_ray.core.search.screening import screening_pays
 
 BLOCK = 4096
 

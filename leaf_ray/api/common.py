@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from leaf_ray.api.embedder import Embedder
 from leaf_ray.api.models import EmbeddingsRequest, EmbeddingsResponse, Health
-from leaf_ray.store.table import DocumentTable
+from leaf_ray.table.reader import DocumentTable
 
 Application = Literal["queries", "documents"]
 # What encodes in each, as the API pages name it.

@@ -21,9 +21,9 @@ from leaf_ray.api.models import (
     Written,
 )
 from leaf_ray.core.json_values import to_json
-from leaf_ray.core.texts import titled
+from leaf_ray.core.text.texts import titled
 from leaf_ray.errors import InputError
-from leaf_ray.store.table import DocumentTable
+from leaf_ray.table.reader import DocumentTable
 
 T = TypeVar("T")
 

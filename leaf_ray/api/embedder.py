@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from leaf_ray.api.models import Embedding, EmbeddingsRequest, EmbeddingsResponse, Usage
-from leaf_ray.core.space import Space
-from leaf_ray.core.texts import normalise
+from leaf_ray.core.space.space import Space
+from leaf_ray.core.text.texts import normalise
 from leaf_ray.encoders.protocol import Encoder
 from leaf_ray.errors import InputError
 

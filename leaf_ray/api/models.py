@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from leaf_ray.core.fusion import MAX_HITS
+from leaf_ray.core.search.fusion import MAX_HITS
 
 MAX_CHARACTERS = 100_000
 MAX_TEXTS = 256

@@ -12,10 +12,10 @@ from leaf_ray.api.common import add_common_routes
 from leaf_ray.api.embedder import Embedder
 from leaf_ray.api.models import SearchHit, SearchRequest, SearchResponse
 from leaf_ray.core.json_values import to_json
-from leaf_ray.core.texts import QUERY, normalised_query
+from leaf_ray.core.text.texts import QUERY, normalised_query
 from leaf_ray.errors import SpaceMismatch
-from leaf_ray.store.table import DocumentTable
-from leaf_ray.store.table_schema import Hit
+from leaf_ray.table.reader import DocumentTable
+from leaf_ray.table.schema import Hit
 
 log = logging.getLogger(__name__)
 

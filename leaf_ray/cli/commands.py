@@ -241,7 +241,7 @@ def search(
     """Search a finished run's documents by its leaf, without a service."""
     from leaf_ray.cli.show import print_hits
     from leaf_ray.config import load_config
-    from leaf_ray.stages.search import Searcher
+    from leaf_ray.stages.serve.search import Searcher
 
     config = load_config(file, overrides or [])
     print_hits(console, Searcher(config).search(query, k=k, mode=mode))

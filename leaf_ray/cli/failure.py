@@ -14,11 +14,11 @@ from datetime import datetime
 from pathlib import Path
 
 from leaf_ray.cli.quiet import KEPT_LINES, printed
-from leaf_ray.core.plain_errors import first_line, plain_error
-from leaf_ray.core.secrets import without_secrets
-from leaf_ray.encoders.resolve import cache_folder
+from leaf_ray.core.failures.plain_errors import first_line, plain_error
+from leaf_ray.core.failures.secrets import without_secrets
 from leaf_ray.errors import LeafRayError
-from leaf_ray.stages.failures import all_causes
+from leaf_ray.models.resolve import cache_folder
+from leaf_ray.stages.cluster.failures import all_causes
 
 LOGS_KEPT = 20
 

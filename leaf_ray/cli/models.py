@@ -4,9 +4,9 @@ import logging
 
 from rich.console import Console
 
-from leaf_ray.encoders import model_wheels
-from leaf_ray.encoders.model_wheels import ModelFetchError
 from leaf_ray.errors import ModelNotFound
+from leaf_ray.models import wheels as model_wheels
+from leaf_ray.models.wheels import ModelFetchError
 
 
 class _Lines(logging.Handler):

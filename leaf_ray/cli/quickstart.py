@@ -16,14 +16,14 @@ from leaf_ray.cli.console import ConsoleProgress
 from leaf_ray.cli.jobs import shipped_run_file
 from leaf_ray.cli.show import print_hits, print_report
 from leaf_ray.config import RunConfig, load_config
-from leaf_ray.core.texts import QUERY, TEST
-from leaf_ray.encoders.leaf_folder import leaf_space
+from leaf_ray.core.text.texts import QUERY, TEST
 from leaf_ray.errors import ServiceError, SpaceMismatch
+from leaf_ray.models.leaf_folder import leaf_space
 from leaf_ray.runs import Run
 from leaf_ray.runs.folder import MODEL_FOLDER
 from leaf_ray.runs.parts import texts_dataset
 from leaf_ray.stages import verbs
-from leaf_ray.store.table_schema import Hit
+from leaf_ray.table.schema import Hit
 
 RUN_FILE = "quickstart.yaml"
 # Asked of the API documentation; own texts are asked their own held-out queries.

@@ -7,13 +7,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from leaf_ray.config import RunConfig
-from leaf_ray.core.bootstrap import Interval
-from leaf_ray.core.evaluation import evaluation_from_json, evaluation_verdict
-from leaf_ray.core.report import Report
+from leaf_ray.core.evaluation.bootstrap import Interval
+from leaf_ray.core.evaluation.evaluation import evaluation_from_json, evaluation_verdict
+from leaf_ray.core.evaluation.results import Report
 from leaf_ray.runs import PARTS, Run
 from leaf_ray.runs.folder import COST_PAGE, GRID_PLOT, REPORT_JSON, REPORT_MARKDOWN, REPORT_PLOT
 from leaf_ray.runs.parts import read_as
-from leaf_ray.store.table_schema import Hit
+from leaf_ray.table.schema import Hit
 
 SHOWN_CHARACTERS = 160
 

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from leaf_ray.core.schema import VECTOR, vectors_of
-from leaf_ray.core.space import Space
+from leaf_ray.core.space.space import Space
+from leaf_ray.core.space.vectors import VECTOR, vectors_of
 from leaf_ray.core.uri import shown
 from leaf_ray.errors import InputError
 from leaf_ray.runs import Part, Run

@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from leaf_ray.cli.failure import tell_failure
 from leaf_ray.cli.quiet import keeps_what_is_printed, printed
-from leaf_ray.core.plain_system import RERUN
+from leaf_ray.core.failures.plain_system import RERUN
 from leaf_ray.errors import ClusterError, LeafRayError
 
 _OF_RAY = ("gcs_", "GCS", "raylet", "core_worker", "rpc_client")

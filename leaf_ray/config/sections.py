@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from leaf_ray.config.distill_section import DistillConfig
 from leaf_ray.config.section import NotNegative, Positive, Section
-from leaf_ray.core.backend import Backend
+from leaf_ray.core.encoding.backend import Backend
 
 
 class SpaceConfig(Section):

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from leaf_ray.core.backend import Backend, needs_cpu, precision_of, stand_ins
-from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.core.encoding.backend import Backend, needs_cpu, precision_of, stand_ins
 from leaf_ray.encoders.forward import OpenVINOForward, TorchForward
-from leaf_ray.encoders.openvino_compile import computes_in_bf16
-from leaf_ray.encoders.openvino_quiet import import_openvino
+from leaf_ray.encoders.openvino.compile import computes_in_bf16
+from leaf_ray.encoders.openvino.quiet import import_openvino
 from leaf_ray.encoders.trial import Trial
+from leaf_ray.models.folder import ModelFolder
 
 if TYPE_CHECKING:
     # Its import takes seconds, which serving replicas can do without.

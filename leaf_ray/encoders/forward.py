@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from leaf_ray.core.backend import Precision
-from leaf_ray.encoders.folder import ModelFolder
-from leaf_ray.encoders.openvino_compile import compile_openvino
-from leaf_ray.encoders.openvino_ir import openvino_ir
-from leaf_ray.encoders.reference import load_reference
+from leaf_ray.core.encoding.backend import Precision
+from leaf_ray.encoders.openvino.compile import compile_openvino
+from leaf_ray.encoders.openvino.model import openvino_ir
+from leaf_ray.models.folder import ModelFolder
+from leaf_ray.models.reference import load_reference
 
 if TYPE_CHECKING:
     # Its import takes seconds, which serving replicas can do without.
@@ -117,7 +117,7 @@ class TorchForward:
     ) -> None:
         import torch
 
-        from leaf_ray.core.sentence import SentenceVectors
+        from leaf_ray.core.encoding.sentence import SentenceVectors
 
         torch.set_num_threads(threads)
         model = reference

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from leaf_ray.core.backend import Backend, needs_cpu
-from leaf_ray.core.space import Space
+from leaf_ray.core.encoding.backend import Backend, needs_cpu
+from leaf_ray.core.space.space import Space
 from leaf_ray.encoders.choose import Resources, choose
-from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.forward import Ids
-from leaf_ray.encoders.openvino_compile import computes_in_bf16
-from leaf_ray.encoders.openvino_quiet import import_openvino
-from leaf_ray.encoders.resolve import resolve_model
+from leaf_ray.encoders.openvino.compile import computes_in_bf16
+from leaf_ray.encoders.openvino.quiet import import_openvino
 from leaf_ray.encoders.sentence import Forward, SentenceEncoder
 from leaf_ray.encoders.tokenizer import Tokenizer
+from leaf_ray.models.folder import ModelFolder
+from leaf_ray.models.resolve import resolve_model
 
 if TYPE_CHECKING:
     # Its import takes seconds, which serving replicas can do without.

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from leaf_ray.core.texts import DOCUMENT, ID_FIELD, QUERY, TEXT_FIELD
-from leaf_ray.core.windows import BEGIN, END, PARENT
-from leaf_ray.encoders.folder import ModelFolder
-from leaf_ray.encoders.resolve import resolve_model
+from leaf_ray.core.text.texts import DOCUMENT, ID_FIELD, QUERY, TEXT_FIELD
+from leaf_ray.core.text.windows import BEGIN, END, PARENT
 from leaf_ray.encoders.tokenizer import Tokenizer
 from leaf_ray.errors import ConfigError, InputError
+from leaf_ray.models.folder import ModelFolder
+from leaf_ray.models.resolve import resolve_model
 
 # Columns that only the encoder sees; no metadata has such a name.
 IDS, TRUNCATED = "leaf_ray.token_ids", "leaf_ray.truncated"

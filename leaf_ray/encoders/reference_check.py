@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from leaf_ray.core.agreement import Agreement
-from leaf_ray.core.prompt_marks import without_marks
-from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.core.encoding.prompt_marks import without_marks
+from leaf_ray.core.space.agreement import Agreement
+from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.errors import SpaceMismatch
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from leaf_ray.core.rotation import Rotation
+from leaf_ray.core.space.rotation import Rotation
 from leaf_ray.encoders.protocol import EncodedBatch, Encoder
 
 

@@ -10,12 +10,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from leaf_ray.core.ahead import map_ahead
-from leaf_ray.core.backend import LOWEST_COSINE, precision_of
-from leaf_ray.core.batching import equal_length_batches, token_budget_batches
-from leaf_ray.core.padding import pad
-from leaf_ray.core.reason import one_line
-from leaf_ray.core.texts import QUERY
+from leaf_ray.core.encoding.ahead import map_ahead
+from leaf_ray.core.encoding.backend import LOWEST_COSINE, precision_of
+from leaf_ray.core.encoding.batching import equal_length_batches, token_budget_batches
+from leaf_ray.core.encoding.padding import pad
+from leaf_ray.core.failures.reason import one_line
+from leaf_ray.core.text.texts import QUERY
 from leaf_ray.encoders.forward import Ids
 from leaf_ray.encoders.memory import is_out_of_memory
 from leaf_ray.encoders.protocol import EncodedBatch

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from leaf_ray.core.probe import Probe
-from leaf_ray.core.space import Space
-from leaf_ray.encoders.endpoint import EndpointSpec
-from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.core.space.probe import Probe
+from leaf_ray.core.space.space import Space
+from leaf_ray.encoders.endpoint.encoder import EndpointSpec
 from leaf_ray.encoders.load import EncoderSpec, search_device
-from leaf_ray.encoders.reference import load_reference
 from leaf_ray.encoders.reference_check import require_as_reference
 from leaf_ray.errors import ConfigError
+from leaf_ray.models.folder import ModelFolder
+from leaf_ray.models.reference import load_reference
 
 # Tokens that a leaf reads of a text where nobody says how many the teacher reads.
 UNKNOWN_LENGTH = 512

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from leaf_ray.core.prompt_marks import marked
-from leaf_ray.core.windows import token_windows
-from leaf_ray.encoders.folder import ModelFolder
-from leaf_ray.encoders.loaded_tokenizer import LoadedTokenizer
+from leaf_ray.core.encoding.prompt_marks import marked
+from leaf_ray.core.text.windows import token_windows
+from leaf_ray.models.folder import ModelFolder
+from leaf_ray.models.loaded_tokenizer import LoadedTokenizer
 
 
 class Tokenizer:

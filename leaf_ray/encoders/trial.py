@@ -6,17 +6,17 @@ Shapes: T = the two texts of the trial, D = dimensions.
 from collections.abc import Callable
 from functools import cached_property
 
-from leaf_ray.core.backend import LOWEST_COSINE, Precision
-from leaf_ray.core.probe import PROBE_DOCUMENTS, PROBE_QUERIES
-from leaf_ray.core.reason import one_line
-from leaf_ray.core.trial import Tried, Vectors, alone
-from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.core.encoding.backend import LOWEST_COSINE, Precision
+from leaf_ray.core.encoding.trial import Tried, Vectors, alone
+from leaf_ray.core.failures.reason import one_line
+from leaf_ray.core.space.probe import PROBE_DOCUMENTS, PROBE_QUERIES
 from leaf_ray.encoders.forward import TorchForward
 from leaf_ray.encoders.memory import is_passing
-from leaf_ray.encoders.openvino_ir import NotTraced, openvino_ir
-from leaf_ray.encoders.openvino_trial import try_openvino
+from leaf_ray.encoders.openvino.model import NotTraced, openvino_ir
+from leaf_ray.encoders.openvino.trial import try_openvino
 from leaf_ray.encoders.tokenizer import Tokenizer
 from leaf_ray.encoders.verdicts import Verdicts
+from leaf_ray.models.folder import ModelFolder
 
 # Tokens of the long text, where the model reads so many: more than usual attention windows reach,
 # in a pass that takes a large model some seconds.

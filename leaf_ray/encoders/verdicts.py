@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from leaf_ray.core.trial import Vectors
-from leaf_ray.encoders.openvino_ir import GRAPH_FORM
-from leaf_ray.encoders.openvino_quiet import import_openvino
-from leaf_ray.encoders.resolve import cache_folder
+from leaf_ray.core.encoding.trial import Vectors
+from leaf_ray.encoders.openvino.model import GRAPH_FORM
+from leaf_ray.encoders.openvino.quiet import import_openvino
+from leaf_ray.models.resolve import cache_folder
 
 # One more whenever a trial becomes another, so that what older ones found is found anew.
 _FORM = 1

@@ -1,4 +1,4 @@
-"""The class behind `beir_task`, in a module of its own since it inherits from mteb's."""
+"""The class behind `tasks.beir_task`, in a module of its own since it inherits from mteb's."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A BEIR folder as a task of mteb, without a hub."""
+"""A BEIR folder in memory, as mteb's tasks want it."""
 
 import hashlib
 import json
@@ -7,16 +7,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 
 import pyarrow as pa
 
-from leaf_ray.core.own_documents import own_documents
-from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.core.evaluation.own_documents import own_documents
+from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.core.uri import shown
 from leaf_ray.errors import InputError
-from leaf_ray.mteb.library import import_mteb
-from leaf_ray.store.sources import open_source
+from leaf_ray.sources.read import open_source
 
 log = logging.getLogger(__name__)
 
@@ -82,26 +80,6 @@ def read_collection(folder: str) -> Collection:
     queries = {key: text for key, text in texts[QUERY].items() if key in judgments}
     name = PurePosixPath(shown(folder).rstrip("/")).name
     return Collection(name, texts[DOCUMENT], queries, judgments)
-
-
-def beir_task(folder: str, *, language: str = "und-Zyyy") -> Any:
-    """An AbsTaskRetrieval of mteb over a BEIR folder, for `mteb.evaluate(model, tasks=[task])`.
-
-    The folder is read now. Where its queries are documents themselves, the document of a query's
-    own id is left out of its ranking, as in `leaf evaluate` (mteb's `ignore_identical_ids`). The
-    task is called after the folder and its contents, so that mteb, which caches results by name,
-    does not take those of other contents for it.
-
-    language: of the texts, as mteb writes it, such as eng-Latn; by default undetermined.
-
-    Raises:
-        ConfigError: mteb is not installed.
-        InputError: as `read_collection` does.
-    """
-    import_mteb()
-    from leaf_ray.mteb.beir_task import BeirTask
-
-    return BeirTask(read_collection(folder), language=language)
 
 
 def _add(texts: Mapping[str, dict[str, str]], table: pa.Table, *, owner: str) -> None:

@@ -11,16 +11,16 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from leaf_ray.core.backend import Backend
-from leaf_ray.core.space import Space
-from leaf_ray.core.texts import DOCUMENT, QUERY
-from leaf_ray.encoders.folder import ModelFolder
-from leaf_ray.encoders.leaf_folder import leaf_probe, leaf_space
+from leaf_ray.core.encoding.backend import Backend
+from leaf_ray.core.space.space import Space
+from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.protocol import Encoder
-from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.encoders.teacher import describe_space
 from leaf_ray.errors import ConfigError
+from leaf_ray.models.folder import ModelFolder
+from leaf_ray.models.leaf_folder import leaf_probe, leaf_space
+from leaf_ray.models.resolve import resolve_model
 from leaf_ray.mteb.library import import_mteb
 
 # What mteb wants before the slash of a name: the organisation. Not one of a hub, on purpose: these

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
-from leaf_ray.core.texts import normalise
+from leaf_ray.core.text.texts import normalise
 from leaf_ray.errors import ConfigError, ServiceError
 from leaf_ray.mteb.library import import_mteb
 from leaf_ray.mteb.models import model_meta

@@ -1,4 +1,4 @@
-"""mteb's own retrieval tasks as BEIR folders, so that everything else reads them as such."""
+"""BEIR folders as retrieval tasks of mteb, and mteb's own retrieval tasks as BEIR folders."""
 
 import difflib
 import json
@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
-from leaf_ray.encoders.resolve import cache_folder
 from leaf_ray.errors import ConfigError
-from leaf_ray.mteb.collection import FORM
+from leaf_ray.models.resolve import cache_folder
+from leaf_ray.mteb.collection import FORM, read_collection
 from leaf_ray.mteb.library import import_mteb
 
 LOCAL_WAY = f"without a hub, name a local folder instead: {FORM}"
@@ -41,6 +41,27 @@ def task_folder(name: str) -> Path:
     if not folder.is_dir():
         write_beir(_loaded(task, subset, split), folder)
     return folder
+
+
+def beir_task(folder: str, *, language: str = "und-Zyyy") -> Any:
+    """An AbsTaskRetrieval of mteb over a BEIR folder, for `mteb.evaluate(model, tasks=[task])`.
+
+    The folder is read now. Where its queries are documents themselves, the document of a query's
+    own id is left out of its ranking, as in `leaf evaluate` (mteb's `ignore_identical_ids`). The
+    task is called after the folder and its contents, so that mteb, which caches results by name,
+    does not take those of other contents for it.
+
+    language: of the texts, as mteb writes it, such as eng-Latn; by default undetermined.
+
+    Raises:
+        ConfigError: mteb is not installed.
+        InputError: as `read_collection` does.
+    """
+    import_mteb()
+    # Imported here, since it inherits from a class of mteb's.
+    from leaf_ray.mteb.beir_task import BeirTask
+
+    return BeirTask(read_collection(folder), language=language)
 
 
 def write_beir(collection: Mapping[str, Any], folder: Path) -> None:

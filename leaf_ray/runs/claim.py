@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from leaf_ray.core.plain_errors import plain_error
+from leaf_ray.core.failures.plain_errors import plain_error
 from leaf_ray.errors import PartBusy, StorageError
 from leaf_ray.runs.folder import Part
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from leaf_ray.core.plain_errors import first_line, plain_error
+from leaf_ray.core.failures.plain_errors import first_line, plain_error
 from leaf_ray.core.uri import shown
 from leaf_ray.errors import ConfigError, DamagedPart, LeafRayError, MissingStage, StorageError
 from leaf_ray.runs.manifest import Manifest

@@ -11,9 +11,9 @@ import pyarrow.dataset as pads
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from leaf_ray.core.chunks import chunk_ends, chunk_rows
-from leaf_ray.core.rotation import Rotation
-from leaf_ray.core.space import Space
+from leaf_ray.core.text.chunks import chunk_ends, chunk_rows
+from leaf_ray.core.space.rotation import Rotation
+from leaf_ray.core.space.space import Space
 from leaf_ray.errors import MissingStage, SpaceMismatch
 from leaf_ray.runs.folder import ROTATION_FILE, SPACE_FILE, TEXTS_PREFIX, Part
 

@@ -13,7 +13,7 @@ from leaf_ray.runs.claim import claimed, require_writable
 from leaf_ray.runs.decide import Decision, decide, inputs_of, refuse_drift, unfinish_from
 from leaf_ray.runs.folder import READS
 from leaf_ray.runs.progress import Progress
-from leaf_ray.stages.cluster import Cluster
+from leaf_ray.stages.cluster.cluster import Cluster
 
 log = logging.getLogger(__name__)
 

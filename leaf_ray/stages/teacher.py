@@ -9,22 +9,22 @@ import numpy as np
 import pyarrow as pa
 
 from leaf_ray.config import RunConfig
-from leaf_ray.core.backend import LOWEST_COSINE
-from leaf_ray.core.rotation import Rotation
-from leaf_ray.core.space import Space
+from leaf_ray.core.encoding.backend import LOWEST_COSINE
+from leaf_ray.core.space.rotation import Rotation
+from leaf_ray.core.space.space import Space
 from leaf_ray.core.uri import shown
-from leaf_ray.encoders.endpoint import EndpointSpec
-from leaf_ray.encoders.endpoint_address import USUAL_HEADER, USUAL_SCHEME
-from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.encoders.endpoint.address import USUAL_HEADER, USUAL_SCHEME
+from leaf_ray.encoders.endpoint.encoder import EndpointSpec
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.protocol import Encoder
-from leaf_ray.encoders.resolve import cache_folder, resolve_model
 from leaf_ray.encoders.rotated import RotatedEncoder
 from leaf_ray.encoders.teacher import describe_endpoint, describe_given, describe_space
 from leaf_ray.errors import ConfigError, ModelNotFound, SpaceMismatch
+from leaf_ray.models.folder import ModelFolder
+from leaf_ray.models.resolve import cache_folder, resolve_model
 from leaf_ray.runs import Run
 from leaf_ray.runs.parts import read_rotation
-from leaf_ray.store.given import GivenVectors
+from leaf_ray.sources.precomputed.vectors import GivenVectors
 
 # Vectors that exist already are compared with the teacher's for so many texts.
 COMPARED = 8

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 from leaf_ray.config import RunConfig
 from leaf_ray.runs import Manifest, Run
 from leaf_ray.runs.progress import Progress, Silent
-from leaf_ray.stages.cluster import Cluster
+from leaf_ray.stages.cluster.cluster import Cluster
 from leaf_ray.stages.stage import Stage, perform
 
 if TYPE_CHECKING:
     # Imported when used, as the stages below.
-    from leaf_ray.stages.export import Exported, ExportPrecision, Format
+    from leaf_ray.stages.export.export import Exported, ExportPrecision, Format
 
 # Imported when used: each brings libraries that take seconds to load.
 STAGES: Mapping[str, str] = {
     "texts": "leaf_ray.stages.texts:TEXTS",
-    "embed": "leaf_ray.stages.embed:EMBED",
-    "distill": "leaf_ray.stages.distill:DISTILL",
-    "index": "leaf_ray.stages.index:INDEX",
-    "evaluate": "leaf_ray.stages.evaluate:EVALUATE",
+    "embed": "leaf_ray.stages.embed.stage:EMBED",
+    "distill": "leaf_ray.stages.distill.stage:DISTILL",
+    "index": "leaf_ray.stages.index.stage:INDEX",
+    "evaluate": "leaf_ray.stages.evaluate.stage:EVALUATE",
 }
 SILENT = Silent()
 
@@ -39,7 +39,7 @@ def embed(config: RunConfig, *, progress: Progress = SILENT, again: bool = False
 
 def retry_rejected(config: RunConfig, *, progress: Progress = SILENT) -> Manifest:
     """Embed once more the texts that were rejected, finish what is not finished, keep the rest."""
-    from leaf_ray.stages.embed_retry import retry
+    from leaf_ray.stages.embed.retry import retry
 
     with Cluster() as cluster:
         retry(config, progress=progress, cluster=cluster)
@@ -67,7 +67,7 @@ def index(
     """
     if not replace:
         return _one("index", config, progress, again=again)
-    from leaf_ray.stages.index import REPLACING
+    from leaf_ray.stages.index.stage import REPLACING
 
     with Cluster() as cluster:
         return perform(REPLACING, config, progress=progress, cluster=cluster, again=True)
@@ -106,8 +106,8 @@ def _refuse_lost_writes(config: RunConfig) -> None:
     """Before hours of work, and not when their result is to be indexed."""
     run = Run.open(config.root)
     if any(part.manifest() is None for part in (run.texts, run.vectors, run.index)):
-        from leaf_ray.stages.index import REPLACE
-        from leaf_ray.stages.index_loads import refuse_lost_writes
+        from leaf_ray.stages.index.loads import refuse_lost_writes
+        from leaf_ray.stages.index.stage import REPLACE
 
         refuse_lost_writes(run.index, config.index.table, command=REPLACE)
 
@@ -131,7 +131,7 @@ def report(config: RunConfig, *, progress: Progress = SILENT, again: bool = Fals
         MissingStage: the evaluation or what it is made from is not finished.
         ModelNotFound, EndpointError: the teacher cannot be asked.
     """
-    from leaf_ray.stages.report import write_report
+    from leaf_ray.stages.cost.stage import write_report
 
     with Cluster() as cluster:
         return write_report(config, progress=progress, cluster=cluster, again=again)
@@ -146,7 +146,7 @@ def serving(config: RunConfig, *, progress: Progress = SILENT) -> Iterator[str]:
         ServiceError: the port is in use, the Ray cluster serves a run already, or a replica did not
             start.
     """
-    from leaf_ray.stages import serve
+    from leaf_ray.stages.serve import serve
 
     with Cluster() as cluster, serve.serving(config, progress=progress, cluster=cluster) as url:
         yield url
@@ -180,7 +180,7 @@ def export(
         SpaceMismatch: the source is no leaf, the teacher is another model, or the export encodes
             otherwise than the leaf; nothing is written then.
     """
-    from leaf_ray.stages.export import Wanted, export_leaf, export_run
+    from leaf_ray.stages.export.export import Wanted, export_leaf, export_run
 
     wanted = Wanted(format=format, precision=precision, copy_teacher=copy_teacher)
     if isinstance(source, RunConfig):

@@ -6,8 +6,8 @@ from fastapi import FastAPI
 from leaf_ray.api.documents import documents_app
 from leaf_ray.api.embedder import Embedder
 from leaf_ray.api.queries import QueryService, queries_app
-from leaf_ray.core.texts import QUERY
-from leaf_ray.store.table import DocumentTable
+from leaf_ray.core.text.texts import QUERY
+from leaf_ray.table.reader import DocumentTable
 from tests.small_table import NAME, SmallTable
 
 

@@ -10,10 +10,9 @@ from fastapi import FastAPI
 
 from leaf_ray.api import queries as queries_module
 from leaf_ray.api.documents import DocumentService, EmbeddedDocuments, documents_app
-from leaf_ray.store.sources import Layout
-from leaf_ray.store.sources.canonical import canonical
-from leaf_ray.store.sources.part import Part
-from leaf_ray.store.table import DocumentTable
+from leaf_ray.sources.canonical import Layout, canonical
+from leaf_ray.sources.part import Part
+from leaf_ray.table.reader import DocumentTable
 from tests.api.client import ask, ask_at_once
 from tests.small_table import NAME, TEXTS, SmallTable, publish
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from leaf_ray.api.embedder import Embedder
 from leaf_ray.api.models import EmbeddingsRequest, EmbeddingsResponse
-from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec
 from tests.api.client import ask
 from tests.small_table import TEXTS, SmallTable

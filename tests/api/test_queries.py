@@ -5,8 +5,8 @@ from fastapi import FastAPI
 
 from leaf_ray.api import queries as queries_module
 from leaf_ray.api.models import SearchResponse
-from leaf_ray.store.table import DocumentTable
-from leaf_ray.store.table_schema import SearchMode
+from leaf_ray.table.reader import DocumentTable
+from leaf_ray.table.schema import SearchMode
 from tests.api.client import ask, ask_at_once
 from tests.small_table import NAME, RARE_ID, RARE_WORD, TEXTS, SmallTable, publish
 

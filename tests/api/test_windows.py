@@ -8,9 +8,9 @@ import pytest
 from fastapi import FastAPI
 
 from leaf_ray.api.documents import documents_app
-from leaf_ray.core.windows import WINDOW_COLUMNS
-from leaf_ray.store.table import DocumentTable
-from leaf_ray.store.table_schema import table_schema
+from leaf_ray.core.text.windows import WINDOW_COLUMNS
+from leaf_ray.table.reader import DocumentTable
+from leaf_ray.table.schema import table_schema
 from tests.api.client import ask
 from tests.small_table import METADATA, NAME, SmallTable, publish
 

@@ -10,7 +10,7 @@ from leaf_ray.config import load_config
 from leaf_ray.runs import Manifest, Run
 from leaf_ray.runs.folder import MODEL_FOLDER
 from tests.cli.conftest import Said
-from tests.encoders.exports import space_of, write_leaf
+from tests.exports.exports import space_of, write_leaf
 
 Leaf = Callable[..., Said]
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from leaf_ray.config import load_config
-from leaf_ray.core.evaluation import Evaluation, evaluation_to_json
+from leaf_ray.core.evaluation.evaluation import Evaluation, evaluation_to_json
 from leaf_ray.runs import Manifest, Run
 from leaf_ray.runs.folder import MODEL_FOLDER, REPORT_JSON, TEXTS_PREFIX
 from leaf_ray.runs.parts import write_space, write_table
 from tests.cli.conftest import Said
-from tests.core.test_cost import judged
-from tests.encoders.exports import space_of, write_leaf
+from tests.core.cost.test_cost import judged
+from tests.exports.exports import space_of, write_leaf
 from tests.stages.texts_table import texts_table
 
 Leaf = Callable[..., Said]
@@ -40,7 +40,7 @@ def evaluated(run_file: Path, tiny_teacher: Path, tiny_init: Path, tmp_path: Pat
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"MOST_TIMED": 200, "LEAST_SECONDS": 0.2, "MOST_SECONDS": 1.0}.items():
-        monkeypatch.setattr(f"leaf_ray.stages.clock.{name}", value)
+        monkeypatch.setattr(f"leaf_ray.stages.cost.clock.{name}", value)
 
 
 def test_a_report_ends_with_its_page_and_show_names_it(

@@ -9,15 +9,15 @@ from rich.console import Console
 from leaf_ray.cli.show import print_hits
 from leaf_ray.config import load_config
 from leaf_ray.config.distill_section import DistillConfig
-from leaf_ray.core.evaluation import Evaluation, evaluation_to_json
-from leaf_ray.core.report import verdict
-from leaf_ray.encoders.leaf_folder import save_leaf
-from leaf_ray.encoders.reference import load_reference
+from leaf_ray.core.evaluation.evaluation import Evaluation, evaluation_to_json
+from leaf_ray.core.evaluation.results import verdict
+from leaf_ray.models.leaf_folder import save_leaf
+from leaf_ray.models.reference import load_reference
 from leaf_ray.runs import PARTS, Manifest, Run
 from leaf_ray.runs.folder import MODEL_FOLDER, REPORT_JSON
-from leaf_ray.store.table_schema import Hit
+from leaf_ray.table.schema import Hit
 from tests.cli.conftest import Said
-from tests.core.test_report import REPORT
+from tests.core.evaluation.test_results import REPORT
 from tests.small_table import RARE_ID, RARE_WORD, TEXTS, SmallTable, publish
 
 Leaf = Callable[..., Said]

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from leaf_ray.core.schema import with_vectors
+from leaf_ray.core.space.vectors import with_vectors
 from leaf_ray.runs import Manifest, Part, Run
 from leaf_ray.runs.folder import VECTORS_FILE
 from leaf_ray.runs.parts import write_table

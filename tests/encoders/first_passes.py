@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.forward import OpenVINOForward
+from leaf_ray.models.folder import ModelFolder
 
 
 def main() -> None:

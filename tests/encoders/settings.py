@@ -17,7 +17,7 @@ from sentence_transformers.sentence_transformer.modules import (
     WeightedLayerPooling,
 )
 
-from leaf_ray.encoders.reference import load_reference
+from leaf_ray.models.reference import load_reference
 from tests.encoders.models import edit
 
 PROMPTS = {"query": "Represent the question: ", "document": "Represent: "}

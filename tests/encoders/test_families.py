@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from leaf_ray.core.agreement import Agreement
-from leaf_ray.core.backend import LOWEST_COSINE, Backend, precision_of
-from leaf_ray.core.texts import DOCUMENT
+from leaf_ray.core.encoding.backend import LOWEST_COSINE, Backend, precision_of
+from leaf_ray.core.space.agreement import Agreement
+from leaf_ray.core.text.texts import DOCUMENT
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.sentence import SentenceEncoder
 from tests.encoders.families import FAMILIES

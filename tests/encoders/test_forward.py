@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from leaf_ray.core.texts import DOCUMENT
-from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.core.text.texts import DOCUMENT
 from leaf_ray.encoders.forward import OpenVINOForward
 from leaf_ray.encoders.load import Backend, EncoderSpec
+from leaf_ray.models.folder import ModelFolder
 from tests.encoders.models import TEXTS
 
 

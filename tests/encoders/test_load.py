@@ -8,8 +8,8 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from leaf_ray.core.backend import LOWEST_COSINE, Backend, precision_of
-from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.core.encoding.backend import LOWEST_COSINE, Backend, precision_of
+from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import CPU_BATCH_TOKENS, EncoderSpec, automatic_backend
 from leaf_ray.errors import ModelNotFound
 from tests.encoders.models import TEXTS, a_copy

@@ -5,11 +5,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from leaf_ray.core.texts import DOCUMENT, QUERY
-from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.prepare import BEGIN, END, IDS, PARENT, TRUNCATED, Tokenise, num_tokens
 from leaf_ray.encoders.tokenizer import Tokenizer
 from leaf_ray.errors import ConfigError, InputError
+from leaf_ray.models.folder import ModelFolder
 
 LONG = "the shelves of a library hold many books about other libraries and their shelves"
 ROWS = [

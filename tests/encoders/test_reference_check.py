@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.encoders.reference import load_reference
 from leaf_ray.encoders.reference_check import require_as_reference
 from leaf_ray.encoders.teacher import describe_space
 from leaf_ray.errors import SpaceMismatch
+from leaf_ray.models.reference import load_reference
 from tests.encoders.families import FAMILIES
 from tests.encoders.models import a_copy, edit, unscaled
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from leaf_ray.core.backend import Backend
-from leaf_ray.core.probe import PROBE_DOCUMENTS, PROBE_QUERIES
-from leaf_ray.core.space import Space
-from leaf_ray.encoders.endpoint import EndpointSpec
+from leaf_ray.core.encoding.backend import Backend
+from leaf_ray.core.space.probe import PROBE_DOCUMENTS, PROBE_QUERIES
+from leaf_ray.core.space.space import Space
+from leaf_ray.encoders.endpoint.encoder import EndpointSpec
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.teacher import describe_endpoint, describe_given, describe_space
 from leaf_ray.errors import ConfigError, ModelNotFound, SpaceMismatch

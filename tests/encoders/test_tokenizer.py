@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 
-from leaf_ray.encoders.folder import ModelFolder
-from leaf_ray.encoders.resolve import resolve_model
 from leaf_ray.encoders.tokenizer import Tokenizer
+from leaf_ray.models.folder import ModelFolder
+from leaf_ray.models.resolve import resolve_model
 from leaf_ray.testing import write_tiny_model
 from tests.encoders.models import TEXTS, a_copy
 

@@ -12,17 +12,18 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
-from leaf_ray.core.backend import Backend
-from leaf_ray.core.texts import DOCUMENT
-from leaf_ray.encoders import openvino_trial, verdicts
+from leaf_ray.core.encoding.backend import Backend
+from leaf_ray.core.text.texts import DOCUMENT
+from leaf_ray.encoders import verdicts
 from leaf_ray.encoders.choose import _tell
-from leaf_ray.encoders.folder import ModelFolder
 from leaf_ray.encoders.load import EncoderSpec, automatic_backend
-from leaf_ray.encoders.openvino_ir import NotTraced, openvino_ir
-from leaf_ray.encoders.openvino_quiet import import_openvino
+from leaf_ray.encoders.openvino import trial as openvino_trial
+from leaf_ray.encoders.openvino.model import NotTraced, openvino_ir
+from leaf_ray.encoders.openvino.quiet import import_openvino
 from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.encoders.trial import Trial
 from leaf_ray.errors import EncodingError, StorageError
+from leaf_ray.models.folder import ModelFolder
 from tests.encoders.models import TEXTS, a_copy
 
 Family = Callable[[str], Path]

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from leaf_ray.core.leaf import build_leaf
-from leaf_ray.core.space import Space
-from leaf_ray.encoders.leaf_folder import save_leaf
+from leaf_ray.core.space.space import Space
+from leaf_ray.core.training.leaf import build_leaf
 from leaf_ray.encoders.teacher import describe_space
+from leaf_ray.models.leaf_folder import save_leaf
 
 SETTINGS = {"init": "init-model", "loss": "l2"}
 

@@ -8,16 +8,17 @@ import mteb
 import numpy as np
 import pytest
 
-from leaf_ray.core.bootstrap import USUAL
-from leaf_ray.core.comparison import Collection, Side, compare
-from leaf_ray.core.metrics import mrr, ndcg, recall
-from leaf_ray.core.own_documents import own_documents
-from leaf_ray.core.ranking import top_k
-from leaf_ray.core.texts import DOCUMENT, QUERY
+from leaf_ray.core.evaluation.bootstrap import USUAL
+from leaf_ray.core.evaluation.comparison import Collection, Side, compare
+from leaf_ray.core.evaluation.metrics import mrr, ndcg, recall
+from leaf_ray.core.evaluation.own_documents import own_documents
+from leaf_ray.core.search.ranking import top_k
+from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.errors import InputError
-from leaf_ray.mteb.collection import beir_task, read_collection
+from leaf_ray.mteb.collection import read_collection
 from leaf_ray.mteb.models import asymmetric_model, leaf_model
+from leaf_ray.mteb.tasks import beir_task
 from tests.own_documents import write_own_documents
 
 HEADER = "query-id\tcorpus-id\tscore\n"

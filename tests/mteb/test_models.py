@@ -13,15 +13,15 @@ from datasets import Dataset
 from mteb.abstasks import AbsTaskSTS
 from torch.utils.data import DataLoader
 
-from leaf_ray.core.bootstrap import Sampling
-from leaf_ray.core.space import Space
-from leaf_ray.core.sts import sts_spearman
-from leaf_ray.core.texts import DOCUMENT, QUERY
-from leaf_ray.encoders.folder import ModelFolder
+from leaf_ray.core.evaluation.bootstrap import Sampling
+from leaf_ray.core.evaluation.sts import sts_spearman
+from leaf_ray.core.space.space import Space
+from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.errors import ConfigError, SpaceMismatch
+from leaf_ray.models.folder import ModelFolder
 from leaf_ray.mteb.models import MtebModel, asymmetric_model, leaf_model, teacher_model
-from leaf_ray.store.sts import read_sts
+from leaf_ray.sources.sts import read_sts
 from tests.mteb.conftest import space_of
 
 TEXTS = ["what is a leaf", "A leaf is a small encoder.", "A", "word " * 60, "what is a leaf"]

@@ -19,13 +19,13 @@ from leaf_ray.api import models as api_models
 from leaf_ray.api.documents import documents_app
 from leaf_ray.api.embedder import Embedder
 from leaf_ray.api.queries import QueryService, queries_app
-from leaf_ray.core.texts import QUERY
+from leaf_ray.core.text.texts import QUERY
 from leaf_ray.errors import ConfigError, ServiceError
 from leaf_ray.mteb import served
 from leaf_ray.mteb.collection import beir_task
 from leaf_ray.mteb.models import MtebModel
 from leaf_ray.mteb.served import ServedSearch
-from leaf_ray.store.table import DocumentTable
+from leaf_ray.table.reader import DocumentTable
 from tests.own_documents import write_own_documents
 from tests.small_table import NAME, TEXTS, SmallTable
 

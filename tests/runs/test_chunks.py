@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from leaf_ray.core.schema import vectors_of, with_vectors
+from leaf_ray.core.space.vectors import vectors_of, with_vectors
 from leaf_ray.runs import Part, Run
 from leaf_ray.runs.chunks import (
     ChunkStats,

@@ -8,8 +8,8 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
-from leaf_ray.core.rotation import Rotation
-from leaf_ray.core.schema import vectors_of, with_vectors
+from leaf_ray.core.space.rotation import Rotation
+from leaf_ray.core.space.vectors import vectors_of, with_vectors
 from leaf_ray.errors import DamagedPart, MissingStage, SpaceMismatch
 from leaf_ray.runs import Part, Run
 from leaf_ray.runs.parts import (

@@ -11,7 +11,7 @@ import pytest
 
 from leaf_ray.config import RunConfig
 from leaf_ray.stages import verbs
-from leaf_ray.stages.cluster import Cluster
+from leaf_ray.stages.cluster.cluster import Cluster
 from tests.stages.embedding import WORDS, with_texts, written
 
 

@@ -12,17 +12,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from leaf_ray.config import RunConfig
-from leaf_ray.core.schema import vectors_of
-from leaf_ray.core.texts import KINDS
+from leaf_ray.core.space.vectors import vectors_of
+from leaf_ray.core.text.texts import KINDS
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.runs import Manifest, Run
 from leaf_ray.runs.parts import texts_dataset, vectors_dataset, write_space
 from leaf_ray.runs.progress import Silent
 from leaf_ray.stages import verbs
-from leaf_ray.stages.cluster import Cluster
-from leaf_ray.stages.embed import encoder_class, prepare, working_folder
-from leaf_ray.stages.embed_chunk import ENCODER, EncodeChunk, ReadChunk, WriteChunk
-from leaf_ray.stages.embed_pipeline import planned_chunks
+from leaf_ray.stages.cluster.cluster import Cluster
+from leaf_ray.stages.embed.chunk import ENCODER, EncodeChunk, ReadChunk, WriteChunk
+from leaf_ray.stages.embed.pipeline import planned_chunks
+from leaf_ray.stages.embed.stage import encoder_class, prepare, working_folder
 from leaf_ray.stages.stage import Job
 from leaf_ray.stages.teacher import describe_teacher
 from tests.faulty_endpoint import FaultyEndpoint

@@ -10,15 +10,15 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from leaf_ray.config import RunConfig
-from leaf_ray.core.schema import vectors_of
-from leaf_ray.core.space import Space
-from leaf_ray.encoders.leaf_folder import leaf_space
+from leaf_ray.core.space.space import Space
+from leaf_ray.core.space.vectors import vectors_of
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.errors import MissingStage, SpaceMismatch, StaleStage
+from leaf_ray.models.leaf_folder import leaf_space
 from leaf_ray.runs import PARTS, Run
 from leaf_ray.runs.parts import read_json, read_space, texts_dataset, vectors_dataset
 from leaf_ray.stages import verbs
-from leaf_ray.store.table import DocumentTable
+from leaf_ray.table.reader import DocumentTable
 
 pytestmark = pytest.mark.ray
 

@@ -16,9 +16,9 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from leaf_ray.config import RunConfig, load_config
-from leaf_ray.core.schema import vectors_of
+from leaf_ray.core.space.vectors import vectors_of
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.encoders.resolve import resolve_model
+from leaf_ray.models.resolve import resolve_model
 from leaf_ray.runs import PARTS, Run
 from leaf_ray.runs.parts import read_json, texts_dataset, vectors_dataset
 from leaf_ray.stages import verbs

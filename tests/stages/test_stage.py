@@ -11,7 +11,7 @@ from leaf_ray.errors import InputError, PartBusy
 from leaf_ray.runs import Run
 from leaf_ray.runs.claim import claimed
 from leaf_ray.runs.progress import Silent
-from leaf_ray.stages.cluster import Cluster
+from leaf_ray.stages.cluster.cluster import Cluster
 from leaf_ray.stages.stage import Job, Made, Stage, perform
 
 

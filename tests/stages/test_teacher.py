@@ -9,8 +9,8 @@ import pytest
 from leaf_ray.config import RunConfig
 from leaf_ray.runs import Run
 from leaf_ray.runs.progress import Silent
-from leaf_ray.stages.cluster import Cluster
-from leaf_ray.stages.embed import space_of_work
+from leaf_ray.stages.cluster.cluster import Cluster
+from leaf_ray.stages.embed.stage import space_of_work
 from leaf_ray.stages.stage import Job
 from tests.encoders.models import edit, unscaled
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from leaf_ray.cli.show import print_run
 from leaf_ray.config import RunConfig
 from leaf_ray.config.sections import TextsConfig
-from leaf_ray.core.schema import with_vectors
+from leaf_ray.core.space.vectors import with_vectors
 from leaf_ray.errors import InputError, StaleStage
 from leaf_ray.runs import Manifest, Run
 from leaf_ray.runs.folder import VECTORS_FILE
@@ -19,7 +19,7 @@ from leaf_ray.runs.parts import read_table, texts_dataset, write_space, write_ta
 from leaf_ray.runs.progress import Silent
 from leaf_ray.stages import texts as texts_module
 from leaf_ray.stages import verbs
-from leaf_ray.store.table import DocumentTable
+from leaf_ray.table.reader import DocumentTable
 from tests.metadata_columns import COLUMNS
 from tests.spaces import a_space, unit_vectors
 

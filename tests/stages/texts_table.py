@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from leaf_ray.core.texts import (
+from leaf_ray.core.text.texts import (
     DOCUMENT,
     ID_FIELD,
     KIND_FIELD,

@@ -1,0 +1,1 @@
+"""How encoders work: backends, batches by token budget, padding, pools of encoders."""

@@ -1,0 +1,1 @@
+"""What an evaluation says: metrics, confidence intervals, comparisons and results."""

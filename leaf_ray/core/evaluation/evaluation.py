@@ -1,0 +1,147 @@
+"""An evaluation: a report for each collection, and what they say on average."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from leaf_ray.core.evaluation.bootstrap import Interval, Sampling, average_interval, average_kept
+from leaf_ray.core.evaluation.results import (
+    FEW_QUERIES,
+    Metric,
+    Report,
+    Role,
+    Scores,
+    check_names,
+    from_json,
+    percent,
+    to_json,
+    verdict,
+)
+from leaf_ray.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class AverageRow:
+    """A role over all collections, each of which counts alike.
+
+    `kept` is the role's average nDCG@10 over the teacher's. None as in a report's rows.
+    """
+
+    role: Role
+    ndcg: Interval | None
+    overlap: Interval | None
+    kept: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Reports by collection, and averages over those whose queries were not derived.
+
+    There are none over fewer than two.
+    """
+
+    reports: tuple[Report, ...]
+    average: tuple[AverageRow, ...] = ()
+
+    @property
+    def counted(self) -> tuple[Report, ...]:
+        """The reports that speak together: where there are others, none of derived queries."""
+        asked = tuple(report for report in self.reports if report.query_form != "derived")
+        return asked or self.reports
+
+
+def averages(
+    collections: Sequence[Mapping[Role, Scores]], sampling: Sampling
+) -> tuple[AverageRow, ...]:
+    """Average what `compare` measured query by query; () where there are fewer than two.
+
+    A role or metric that a collection lacks has no average.
+    """
+    if len(collections) < 2:
+        return ()
+    roles = [role for role in collections[0] if all(role in scores for scores in collections)]
+
+    def values(role: Role, metric: Metric) -> list[Any]:
+        found = [scores[role].get(metric) for scores in collections]
+        return [] if any(values_Q is None for values_Q in found) else found
+
+    rows = []
+    for role in roles:
+        ndcg, overlap = values(role, "nDCG@10"), values(role, "overlap@10")
+        own = role != "teacher"
+        rows.append(
+            AverageRow(
+                role,
+                average_interval(ndcg, sampling) if ndcg else None,
+                average_interval(overlap, sampling) if own else None,
+                average_kept(ndcg, values("teacher", "nDCG@10"), sampling)
+                if own and ndcg
+                else None,
+            )
+        )
+    return tuple(rows)
+
+
+def evaluation_verdict(evaluation: Evaluation) -> str:
+    """Say what the intervals allow: on average where there are several collections."""
+    if len(evaluation.reports) == 1:
+        return verdict(evaluation.reports[0])
+    if not evaluation.average:
+        return " ".join(f"{report.collection}: {verdict(report)}" for report in evaluation.reports)
+    averaged = evaluation.counted
+    number = len(averaged)
+    sentences = []
+    for role, who in (
+        ("asymmetric", "with documents by the teacher"),
+        ("symmetric", "with its own documents"),
+    ):
+        row = next((row for row in evaluation.average if row.role == role), None)
+        if row is not None and row.kept is not None:
+            sentences.append(
+                f"Over {number} collections the leaf keeps {percent(row.kept)} of the teacher's "
+                f"average nDCG@10 {who}."
+            )
+        elif row is not None and row.overlap is not None:
+            sentences.append(
+                f"Over {number} collections the leaf finds {percent(row.overlap)} of the "
+                f"teacher's first ten documents {who}."
+            )
+    few = [report for report in averaged if report.num_queries < FEW_QUERIES]
+    sentences += [
+        f"{report.collection} has only {report.num_queries} queries, too few for its intervals to "
+        "be relied on."
+        for report in few
+    ]
+    sentences.append("The intervals speak of other queries of these collections, not of others.")
+    return " ".join(sentences)
+
+
+def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Return it as plain dictionaries, lists, strings and numbers."""
+    return {
+        "reports": [to_json(report) for report in evaluation.reports],
+        "average": [asdict(row) for row in evaluation.average],
+    }
+
+
+def evaluation_from_json(fields: Mapping[str, Any]) -> Evaluation:
+    """Return what `evaluation_to_json` was given.
+
+    Raises:
+        InputError: fields are missing, unknown or of another form.
+    """
+    try:
+        check_names([row["role"] for row in fields["average"]], Role)
+        rows = [
+            AverageRow(
+                row["role"],
+                *(row[name] and Interval(**row[name]) for name in ("ndcg", "overlap", "kept")),
+            )
+            for row in fields["average"]
+        ]
+        return Evaluation(tuple(from_json(report) for report in fields["reports"]), tuple(rows))
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"this is not a report that this version of leaf_ray wrote ({error!r}); "
+            "run `leaf evaluate` again"
+        ) from error

@@ -1,0 +1,1 @@
+"""Exact search: rankings, candidates, screening by codes, stored forms of vectors."""

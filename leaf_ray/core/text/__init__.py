@@ -1,0 +1,1 @@
+"""Texts before they are vectors: their contract, ids, queries, splits and windows."""

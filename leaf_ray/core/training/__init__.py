@@ -1,0 +1,1 @@
+"""The distillation: leaf, loss, optimizer, batches, and the steps of a training."""

@@ -1,0 +1,1 @@
+"""A leaf in forms that other programs load, each compared with the original."""

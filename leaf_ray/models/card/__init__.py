@@ -1,0 +1,1 @@
+"""The model card that an exported leaf comes with."""

@@ -1,0 +1,1 @@
+"""Reports and plots that people look at."""

@@ -1,0 +1,1 @@
+"""The page of what teacher and leaf cost beside what they find."""

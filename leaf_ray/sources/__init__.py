@@ -1,0 +1,1 @@
+"""Readers of texts, one module for each format; `read.open_source` chooses one."""

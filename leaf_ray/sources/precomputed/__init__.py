@@ -1,0 +1,1 @@
+"""Vectors that exist already, found by the ids of their texts."""

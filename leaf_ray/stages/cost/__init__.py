@@ -1,0 +1,1 @@
+"""cost: what teacher and leaf cost, timed on this machine."""

@@ -1,0 +1,1 @@
+"""distill: the leaf, trained into the teacher's space by Ray Train."""

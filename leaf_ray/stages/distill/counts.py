@@ -1,0 +1,69 @@
+"""How many texts there are to train on and held out to validate on, by kind and source."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from leaf_ray.core.text.texts import KINDS
+
+ByKind = dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Texts to train on and texts held out: of each kind, of each source within it."""
+
+    trained_by_kind: ByKind = field(default_factory=dict)
+    held_out_by_kind: ByKind = field(default_factory=dict)
+
+    @property
+    def trained(self) -> int:
+        """All texts to train on."""
+        return _sum(self.trained_by_kind)
+
+    @property
+    def held_out(self) -> int:
+        """All texts held out."""
+        return _sum(self.held_out_by_kind)
+
+    @property
+    def sources(self) -> set[str]:
+        """The names of all sources."""
+        return {name for sources in self.trained_by_kind.values() for name in sources}
+
+    def expected(self, kind: str, weights: Mapping[str, float]) -> float:
+        """Texts of a kind in an epoch, by the weights of their sources."""
+        numbers = self.trained_by_kind.get(kind, {})
+        return sum(number * weights.get(name, 1.0) for name, number in numbers.items())
+
+    def taken(self, of_kind: Mapping[str, float], weights: Mapping[str, float]) -> "Counts":
+        """Those alone that an epoch may take."""
+        left = [
+            {
+                kind: {name: n for name, n in sources.items() if weights.get(name, 1.0) > 0}
+                for kind, sources in of.items()
+                if of_kind.get(kind, 0.0) > 0
+            }
+            for of in (self.trained_by_kind, self.held_out_by_kind)
+        ]
+        return Counts(*left)
+
+    @classmethod
+    def total(cls, parts: Iterable["Counts"]) -> "Counts":
+        """The sum."""
+        known = list(parts)
+        return cls(
+            _total(p.trained_by_kind for p in known), _total(p.held_out_by_kind for p in known)
+        )
+
+
+def _total(parts: Iterable[ByKind]) -> ByKind:
+    total: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
+    for part in parts:
+        for kind, sources in part.items():
+            total[kind].update(sources)
+    return {kind: dict(sources) for kind, sources in total.items()}
+
+
+def _sum(of: ByKind) -> int:
+    return sum(number for sources in of.values() for number in sources.values())

@@ -1,0 +1,1 @@
+"""embed: the teacher's vectors of all texts, by Ray Data."""

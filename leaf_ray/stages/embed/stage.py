@@ -1,0 +1,227 @@
+"""embed: the teacher over all texts, by Ray Data, into Parquet."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from leaf_ray.config import RunConfig
+from leaf_ray.core.space.space import Space
+from leaf_ray.encoders.prepare import Tokenise
+from leaf_ray.errors import ConfigError, EncodingError
+from leaf_ray.runs import Part
+from leaf_ray.runs.chunks import ChunkStats, finished_chunks, has_chunk
+from leaf_ray.runs.folder import SPACE_FILE
+from leaf_ray.runs.parts import read_space, write_rotation, write_space
+from leaf_ray.stages.cluster.failures import own_errors
+from leaf_ray.stages.cluster.ticker import watched
+from leaf_ray.stages.embed.chunk import EncodeChunk, LookUpChunk, ReadChunk
+from leaf_ray.stages.embed.pack import pack
+from leaf_ray.stages.embed.pipeline import encode_chunks, plan_actors, planned_chunks
+from leaf_ray.stages.embed.rotation import RotateChunk, fitted_rotation
+from leaf_ray.stages.stage import Job, Made, Stage
+from leaf_ray.stages.teacher import (
+    describe_known,
+    describe_teacher,
+    portable_name,
+    remarks_on_teacher,
+    teacher_spec,
+)
+
+
+def _notes(counts: Mapping[str, float]) -> str:
+    said = f"{counts['rows_rate']:,.0f} texts/s"
+    if counts.get("padded"):
+        padding = 1 - counts["tokens"] / counts["padded"]
+        said += f", {counts['tokens_rate']:,.0f} tokens/s, {padding:.1%} padding"
+    return said
+
+
+def _make(job: Job) -> Made:
+    work = working_folder(job)
+    chunks = planned_chunks(job.run.texts)
+    space = space_of_work(job, work, chunks)
+    done = {stats.chunk: stats for stats in finished_chunks(work)}
+    waiting = [chunk for chunk in chunks if chunk["chunk"] not in done]
+    _check_rejected(job, work, sum(stats.rejected for stats in done.values()))
+    job.cluster.connect()
+    with own_errors():
+        if waiting:
+            _encode(job, work, space, chunks, waiting, done)
+        stats = [done[chunk["chunk"]] for chunk in chunks]
+        space = _finish(job, work, space, stats)
+    return _made(job, space, chunks, stats)
+
+
+def _finish(job: Job, work: Part, space: Space, stats: Sequence[ChunkStats]) -> Space:
+    """Pack the vectors into the part, rotated where that is wanted; the space that they are in."""
+    dtype, turn, rotation = job.config.embed.dtype, None, None
+    if job.config.space.rotation is not None:
+        documents = job.run.texts.require(command="leaf texts FILE").counts["documents"]
+        rotation = fitted_rotation(work, stats, space, num_documents=documents)
+        space = rotation.rotated(space)
+        turn = RotateChunk(work, space, dtype)
+    job.part.clear()
+    write_space(job.part, space)
+    if rotation is not None:
+        write_rotation(job.part, rotation)
+    row_bytes = space.dimension * np.dtype(dtype).itemsize
+    pack(work, job.part, stats, row_bytes=row_bytes, turn=turn)
+    return space
+
+
+def _encode(
+    job: Job,
+    work: Part,
+    space: Space,
+    chunks: Sequence[dict[str, Any]],
+    waiting: Sequence[dict[str, Any]],
+    done: dict[int, ChunkStats],
+) -> None:
+    """Encode what is waiting, and add it to what is done."""
+    pool = plan_actors(job.config, cores=job.cluster.cores)
+    total = sum(chunk["rows"] for chunk in chunks)
+    with watched(job.progress, done="rows", total=total, notes=_notes) as ticker:
+        ticker.add.remote({"rows": total - sum(chunk["rows"] for chunk in waiting)})
+        finished = encode_chunks(
+            waiting,
+            texts=job.run.texts,
+            work=work,
+            prepare=prepare(job.config, space),
+            encoder=encoder_class(job.config, space, threads=pool.threads, ticker=ticker),
+            pool=pool,
+        )
+        # Closed at an error too: on a cluster that stays, encoders would work on for nobody.
+        rejected = sum(stats.rejected for stats in done.values())
+        notes = {"", *(stats.encoder_note for stats in done.values())}
+        with closing(finished):
+            for stats in finished:
+                done[stats.chunk] = stats
+                rejected += stats.rejected
+                if stats.encoder_note not in notes:
+                    # What a worker says itself stays in Ray's log files.
+                    notes.add(stats.encoder_note)
+                    job.progress.tell(_computed_by(stats.encoder, stats.encoder_note))
+                _check_shared(work, stats)
+                _check_rejected(job, work, rejected)
+
+
+def _check_shared(work: Part, stats: ChunkStats) -> None:
+    if not has_chunk(work, stats.chunk):
+        raise ConfigError(
+            f"another node wrote a chunk to {work.uri}, and it is not there on this one: put "
+            "`root` where all nodes see it, on object storage or a shared folder"
+        )
+
+
+def _check_rejected(job: Job, work: Part, rejected: int) -> None:
+    most = job.config.embed.max_rejected
+    if rejected > most:
+        raise EncodingError(
+            f"{rejected} texts have no usable vector, more than embed.max_rejected={most}; they "
+            f"and the reasons lie in {work.uri}/rejected. Mend the cause and run again with "
+            "--retry-rejected, or raise the limit: what is embedded stays"
+        )
+
+
+def encoder_class(
+    config: RunConfig, space: Space, *, threads: int, ticker: Any = None
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """What encodes chunks, as a class and what to make it with."""
+    settings = config.embed
+    if settings.vectors is not None:
+        vectors = settings.vectors
+        # Workers have working directories of their own.
+        path = vectors if "://" in vectors else str(Path(vectors).expanduser().absolute())
+        return LookUpChunk, (path, space, settings.dtype, ticker)
+    spec = teacher_spec(config, space, threads=threads, streams=0)
+    return EncodeChunk, (spec.load, space, settings.dtype, ticker)
+
+
+def space_of_work(job: Job, work: Part, chunks: Sequence[dict[str, Any]]) -> Space:
+    """The teacher's own space: as this work began with, or described now, with what is to know."""
+    if work.exists(SPACE_FILE):
+        return read_space(work)
+    job.progress.update(0, 0, note="the teacher's probe in float32")
+    if job.config.embed.vectors is None:
+        space = describe_teacher(job.config)
+        for remark in remarks_on_teacher(job.config, space):
+            job.progress.tell(remark)
+    else:
+        first = ReadChunk(job.run.texts.filesystem, None)(pa.Table.from_pylist([chunks[0]]))
+        space = describe_known(job.config, job.config.embed.vectors, sample=first)
+    write_space(work, space)
+    return space
+
+
+def prepare(config: RunConfig, space: Space) -> Tokenise | None:
+    """Tokenising is a task of its own beside the model; what an endpoint does is its own."""
+    settings = config.embed
+    if config.space.endpoint is not None or settings.vectors is not None:
+        return None
+    return Tokenise(
+        portable_name(config),
+        max_length=space.max_length,
+        prompts=(space.query_prompt, space.document_prompt),
+        overlap=settings.chunk_overlap if settings.long_texts == "chunk" else None,
+        trust_remote_code=config.space.trust_remote_code,
+    )
+
+
+def _made(
+    job: Job, space: Space, chunks: Sequence[dict[str, Any]], stats: Sequence[ChunkStats]
+) -> Made:
+    rows = sum(chunk["rows"] for chunk in chunks)
+    total = {
+        name: sum(getattr(chunk, name) for chunk in stats)
+        for name in ("rows", "vectors", "rejected", "encoded", "tokens", "truncated")
+    }
+    counts = {
+        "texts": rows,
+        **{name: total[name] for name in ("vectors", "rejected")},
+        "windows": total["rows"] - rows,
+        "copies": total["rows"] - total["encoded"],
+        "dimension": space.dimension,
+        "dtype": job.config.embed.dtype,
+        "encoder": " and ".join(sorted({chunk.encoder for chunk in stats})),
+    }
+    notes = " and ".join(sorted({chunk.encoder_note for chunk in stats} - {""}))
+    if notes:
+        counts["encoder_note"] = notes
+    if prepare(job.config, space) is not None:
+        # Of what an endpoint reads and cuts nothing is known.
+        counts |= {name: total[name] for name in ("tokens", "truncated")}
+    said = [f"{total['vectors']:,} vectors of {space.dimension} dimensions"]
+    said += ["rotated onto their principal axes"] if space.rotation else []
+    said += [f"{total[name]:,} {name}" for name in ("truncated", "rejected") if total[name]]
+    if counts["copies"]:
+        said.append(f"{counts['copies']:,} copies embedded once")
+    if notes:
+        said.append(_computed_by(counts["encoder"], notes))
+    return Made(counts=counts, summary=", ".join(said), space=space.fingerprint)
+
+
+def _computed_by(encoder: str, note: str) -> str:
+    return f"computed by {encoder}, since {note}"
+
+
+def working_folder(job: Job) -> Part:
+    """Where chunks are until all are done; other texts or settings have another folder."""
+    inputs = job.run.texts.require(command="leaf texts FILE").id
+    made_with = json.dumps([inputs, EMBED.wanted(job.config)], sort_keys=True)
+    return job.run.work(f"embedding/{hashlib.sha256(made_with.encode()).hexdigest()[:16]}")
+
+
+EMBED = Stage(
+    name="embed",
+    part="vectors",
+    about="the teacher's vectors of all texts",
+    sections=("space", "embed"),
+    work="embedding",
+    make=_make,
+)

@@ -1,0 +1,1 @@
+"""evaluate: what the leaf keeps of its teacher."""

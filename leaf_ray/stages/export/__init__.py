@@ -1,0 +1,1 @@
+"""export: a finished leaf for others to load."""

@@ -1,0 +1,1 @@
+"""index: the documents' vectors in a LanceDB table."""

@@ -1,0 +1,1 @@
+"""serve: the search service on Ray Serve."""

@@ -1,1 +1,0 @@
-"""Forms in which leaf_ray keeps and shows what it made."""

@@ -1,0 +1,1 @@
+"""The documents' table. The only package that imports LanceDB."""

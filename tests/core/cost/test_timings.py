@@ -1,0 +1,89 @@
+"""What was timed is told by its quantiles and survives a file."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from leaf_ray.core.cost.timings import (
+    Latency,
+    Machine,
+    Throughput,
+    Timed,
+    Timings,
+    timings_from_json,
+    timings_to_json,
+)
+from leaf_ray.errors import InputError
+
+TEACHER = Timed(
+    place="machine",
+    backend="openvino-f32",
+    query=Latency(p50_ms=30.0, p99_ms=45.0, mean_ms=32.0, num_timed=200),
+    search=Latency(p50_ms=33.0, p99_ms=50.0, mean_ms=36.0, num_timed=200),
+    documents=Throughput.of(200, 20.0),
+    tokens_per_query=20.0,
+    tokens_per_document=150.0,
+)
+LEAF = Timed(
+    place="machine",
+    backend="openvino-bf16",
+    query=Latency(p50_ms=4.0, p99_ms=9.0, mean_ms=8.0, num_timed=1000),
+    search=Latency(p50_ms=7.0, p99_ms=12.0, mean_ms=8.0, num_timed=600),
+    documents=Throughput.of(1000, 10.0),
+    tokens_per_query=20.0,
+    tokens_per_document=150.0,
+)
+TIMINGS = Timings(
+    machine=Machine("AMD EPYC", 2),
+    texts_of="data/adi",
+    teacher=TEACHER,
+    leaf=LEAF,
+    num_indexed=82,
+    others=0.02,
+)
+
+
+def test_quantiles_are_of_single_queries_and_the_mean_is_of_all() -> None:
+    seconds = [0.001] * 98 + [0.101, 0.101]
+    latency = Latency.of(seconds)
+    assert latency.p50_ms == pytest.approx(1.0)
+    assert latency.p99_ms == pytest.approx(101.0)
+    assert latency.mean_ms == pytest.approx(3.0)
+    assert latency.num_timed == 100
+
+
+def test_no_query_has_no_latency() -> None:
+    with pytest.raises(InputError, match="no query was timed"):
+        Latency.of([])
+
+
+@pytest.mark.parametrize(
+    "timings",
+    [TIMINGS, Timings(Machine("x", 1, "a GPU"), "a", None, LEAF, None, 0.0)],
+)
+def test_timings_survive_json(timings: Timings) -> None:
+    assert timings_from_json(json.loads(json.dumps(timings_to_json(timings)))) == timings
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda fields: fields.pop("machine"),
+        lambda fields: fields.update(extra=1),
+        lambda fields: fields.update(leaf=None),
+        lambda fields: fields["leaf"].pop("query"),
+        lambda fields: fields["leaf"]["documents"].update(extra=1),
+    ],
+)
+def test_what_is_no_timings_is_refused(damage: Callable[[dict[str, Any]], Any]) -> None:
+    fields = timings_to_json(TIMINGS)
+    damage(fields)
+    with pytest.raises(InputError, match="run `leaf report FILE --again`"):
+        timings_from_json(fields)
+
+
+def test_a_machine_is_named_with_its_cores_and_gpu() -> None:
+    assert str(Machine("AMD EPYC", 2)) == "AMD EPYC, 2 cores"
+    assert str(Machine("arm", 1, "NVIDIA H100")) == "arm, 1 core, NVIDIA H100"

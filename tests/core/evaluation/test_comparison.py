@@ -1,0 +1,189 @@
+"""A comparison measures every side against the teacher, and claims only what it can."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import pytrec_eval
+
+from leaf_ray.core.evaluation.bootstrap import Sampling
+from leaf_ray.core.evaluation.comparison import Collection, Side, compare
+from leaf_ray.core.evaluation.own_documents import NO_ROW
+from leaf_ray.core.evaluation.results import Difference, Role, Row
+from tests.spaces import unit_vectors
+
+QUERY_QD, DOCUMENT_ND = unit_vectors(30, 16, seed=1), unit_vectors(60, 16, seed=2)
+IDS = [f"d{row:02d}" for row in range(60)]
+TEACHER = Side("teacher", "big", "big", QUERY_QD, DOCUMENT_ND, query_ms=13.7)
+
+# Each query's answer is the document that the teacher has third.
+ANSWERS = np.argsort(-(QUERY_QD @ DOCUMENT_ND.T), axis=1)[:, 2]
+JUDGED = Collection(IDS, [{IDS[row]: 1} for row in ANSWERS])
+UNJUDGED = Collection(IDS, None)
+
+
+def a_side(role: Role, *, noise: float) -> Side:
+    """The teacher's own documents, and its queries with noise."""
+    noisy_QD = QUERY_QD + noise * unit_vectors(30, 16, seed=3)
+    return dataclasses.replace(TEACHER, role=role, queries_by="small", query_QD=noisy_QD)
+
+
+def compared(
+    collection: Collection, *sides: Side
+) -> tuple[dict[str, Row], dict[tuple[str, str, str], Difference]]:
+    found = compare(collection, [TEACHER, *sides], Sampling(200, 0))
+    return (
+        {row.role: row for row in found.rows},
+        {(d.role, d.minus, d.metric): d for d in found.differences},
+    )
+
+
+def test_rows_come_in_the_order_of_the_sides_with_their_names_and_times() -> None:
+    sides = [TEACHER, a_side("baseline", noise=1), a_side("asymmetric", noise=0.1)]
+    rows = compare(JUDGED, sides, Sampling(50, 0)).rows
+    assert [row.role for row in rows] == ["teacher", "baseline", "asymmetric"]
+    assert [(row.queries_by, row.documents_by) for row in rows[:2]] == [
+        ("big",) * 2,
+        ("small", "big"),
+    ]
+    assert rows[0].query_ms == 13.7
+
+
+def test_the_teacher_has_neither_overlap_with_itself_nor_a_share_of_itself() -> None:
+    rows, _ = compared(JUDGED)
+    assert rows["teacher"].overlap is None
+    assert rows["teacher"].kept is None
+    assert rows["teacher"].ndcg is not None
+
+
+def test_metrics_are_those_of_the_ranking() -> None:
+    teacher = compared(JUDGED)[0]["teacher"]
+    # The answer has the third rank: 1 / log2(3 + 1), 1 / 3, and it is found.
+    assert teacher.ndcg is not None and teacher.ndcg.mean == pytest.approx(0.5)
+    assert teacher.mrr is not None and teacher.mrr.mean == pytest.approx(1 / 3)
+    assert teacher.recall is not None and teacher.recall.mean == 1.0
+
+
+def test_a_side_that_encodes_as_the_teacher_keeps_all_and_differs_in_nothing() -> None:
+    rows, differences = compared(JUDGED, a_side("asymmetric", noise=0))
+    row, difference = rows["asymmetric"], differences["asymmetric", "teacher", "nDCG@10"]
+    assert row.overlap is not None and row.overlap.mean == row.overlap.low == 1.0
+    assert row.kept is not None and row.kept.low == row.kept.high == 1.0
+    interval = difference.interval
+    assert (interval.mean, interval.low, interval.high) == (0.0, 0.0, 0.0)
+
+
+def test_the_nearer_side_overlaps_more_and_the_difference_says_so() -> None:
+    near, far = a_side("asymmetric", noise=0.1), a_side("baseline", noise=3)
+    rows, differences = compared(JUDGED, near, far)
+    near_overlap, far_overlap = rows["asymmetric"].overlap, rows["baseline"].overlap
+    assert near_overlap is not None and far_overlap is not None
+    difference = differences["asymmetric", "baseline", "overlap@10"].interval
+    assert difference.mean == pytest.approx(near_overlap.mean - far_overlap.mean)
+    assert difference.low > 0
+
+
+def test_without_judgments_only_overlap_is_measured() -> None:
+    rows, differences = compared(
+        UNJUDGED, a_side("asymmetric", noise=0.1), a_side("baseline", noise=1)
+    )
+    for row in rows.values():
+        assert (row.ndcg, row.recall, row.mrr, row.kept) == (None, None, None, None)
+    assert rows["asymmetric"].overlap is not None
+    assert set(differences) == {("asymmetric", "baseline", "overlap@10")}
+
+
+def test_no_share_is_kept_of_a_teacher_that_finds_nothing() -> None:
+    nothing = Collection(IDS, [{"elsewhere": 1}] * 30)
+    rows, _ = compared(nothing, a_side("asymmetric", noise=0.1))
+    assert rows["asymmetric"].kept is None
+    assert rows["asymmetric"].ndcg is not None and rows["asymmetric"].ndcg.mean == 0.0
+
+
+def own_documents(num_documents: int) -> tuple[Collection, list[Side]]:
+    """As many queries as documents, each one but the last three near its own; and their sides."""
+    document_ND = DOCUMENT_ND[:num_documents]
+    teacher_QD = document_ND + 0.5 * unit_vectors(num_documents, 16, seed=4)
+    leaf_QD = teacher_QD + 0.3 * unit_vectors(num_documents, 16, seed=5)
+    own_Q = np.arange(num_documents)
+    own_Q[-3:] = NO_ROW
+    ids = IDS[:num_documents]
+    # One judgment names the query's own document, as none that is left out should.
+    judgments = [{ids[(row + 1) % num_documents]: 2, ids[row - 7]: 1} for row in own_Q]
+    judgments[0][ids[0]] = 1
+    sides = [
+        Side("teacher", "big", "big", teacher_QD, document_ND, None),
+        Side("asymmetric", "small", "big", leaf_QD, document_ND, None),
+    ]
+    return Collection(ids, judgments, [1] * num_documents, own_Q), sides
+
+
+@pytest.mark.parametrize("num_documents", [60, 9])
+def test_a_query_that_is_a_document_is_measured_as_if_that_were_not_there(
+    num_documents: int,
+) -> None:
+    collection, sides = own_documents(num_documents)
+    found = compare(collection, sides, Sampling(20, 0))
+    assert collection.judgments is not None and collection.own_Q is not None
+    for query, own in enumerate(collection.own_Q):
+        others = np.delete(np.arange(num_documents), [] if own == NO_ROW else own)
+        alone = Collection([IDS[row] for row in others], [collection.judgments[query]], [1])
+        one = slice(query, query + 1)
+        without = [
+            dataclasses.replace(
+                side, query_QD=side.query_QD[one], document_ND=side.document_ND[others]
+            )
+            for side in sides
+        ]
+        wanted = compare(alone, without, Sampling(20, 0))
+        for role, scores in wanted.scores.items():
+            for metric, value_Q in scores.items():
+                value = found.scores[role][metric][query]
+                assert value == pytest.approx(value_Q[0], abs=1e-6), (role, metric)
+
+
+@pytest.mark.parametrize("num_documents", [60, 9])
+def test_without_own_documents_figures_are_pytrec_evals_as_beir_asks_it(
+    num_documents: int,
+) -> None:
+    collection, sides = own_documents(num_documents)
+    found = compare(collection, sides, Sampling(20, 0)).scores
+    assert collection.judgments is not None and collection.own_Q is not None
+    names = [f"q{row}" if own == NO_ROW else IDS[own] for row, own in enumerate(collection.own_Q)]
+    judged = dict(zip(names, map(dict, collection.judgments), strict=True))
+    measures = {"nDCG@10": "ndcg_cut_10", "recall@100": "recall_100", "MAP@100": "map_cut_100"}
+    evaluator = pytrec_eval.RelevanceEvaluator(judged, {"ndcg_cut", "recall", "map_cut"})
+    for side in sides:
+        score_QN = side.query_QD @ side.document_ND.T
+        run = {
+            name: dict(zip(collection.document_ids, map(float, score_N), strict=True))
+            for name, score_N in zip(names, score_QN, strict=True)
+        }
+        for name, ranked in run.items():
+            # As BEIR's `ignore_identical_ids` does.
+            ranked.pop(name, None)
+        theirs = evaluator.evaluate(run)
+        for ours, measure in measures.items():
+            wanted_Q = [theirs[name][measure] for name in names]
+            np.testing.assert_allclose(found[side.role][ours], wanted_Q, atol=1e-6)
+
+
+def test_the_only_document_is_left_out_of_its_own_ranking() -> None:
+    side = dataclasses.replace(TEACHER, query_QD=QUERY_QD[:1], document_ND=DOCUMENT_ND[:1])
+    collection = Collection(IDS[:1], [{IDS[0]: 1}], [1], np.array([0]))
+    leaf = dataclasses.replace(side, role="asymmetric")
+    scores = compare(collection, [side, leaf], Sampling(20, 0)).scores["asymmetric"]
+    found = {metric: float(value_Q[0]) for metric, value_Q in scores.items()}
+    # Nothing is found, as nothing is by the teacher.
+    assert found.pop("overlap@10") == 1.0
+    assert set(found.values()) == {0.0}
+
+
+def test_only_pairs_of_sides_that_are_there_are_compared() -> None:
+    _, differences = compared(JUDGED, a_side("asymmetric", noise=0.1))
+    assert set(differences) == {("asymmetric", "teacher", "nDCG@10")}
+
+
+def test_the_same_seed_gives_the_same_comparison() -> None:
+    side = a_side("asymmetric", noise=0.5)
+    assert compared(JUDGED, side) == compared(JUDGED, side)

@@ -1,0 +1,117 @@
+"""An evaluation averages collections, each alike, and claims what the intervals allow."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from leaf_ray.core.evaluation.bootstrap import Interval, Sampling
+from leaf_ray.core.evaluation.evaluation import (
+    AverageRow,
+    Evaluation,
+    averages,
+    evaluation_from_json,
+    evaluation_to_json,
+    evaluation_verdict,
+)
+from leaf_ray.core.evaluation.results import Role, Scores, verdict
+from leaf_ray.errors import InputError
+from tests.core.evaluation.test_results import REPORT
+
+SEVERAL = Evaluation(
+    (REPORT, dataclasses.replace(REPORT, num_queries=20)),
+    (
+        AverageRow("teacher", Interval(0.6, 0.55, 0.65), None, None),
+        AverageRow(
+            "asymmetric",
+            Interval(0.55, 0.5, 0.6),
+            Interval(0.7, 0.68, 0.72),
+            Interval(0.85, 0.8, 0.9),
+        ),
+    ),
+)
+SAMPLING = Sampling(500, 0)
+
+
+def scores(num_queries: int, *, teacher: float, leaf: float) -> dict[Role, Scores]:
+    """Values that vary over queries around the given means."""
+    spread_Q = np.linspace(-0.1, 0.1, num_queries)
+    return {
+        "teacher": {"nDCG@10": teacher + spread_Q, "overlap@10": np.ones(num_queries)},
+        "asymmetric": {"nDCG@10": leaf + spread_Q, "overlap@10": 0.5 + spread_Q},
+    }
+
+
+@pytest.mark.parametrize("evaluation", [SEVERAL, Evaluation((REPORT,))])
+def test_an_evaluation_survives_json(evaluation: Evaluation) -> None:
+    fields = json.loads(json.dumps(evaluation_to_json(evaluation)))
+    assert evaluation_from_json(fields) == evaluation
+
+
+NOBODY = {"role": "friend", "ndcg": None, "overlap": None, "kept": None}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"reports": [], "average": [{"role": "teacher"}]},
+        {"reports": [], "average": [NOBODY]},
+    ],
+)
+def test_what_is_no_evaluation_is_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="run `leaf evaluate` again"):
+        evaluation_from_json(fields)
+
+
+def test_collections_count_alike_however_many_queries_they_have() -> None:
+    found = averages(
+        [scores(10, teacher=0.8, leaf=0.6), scores(1000, teacher=0.4, leaf=0.3)], SAMPLING
+    )
+    teacher, leaf = found
+    assert teacher.ndcg is not None and leaf.ndcg is not None and leaf.kept is not None
+    assert teacher.ndcg.mean == pytest.approx(0.6)
+    assert leaf.ndcg.mean == pytest.approx(0.45)
+    assert leaf.kept.mean == pytest.approx(0.75)
+    assert leaf.kept.low < 0.75 < leaf.kept.high
+    assert teacher.overlap is None and teacher.kept is None
+
+
+def test_one_collection_has_no_average() -> None:
+    assert averages([scores(10, teacher=0.8, leaf=0.6)], SAMPLING) == ()
+
+
+def test_where_a_collection_is_not_judged_only_overlap_is_averaged() -> None:
+    judged, plain = scores(10, teacher=0.8, leaf=0.6), scores(10, teacher=0.8, leaf=0.6)
+    unjudged = {role: {"overlap@10": own["overlap@10"]} for role, own in plain.items()}
+    _, leaf = averages([judged, unjudged], SAMPLING)
+    assert (leaf.ndcg, leaf.kept) == (None, None)
+    assert leaf.overlap is not None and leaf.overlap.mean == pytest.approx(0.5)
+
+
+def test_the_verdict_on_several_collections_is_of_their_average() -> None:
+    said = evaluation_verdict(SEVERAL)
+    assert "Over 2 collections the leaf keeps 85.0 % [80.0, 90.0]" in said
+    assert "other queries of these collections" in said
+
+
+def test_the_verdict_warns_of_a_collection_with_few_queries() -> None:
+    assert "has only 20 queries" in evaluation_verdict(SEVERAL)
+    enough = dataclasses.replace(SEVERAL, reports=(REPORT, REPORT))
+    assert "has only" not in evaluation_verdict(enough)
+
+
+def test_derived_queries_are_none_of_those_that_are_averaged() -> None:
+    derived = dataclasses.replace(REPORT, collection="mine", query_form="derived")
+    several = dataclasses.replace(SEVERAL, reports=(derived, *SEVERAL.reports))
+    assert several.counted == SEVERAL.reports
+    assert Evaluation((derived,)).counted == (derived,)
+    assert "Over 2 collections the leaf keeps" in evaluation_verdict(several)
+    alone = evaluation_verdict(Evaluation((derived, REPORT)))
+    assert f"mine: {verdict(derived)}" in alone
+    assert verdict(REPORT) in alone
+
+
+def test_the_verdict_on_one_collection_is_its_own() -> None:
+    assert evaluation_verdict(Evaluation((REPORT,))) == verdict(REPORT)

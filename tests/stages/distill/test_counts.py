@@ -1,0 +1,32 @@
+"""Texts are counted by kind and source, over all pieces, and those that are left out apart."""
+
+import pytest
+
+from leaf_ray.core.text.texts import DOCUMENT, QUERY
+from leaf_ray.stages.distill.counts import Counts
+from tests.stages.distill.test_checks import COUNTS, ONLY_DOCUMENTS
+
+
+def test_counts_of_several_pieces_add_up() -> None:
+    total = Counts.total([COUNTS, ONLY_DOCUMENTS, Counts()])
+    assert total == Counts(
+        {QUERY: {"mine": 10}, DOCUMENT: {"mine": 70, "wiki": 10}},
+        {QUERY: {"mine": 5}, DOCUMENT: {"mine": 6}},
+    )
+    assert (total.trained, total.held_out, total.sources) == (90, 11, {"mine", "wiki"})
+
+
+@pytest.mark.parametrize(
+    ("of_kind", "weights", "trained", "held_out"),
+    [
+        ({QUERY: 1.0, DOCUMENT: 0.1}, {}, 50, 6),
+        ({QUERY: 1.0, DOCUMENT: 0.0}, {}, 10, 5),
+        ({QUERY: 1.0, DOCUMENT: 1.0}, {"mine": 0.0}, 10, 0),
+        ({QUERY: 1.0, DOCUMENT: 1.0}, {"wiki": 0.0, "mine": 0.1}, 40, 6),
+    ],
+)
+def test_texts_that_no_epoch_takes_are_not_counted(
+    of_kind: dict[str, float], weights: dict[str, float], trained: int, held_out: int
+) -> None:
+    taken = COUNTS.taken(of_kind, weights)
+    assert (taken.trained, taken.held_out) == (trained, held_out)
