@@ -9,7 +9,7 @@ import pyarrow as pa
 from leaf_ray.core.text.metadata import common_type
 from leaf_ray.core.text.texts import ID_FIELD, KIND_FIELD, TEXT_FIELD
 from leaf_ray.sources.canonical import CONTENT, NUMBER_FIELD, Layout, Rows
-from leaf_ray.sources.metadata import Extent
+from leaf_ray.sources.extent import Extent
 from leaf_ray.sources.naming import check_left_out, check_named
 
 _FIELDS = (ID_FIELD, TEXT_FIELD, KIND_FIELD, NUMBER_FIELD)

@@ -57,6 +57,11 @@ def metadata(folder: Path, values: list[Any]) -> list[Any]:
             [None, {"a": None}, {"b": [None, None]}],
             [None, {"a": None, "b": None}, {"a": None, "b": [None, None]}],
         ),
+        # A fraction beside a large whole number, which itself has no fraction.
+        (
+            [None, {"a": None, "b": 2**53 + 1}, {"a": 0.5}],
+            [None, {"a": None, "b": 2**53 + 1}, {"a": 0.5, "b": None}],
+        ),
         ([{"a": {}}, {"a": {}, "b": 2}], [{"a": None, "b": None}, {"a": None, "b": 2}]),
     ],
 )
