@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from leaf_ray.config import RunConfig
@@ -29,32 +28,34 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a stage's work is given.
-
-    begin: from here on the part that is there does not count as finished.
-    again: whether work that begins itself has to forget, as it does, what it could go on with.
-    """
+    """What a stage's work is given. again: whether the part is to be made without earlier work."""
 
     config: RunConfig
     run: Run
     part: Part
     progress: Progress
     cluster: Cluster
-    begin: Callable[[], object] = field(default=lambda: None, repr=False)
     again: bool = False
+
+    def begin(self, *, forget: Part | None = None) -> None:
+        """Let the part, and what is made from it, count as unfinished from here on.
+
+        The work calls it when nothing is left to refuse, before it takes anything away.
+
+        forget: unfinished work that a rerun would go on from; `again` clears it.
+        """
+        if self.again and forget is not None:
+            forget.clear()
+        unfinish_from(self.run, self.part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """A verb: the part it makes, and the settings that decide the result.
 
-    check: refuses what can be refused before anything is touched.
-    begins_itself: its work looks at more of what it is given, and calls `begin` when that is not
-        refused; otherwise that is before the work.
+    make: the work, which calls `Job.begin`.
+    inputs: versions of what the part is made from, by name; by default the parts that it reads.
     work: the folder beside the parts where the stage keeps what it could resume; "" for none.
-    outside: versions of what the configuration names to make the part from, by place, instead of
-        parts of this run; None where it is parts of this run.
-    takes: parts that it does without where they are not finished, and else is made from.
     """
 
     name: str
@@ -62,13 +63,8 @@ class Stage:
     about: str
     sections: tuple[str, ...]
     make: Callable[[Job], Made] = field(repr=False)
-    check: Callable[[RunConfig, Run], object] = field(default=lambda config, run: None, repr=False)
-    outside: Callable[[RunConfig], Mapping[str, str] | None] = field(
-        default=lambda config: None, repr=False
-    )
-    begins_itself: bool = False
+    inputs: Callable[[RunConfig, Run], Mapping[str, str]] | None = field(default=None, repr=False)
     work: str = ""
-    takes: tuple[str, ...] = ()
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -78,6 +74,22 @@ class Stage:
     def wanted(self, config: RunConfig) -> dict[str, Any]:
         """The settings that decide what this stage makes."""
         return {name: getattr(config, name).made_with() for name in self.sections}
+
+    def versions(self, config: RunConfig, run: Run) -> Mapping[str, str]:
+        """Versions of what the part is made from, by name; see `Raises` of `parts_of`."""
+        return self.inputs(config, run) if self.inputs else parts_of(config, run, *self.reads)
+
+
+def parts_of(config: RunConfig, run: Run, *names: str) -> Mapping[str, str]:
+    """Versions of finished parts of the run, by name.
+
+    Raises:
+        MissingStage: one is not finished.
+        StaleStage, SpaceMismatch: one was made with other settings.
+    """
+    inputs = inputs_of(run, *names)
+    refuse_drift(run, lambda section: getattr(config, section).made_with(), *inputs)
+    return inputs
 
 
 def perform(
@@ -93,41 +105,23 @@ def perform(
         StaleStage, SpaceMismatch: its part is finished, but with other settings.
         PartBusy: another command is making it.
         StorageError: it cannot be written where it is to be.
-        LeafRayError: any that its work, or the check before it, raises.
+        LeafRayError: any that its work raises.
     """
     run = Run.open(config.root)
     run.require_folder()
     part = run.part(stage.part)
-    inputs = stage.outside(config)
-    if inputs is None:
-        takes = [name for name in stage.takes if run.part(name).manifest() is not None]
-        inputs = inputs_of(run, *stage.reads, *takes)
-        refuse_drift(run, lambda section: getattr(config, section).made_with(), *inputs)
-    wanted = stage.wanted(config)
-
-    def finished_before() -> Manifest | None:
-        manifest = None if again else part.manifest()
-        decision = decide(manifest, wanted=wanted, inputs=inputs, part=part.uri)
-        return manifest if decision is Decision.SKIP else None
-
-    is_finished = finished_before() is not None
-    progress.stage(stage.name, about=stage.about)
-    if not is_finished:
-        require_writable(part)
-        stage.check(config, run)
-    begin = partial(unfinish_from, run, part)
+    inputs, wanted = stage.versions(config, run), stage.wanted(config)
     with claimed(part, by=f"leaf {stage.name}"):
-        # Once more: another command may have finished it meanwhile.
-        if before := finished_before():
+        before = None if again else part.manifest()
+        decision = decide(before, wanted=wanted, inputs=inputs, part=part.uri)
+        progress.stage(stage.name, about=stage.about)
+        if before is not None and decision is Decision.SKIP:
             _clear_work(stage, run)
             progress.end(f"finished before, {part.uri}")
             return before
-        if not stage.begins_itself:
-            if again:
-                _clear_work(stage, run)
-            begin()
+        require_writable(part)
         began = time.monotonic()
-        made = stage.make(Job(config, run, part, progress, cluster, begin, again))
+        made = stage.make(Job(config, run, part, progress, cluster, again))
         finished = Manifest(
             stage=stage.name,
             made_with=wanted,
@@ -136,8 +130,6 @@ def perform(
             seconds=round(time.monotonic() - began, 2),
             space=made.space,
         )
-        # Once more for work that forgets to: what follows from the part before is stale.
-        begin()
         part.finish(finished)
         # Only now: until here a rerun goes on from it.
         _clear_work(stage, run)

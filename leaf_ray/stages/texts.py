@@ -23,6 +23,7 @@ from leaf_ray.stages.stage import Job, Made, Stage
 def _make(job: Job) -> Made:
     settings = job.config.texts
     source = open_source(settings.path, _layout(settings))
+    job.begin()
     with _scratch(job.part) as scratch:
         divided = divide(
             source,

@@ -1,6 +1,7 @@
 """A stage makes its part once, and refuses what it cannot do before it takes anything away."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from leaf_ray.config import RunConfig
 from leaf_ray.errors import InputError, PartBusy
-from leaf_ray.runs import Run
+from leaf_ray.runs import Part, Run
 from leaf_ray.runs.claim import claimed
 from leaf_ray.runs.progress import Silent
 from leaf_ray.stages.cluster.cluster import Cluster
@@ -22,24 +23,18 @@ def config(tmp_path: Path) -> RunConfig:
 
 
 def make(job: Job) -> Made:
+    job.begin(forget=job.run.work("work"))
     job.part.write("made", b"anew")
     return Made(counts={}, summary="made")
 
 
-def refuse(config: RunConfig, run: Run) -> None:
+def refuse(job: Job) -> Made:
     raise InputError("not like this")
 
 
-def stage(check: Callable[[RunConfig, Run], None] = lambda config, run: None) -> Stage:
-    return Stage(
-        name="texts",
-        part="texts",
-        about="a part",
-        sections=("texts",),
-        make=make,
-        check=check,
-        work="work",
-    )
+STAGE = Stage(
+    name="texts", part="texts", about="a part", sections=("texts",), make=make, work="work"
+)
 
 
 def do(stage: Stage, config: RunConfig, *, again: bool = False) -> None:
@@ -50,90 +45,92 @@ def do(stage: Stage, config: RunConfig, *, again: bool = False) -> None:
 def test_what_is_refused_takes_nothing_away(config: RunConfig, *, again: bool) -> None:
     run = Run.open(config.root)
     if again:
-        do(stage(), config)
+        do(STAGE, config)
     run.work("work").write("unfinished", b"of hours")
     finished = run.texts.manifest()
     with pytest.raises(InputError, match="not like this"):
-        do(stage(refuse), config, again=again)
+        do(replace(STAGE, make=refuse), config, again=again)
     assert run.texts.manifest() == finished
     assert run.work("work").read("unfinished") == b"of hours"
 
 
-def test_work_that_begins_itself_may_refuse_and_what_is_finished_stays_so(
-    config: RunConfig,
-) -> None:
-    run = Run.open(config.root)
-    do(stage(), config)
-    run.work("work").write("unfinished", b"of hours")
-    finished = run.texts.manifest()
-
-    def look_first(job: Job) -> Made:
-        assert job.again
-        assert job.run.texts.manifest() == finished
-        raise InputError("not like this")
-
-    with pytest.raises(InputError, match="not like this"):
-        do(replace(stage(), make=look_first, begins_itself=True), config, again=True)
-    assert run.texts.manifest() == finished
-    assert run.work("work").read("unfinished") == b"of hours"
-
-
-@pytest.mark.parametrize("begins_itself", [False, True])
-def test_what_another_command_is_making_is_left_alone(
-    config: RunConfig, *, begins_itself: bool
-) -> None:
+def test_what_another_command_is_making_is_left_alone(config: RunConfig) -> None:
     run = Run.open(config.root)
     run.work("work").write("unfinished", b"of hours")
-    busy = replace(stage(), begins_itself=begins_itself)
     with claimed(run.texts, by="leaf texts"), pytest.raises(PartBusy, match="`leaf texts` "):
-        do(busy, config, again=True)
+        do(STAGE, config, again=True)
     assert run.work("work").read("unfinished") == b"of hours"
     assert run.texts.read("made") is None
-    do(busy, config)
+    do(STAGE, config)
     assert run.texts.manifest() is not None
 
 
-def test_what_another_command_finished_meanwhile_is_not_made_again(config: RunConfig) -> None:
-    def wait_for_another(config: RunConfig, run: Run) -> None:
-        do(stage(), config)
+def test_whether_a_part_is_finished_is_asked_when_no_other_command_makes_it(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def claimed_after_another(part: Part, *, by: str) -> Iterator[None]:
+        monkeypatch.undo()
+        do(STAGE, config)
         run.texts.write("made", b"by another")
+        yield
 
-    do(stage(wait_for_another), config)
-    assert Run.open(config.root).texts.read("made") == b"by another"
+    run = Run.open(config.root)
+    monkeypatch.setattr("leaf_ray.stages.stage.claimed", claimed_after_another)
+    do(STAGE, config)
+    assert run.texts.read("made") == b"by another"
 
 
 def test_work_on_what_is_finished_is_another_commands_while_that_makes_it_again(
     config: RunConfig,
 ) -> None:
-    do(stage(), config)
+    do(STAGE, config)
     run = Run.open(config.root)
     run.work("work").write("laid out", b"by another")
     with claimed(run.texts, by="leaf texts"), pytest.raises(PartBusy):
-        do(stage(), config)
+        do(STAGE, config)
     assert run.work("work").read("laid out") == b"by another"
 
 
-def test_what_is_made_again_counts_as_unfinished_from_where_it_begins(config: RunConfig) -> None:
-    do(stage(), config)
+def test_a_part_counts_as_unfinished_from_where_its_work_begins(config: RunConfig) -> None:
+    do(STAGE, config)
 
-    def begin(job: Job) -> Made:
+    def look(job: Job) -> Made:
+        assert job.run.texts.manifest() is not None
         job.begin()
         assert job.run.texts.manifest() is None
         return make(job)
 
-    do(replace(stage(), make=begin, begins_itself=True), config, again=True)
+    do(replace(STAGE, make=look), config, again=True)
     assert Run.open(config.root).texts.manifest() is not None
 
 
-def test_what_is_finished_is_not_checked_once_more(config: RunConfig) -> None:
-    do(stage(), config)
-    do(stage(refuse), config)
+def test_what_is_finished_is_not_made_once_more(config: RunConfig) -> None:
+    do(STAGE, config)
+    do(replace(STAGE, make=refuse), config)
 
 
 def test_what_is_made_again_begins_without_unfinished_work(config: RunConfig) -> None:
     run = Run.open(config.root)
-    do(stage(), config)
+    do(STAGE, config)
     run.work("work").write("unfinished", b"of hours")
-    do(stage(), config, again=True)
+
+    def look(job: Job) -> Made:
+        job.begin(forget=job.run.work("work"))
+        assert job.run.work("work").read("unfinished") is None
+        return make(job)
+
+    do(replace(STAGE, make=look), config, again=True)
+
+
+def test_unfinished_work_stays_to_be_gone_on_with(config: RunConfig) -> None:
+    run = Run.open(config.root)
+    run.work("work").write("unfinished", b"of hours")
+
+    def look(job: Job) -> Made:
+        job.begin(forget=job.run.work("work"))
+        assert job.run.work("work").read("unfinished") == b"of hours"
+        return make(job)
+
+    do(replace(STAGE, make=look), config)
     assert run.work("work").read("unfinished") is None
-    assert run.texts.read("made") == b"anew"

@@ -60,6 +60,7 @@ def _evaluation(run: Run) -> Evaluation:
 
 def _make(job: Job) -> Made:
     report = _report(job)
+    job.begin()
     job.part.clear()
     job.part.write(COST_JSON, json.dumps(cost_to_json(report), indent=2).encode())
     job.part.write(COST_MARKDOWN, cost_markdown(report).encode())

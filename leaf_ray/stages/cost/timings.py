@@ -2,12 +2,13 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.compute as pc
 
+from leaf_ray.config import RunConfig
 from leaf_ray.core.cost.timings import Place, Timed, Timings, timings_to_json
 from leaf_ray.core.space.probe import Probe
 from leaf_ray.core.space.space import Space, require_same_space
@@ -15,13 +16,14 @@ from leaf_ray.core.text.texts import DOCUMENT, QUERY, TEST
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.protocol import Encoder
 from leaf_ray.models.leaf_folder import leaf_probe
-from leaf_ray.runs.folder import MODEL_FOLDER, TIMINGS_JSON
+from leaf_ray.runs import Run
+from leaf_ray.runs.folder import MODEL_FOLDER, READS, TIMINGS_JSON
 from leaf_ray.runs.parts import read_space, texts_dataset
 from leaf_ray.stages.cost.clock import latency, throughput
 from leaf_ray.stages.cost.machine import Worked, this_machine
 from leaf_ray.stages.evaluate.collections import collection_job, label
 from leaf_ray.stages.serve.served import leaf_folder, require_leaf_of
-from leaf_ray.stages.stage import Job, Made, Stage
+from leaf_ray.stages.stage import Job, Made, Stage, parts_of
 from leaf_ray.stages.teacher import Loads, teacher_spec
 from leaf_ray.table.reader import DocumentTable
 from leaf_ray.table.schema import Hit
@@ -63,6 +65,7 @@ def _make(job: Job) -> Made:
     leaf = leaf_folder(job.run, MODEL_FOLDER)
     require_leaf_of(space, leaf, owner=job.run.vectors.uri)
     texts, table = _texts(job), _table(job, space)
+    job.begin()
     watched = _Watched(job)
     # Counts tokens where the teacher does not tell.
     counting = EncoderSpec(folder=str(leaf)).load()
@@ -197,11 +200,17 @@ def _mean_tokens(encoder: Encoder, texts: Sequence[str], *, prompt: str) -> floa
     return encoder.num_tokens(some) / len(some)
 
 
+def _versions(config: RunConfig, run: Run) -> Mapping[str, str]:
+    """Versions of the parts that are timed; the index only where it is finished."""
+    index = ["index"] if run.index.manifest() is not None else []
+    return parts_of(config, run, *READS["timings"], *index)
+
+
 TIMINGS = Stage(
     name="report",
     part="timings",
     about="teacher and leaf, timed on this machine",
     sections=(),
     make=_make,
-    takes=("index",),
+    inputs=_versions,
 )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from leaf_ray.core.text.texts import KINDS
+from leaf_ray.errors import ConfigError
 
 ByKind = dict[str, dict[str, int]]
 
@@ -54,6 +55,20 @@ class Counts:
         known = list(parts)
         return cls(
             _total(p.trained_by_kind for p in known), _total(p.held_out_by_kind for p in known)
+        )
+
+
+def check_seen(counts: Counts, *, trained: int, held_out: int, place: str) -> None:
+    """Refuse to train on a part of the texts, as a worker sees them.
+
+    Raises:
+        ConfigError: another machine has the others.
+    """
+    if (trained, held_out) != (counts.trained, counts.held_out):
+        raise ConfigError(
+            f"{place} has {trained + held_out} of {counts.trained + counts.held_out} training "
+            "texts on this machine; other nodes wrote the rest to their own disks: put `root` "
+            "where all nodes see it, on object storage or a shared folder"
         )
 
 

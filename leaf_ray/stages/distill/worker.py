@@ -34,7 +34,7 @@ from leaf_ray.stages.distill.checkpoints import (
     load_state,
     save_state,
 )
-from leaf_ray.stages.distill.checks import check_seen
+from leaf_ray.stages.distill.counts import check_seen
 from leaf_ray.stages.distill.device import built, shared_model, stepper_of
 from leaf_ray.stages.distill.disk import check_disk
 from leaf_ray.stages.distill.job import WorkerJob, local_texts

@@ -33,6 +33,8 @@ from leaf_ray.stages.teacher import (
     teacher_spec,
 )
 
+WORK_FOLDER = "embedding"
+
 
 def _notes(counts: Mapping[str, float]) -> str:
     said = f"{counts['rows_rate']:,.0f} texts/s"
@@ -44,6 +46,7 @@ def _notes(counts: Mapping[str, float]) -> str:
 
 def _make(job: Job) -> Made:
     work = working_folder(job)
+    job.begin(forget=job.run.work(WORK_FOLDER))
     chunks = planned_chunks(job.run.texts)
     space = space_of_work(job, work, chunks)
     done = {stats.chunk: stats for stats in finished_chunks(work)}
@@ -214,7 +217,7 @@ def working_folder(job: Job) -> Part:
     """Where chunks are until all are done; other texts or settings have another folder."""
     inputs = job.run.texts.require(command="leaf texts FILE").id
     made_with = json.dumps([inputs, EMBED.wanted(job.config)], sort_keys=True)
-    return job.run.work(f"embedding/{hashlib.sha256(made_with.encode()).hexdigest()[:16]}")
+    return job.run.work(f"{WORK_FOLDER}/{hashlib.sha256(made_with.encode()).hexdigest()[:16]}")
 
 
 EMBED = Stage(
@@ -222,6 +225,6 @@ EMBED = Stage(
     part="vectors",
     about="the teacher's vectors of all texts",
     sections=("space", "embed"),
-    work="embedding",
+    work=WORK_FOLDER,
     make=_make,
 )

@@ -100,6 +100,7 @@ def _make(job: Job) -> Made:
     )
     require_leaf_of(space, leaf, owner=job.run.vectors.uri)
     sampling = Sampling(settings.bootstrap_samples, settings.seed)
+    job.begin()
     # All of them before anything is measured: what is wrong with the last costs no hours then.
     collections = _collections(job, space)
     timed = _Texts.read(collections[0][1]).queries["text"].to_pylist()[: settings.timed_queries]

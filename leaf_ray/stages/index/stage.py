@@ -96,7 +96,6 @@ INDEX = Stage(
     about="the documents' vectors in a LanceDB table",
     sections=("index",),
     make=_make,
-    begins_itself=True,
 )
 # The same for a table that was written to since it was loaded, of which that is lost.
 REPLACING = replace(INDEX, make=partial(_make, replaces=True))
