@@ -14,7 +14,7 @@ from leaf_ray.testing import write_tiny_model
 if TYPE_CHECKING:
     from leaf_ray.core.space.space import Space
     from leaf_ray.encoders.sentence import SentenceEncoder
-    from tests.small_table import SmallTable
+    from tests.examples.small_table import SmallTable
 
 SECRET = "a-secret-that-no-file-may-hold"
 BUCKET = "leaf-runs"
@@ -90,7 +90,7 @@ def original(leaf_of_tiny: Path) -> "SentenceEncoder":
 @pytest.fixture(scope="session")
 def family(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The folder of a tiny model by its family's name; read it, do not write into it."""
-    from tests.encoders.families import write_family
+    from tests.examples.families import write_family
 
     folder = tmp_path_factory.mktemp("families")
     return cache(lambda name: write_family(name, folder / name))
@@ -100,7 +100,7 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 def small(tiny_teacher: Path) -> "SmallTable":
     """Makes small real tables in the tiny teacher's space."""
     # Imported here, so that tests without a table do not wait for LanceDB.
-    from tests.small_table import SmallTable
+    from tests.examples.small_table import SmallTable
 
     return SmallTable.of(tiny_teacher)
 
@@ -108,7 +108,7 @@ def small(tiny_teacher: Path) -> "SmallTable":
 @pytest.fixture
 def index_uri(small: "SmallTable", tmp_path: Path) -> str:
     """A database with the small table, published, to do as one likes with."""
-    from tests.small_table import TEXTS, publish
+    from tests.examples.small_table import TEXTS, publish
 
     uri = str(tmp_path / "index")
     publish(uri, small.rows(TEXTS, year=1990, shelf="a"))

@@ -8,7 +8,7 @@ from leaf_ray.api.embedder import Embedder
 from leaf_ray.api.queries import QueryService, queries_app
 from leaf_ray.core.text.texts import QUERY
 from leaf_ray.table.reader import DocumentTable
-from tests.small_table import NAME, SmallTable
+from tests.examples.small_table import NAME, SmallTable
 
 
 def embedder(small: SmallTable, kind: str) -> Embedder:

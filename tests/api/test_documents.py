@@ -14,7 +14,7 @@ from leaf_ray.sources.canonical import Layout, canonical
 from leaf_ray.sources.part import Part
 from leaf_ray.table.reader import DocumentTable
 from tests.api.client import ask, ask_at_once
-from tests.small_table import NAME, TEXTS, SmallTable, publish
+from tests.examples.small_table import NAME, TEXTS, SmallTable, publish
 
 KITE = "a kite over the harbour"
 

@@ -15,7 +15,7 @@ from leaf_ray.api.models import EmbeddingsRequest, EmbeddingsResponse
 from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec
 from tests.api.client import ask
-from tests.small_table import TEXTS, SmallTable
+from tests.examples.small_table import TEXTS, SmallTable
 
 SENTENCES = list(TEXTS.values())[:7]
 

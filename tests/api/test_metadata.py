@@ -16,7 +16,7 @@ from leaf_ray.core.text.texts import QUERY
 from leaf_ray.table.reader import DocumentTable
 from leaf_ray.table.schema import table_schema
 from tests.api.client import ask
-from tests.small_table import NAME, SmallTable, publish
+from tests.examples.small_table import NAME, SmallTable, publish
 
 STRUCT = pa.struct([("x", pa.int64()), ("y", pa.list_(pa.binary()))])
 COLUMNS: dict[str, tuple[pa.DataType, Any, Any]] = {

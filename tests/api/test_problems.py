@@ -14,7 +14,7 @@ from leaf_ray.api.models import EmbeddingsResponse, SearchResponse, Written
 from leaf_ray.api.problems import install
 from leaf_ray.errors import TextsRejected
 from tests.api.client import ask
-from tests.small_table import TEXTS
+from tests.examples.small_table import TEXTS
 
 JSON = {"content-type": "application/json"}
 ROUTES = {

@@ -8,7 +8,7 @@ from leaf_ray.api.models import SearchResponse
 from leaf_ray.table.reader import DocumentTable
 from leaf_ray.table.schema import SearchMode
 from tests.api.client import ask, ask_at_once
-from tests.small_table import NAME, RARE_ID, RARE_WORD, TEXTS, SmallTable, publish
+from tests.examples.small_table import NAME, RARE_ID, RARE_WORD, TEXTS, SmallTable, publish
 
 MODES: tuple[SearchMode, ...] = ("vector", "text", "hybrid")
 

@@ -12,7 +12,7 @@ from leaf_ray.core.text.windows import WINDOW_COLUMNS
 from leaf_ray.table.reader import DocumentTable
 from leaf_ray.table.schema import table_schema
 from tests.api.client import ask
-from tests.small_table import METADATA, NAME, SmallTable, publish
+from tests.examples.small_table import METADATA, NAME, SmallTable, publish
 
 WORDS = ("a", "red", "fox", "sleeps", "under", "the", "bridge", "and", "sings", "about", "lakes")
 LONG, LONGER = (" ".join(WORDS[n % len(WORDS)] for n in range(size)) for size in (300, 500))

@@ -8,7 +8,7 @@ from leaf_ray.cli.jobs import shipped_run_file
 from leaf_ray.cli.quickstart import RUN_FILE, _with_own_root
 from leaf_ray.config import load_config
 from leaf_ray.errors import SpaceMismatch
-from tests.spaces import a_space
+from tests.examples.spaces import a_space
 
 
 @pytest.mark.parametrize(

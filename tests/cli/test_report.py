@@ -12,7 +12,7 @@ from leaf_ray.runs import Manifest, Run
 from leaf_ray.runs.folder import MODEL_FOLDER, REPORT_JSON, TEXTS_PREFIX
 from leaf_ray.runs.parts import write_space, write_table
 from tests.cli.conftest import Said
-from tests.core.cost.test_cost import judged
+from tests.examples.costs import judged
 from tests.exports.exports import space_of, write_leaf
 from tests.stages.texts_table import texts_table
 

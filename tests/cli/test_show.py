@@ -17,8 +17,8 @@ from leaf_ray.runs import PARTS, Manifest, Run
 from leaf_ray.runs.folder import MODEL_FOLDER, REPORT_JSON
 from leaf_ray.table.schema import Hit
 from tests.cli.conftest import Said
-from tests.core.evaluation.test_results import REPORT
-from tests.small_table import RARE_ID, RARE_WORD, TEXTS, SmallTable, publish
+from tests.examples.results import REPORT
+from tests.examples.small_table import RARE_ID, RARE_WORD, TEXTS, SmallTable, publish
 
 Leaf = Callable[..., Said]
 

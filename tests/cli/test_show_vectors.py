@@ -12,7 +12,7 @@ from leaf_ray.runs import Manifest, Part, Run
 from leaf_ray.runs.folder import VECTORS_FILE
 from leaf_ray.runs.parts import write_table
 from tests.cli.conftest import Said
-from tests.spaces import a_space, unit_vectors
+from tests.examples.spaces import a_space, unit_vectors
 
 Leaf = Callable[..., Said]
 

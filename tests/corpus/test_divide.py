@@ -7,26 +7,19 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from leaf_ray.core.text.ids import content_id
-from leaf_ray.corpus import spill
 from leaf_ray.corpus.divide import Sizes, divide
 from leaf_ray.errors import InputError
 from leaf_ray.runs import Run
 from leaf_ray.runs.parts import TextsWriter, texts_dataset
-from leaf_ray.sources import part
 from leaf_ray.sources.read import open_source
 from leaf_ray.sources.source import Source
+from tests.examples.divided import in_pieces, law
 from tests.sources.corpora import Split, keeps_contract, split_of
 
-# The patches are set anew for every example.
-law = settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 WORDS = st.sampled_from(["one", "two", "three", "four", "five", " six\t", ""])
 ROWS = st.lists(
     st.fixed_dictionaries(
@@ -46,14 +39,6 @@ def source_of(rows: list[dict[str, Any]], folder: Path) -> Source:
     path = folder / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return open_source(str(path))
-
-
-def in_pieces(monkeypatch: pytest.MonkeyPatch, *, rows: int) -> None:
-    """Read so many rows at once, write them down at once, and read back a piece at a time."""
-    monkeypatch.setattr(part, "MAX_ROWS", rows)
-    monkeypatch.setattr(spill, "STRETCH_BYTES", 100)
-    monkeypatch.setattr(spill, "_PIECE_BYTES", 1)
-    monkeypatch.setattr(spill, "_MOST_BUCKETS", 7)
 
 
 def outcome(rows: list[dict[str, Any]], folder: Path, **sizes: int | None) -> Split | str:

@@ -15,7 +15,7 @@ from leaf_ray.core.space.agreement import Agreement
 from leaf_ray.core.text.texts import DOCUMENT
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.sentence import SentenceEncoder
-from tests.encoders.families import FAMILIES
+from tests.examples.families import FAMILIES
 
 TEXTS = (
     "a",

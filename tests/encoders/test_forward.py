@@ -14,7 +14,7 @@ from leaf_ray.core.text.texts import DOCUMENT
 from leaf_ray.encoders.forward import OpenVINOForward
 from leaf_ray.encoders.load import Backend, EncoderSpec
 from leaf_ray.models.folder import ModelFolder
-from tests.encoders.models import TEXTS
+from tests.examples.tiny_models import TEXTS
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from leaf_ray.core.encoding.backend import LOWEST_COSINE, Backend, precision_of
 from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import CPU_BATCH_TOKENS, EncoderSpec, automatic_backend
 from leaf_ray.errors import ModelNotFound
-from tests.encoders.models import TEXTS, a_copy
-from tests.spaces import a_space
+from tests.examples.spaces import a_space
+from tests.examples.tiny_models import TEXTS, a_copy
 
 PROMPTS = {"prompts": {"query": "query: ", "document": "passage: "}}
 

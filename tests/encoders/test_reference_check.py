@@ -12,8 +12,8 @@ from leaf_ray.encoders.reference_check import require_as_reference
 from leaf_ray.encoders.teacher import describe_space
 from leaf_ray.errors import SpaceMismatch
 from leaf_ray.models.reference import load_reference
-from tests.encoders.families import FAMILIES
-from tests.encoders.models import a_copy, edit, unscaled
+from tests.examples.families import FAMILIES
+from tests.examples.tiny_models import a_copy, edit, unscaled
 
 # What no list of settings can foresee: code that comes with a model.
 SIGN_BY_TASK = """

@@ -10,7 +10,7 @@ from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.errors import EncodingError
-from tests.encoders.models import TEXTS
+from tests.examples.tiny_models import TEXTS
 
 MANY = [f"{text} {number}" for number in range(6) for text in TEXTS]
 

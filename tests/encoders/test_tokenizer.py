@@ -15,7 +15,7 @@ from leaf_ray.encoders.tokenizer import Tokenizer
 from leaf_ray.models.folder import ModelFolder
 from leaf_ray.models.resolve import resolve_model
 from leaf_ray.testing import write_tiny_model
-from tests.encoders.models import TEXTS, a_copy
+from tests.examples.tiny_models import TEXTS, a_copy
 
 
 @pytest.fixture(scope="module")

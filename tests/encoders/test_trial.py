@@ -24,7 +24,7 @@ from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.encoders.trial import Trial
 from leaf_ray.errors import EncodingError, StorageError
 from leaf_ray.models.folder import ModelFolder
-from tests.encoders.models import TEXTS, a_copy
+from tests.examples.tiny_models import TEXTS, a_copy
 
 Family = Callable[[str], Path]
 NOT_FINITE = "gives a padded text a vector that is not finite"

@@ -10,7 +10,7 @@ from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.errors import SpaceMismatch
 from leaf_ray.exports.check import ByKind, require_same
-from tests.encoders.models import TEXTS
+from tests.examples.tiny_models import TEXTS
 
 
 @dataclass

@@ -22,7 +22,7 @@ from leaf_ray.exports.router import (
 )
 from leaf_ray.models.card.snippets import FOLDER, Form, usage
 from leaf_ray.models.leaf_folder import leaf_probe, leaf_space
-from tests.encoders.models import TEXTS, a_copy, unscaled
+from tests.examples.tiny_models import TEXTS, a_copy, unscaled
 from tests.exports.exports import cosines, run_block, space_of, write_leaf
 
 

@@ -21,7 +21,7 @@ from leaf_ray.exports.openvino import openvino_graph, write_openvino
 from leaf_ray.exports.runtime import ExportedLeaf, Graph
 from leaf_ray.models.leaf_folder import leaf_space
 from leaf_ray.models.resolve import resolve_model
-from tests.encoders.models import TEXTS
+from tests.examples.tiny_models import TEXTS
 from tests.exports.exports import cosines, space_of, write_leaf
 
 FORMS: list[tuple[str, Precision]] = [

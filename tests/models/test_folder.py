@@ -13,7 +13,7 @@ from leaf_ray.errors import ConfigError, ModelNotFound
 from leaf_ray.models.folder import ModelFolder
 from leaf_ray.models.module_list import Module
 from leaf_ray.models.transformer_settings import TransformerSettings
-from tests.encoders.models import a_copy, edit
+from tests.examples.tiny_models import a_copy, edit
 
 
 @pytest.fixture

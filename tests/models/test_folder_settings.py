@@ -20,8 +20,10 @@ from leaf_ray.errors import ConfigError
 from leaf_ray.models.folder import ModelFolder
 from leaf_ray.models.leaf_folder import save_leaf
 from leaf_ray.models.reference import load_reference
-from tests.encoders.models import a_copy, edit
-from tests.encoders.settings import (
+from tests.examples.spaces import a_space
+from tests.examples.tiny_models import a_copy, edit
+from tests.exports.exports import CURVE, SETTINGS
+from tests.models.folder_settings import (
     CASED,
     HONOURED,
     PROMPTS,
@@ -32,8 +34,6 @@ from tests.encoders.settings import (
     sentence_settings,
     without_the_prompt,
 )
-from tests.exports.exports import CURVE, SETTINGS
-from tests.spaces import a_space
 
 # Longer than the model reads, shorter than a prompt, cased, accented, empty and all but empty.
 TEXTS = [

@@ -13,8 +13,8 @@ from leaf_ray.core.training.leaf import build_leaf
 from leaf_ray.encoders.load import Backend, EncoderSpec
 from leaf_ray.errors import SpaceMismatch
 from leaf_ray.models.leaf_folder import leaf_probe, leaf_space, save_leaf
-from tests.encoders.models import TEXTS, a_copy
-from tests.spaces import a_space
+from tests.examples.spaces import a_space
+from tests.examples.tiny_models import TEXTS, a_copy
 
 SPACE = a_space(query_prompt="query: ", max_length=40)
 SETTINGS = {"init": "init-model", "loss": "l2"}

@@ -14,7 +14,7 @@ from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.openvino.model import openvino_ir
 from leaf_ray.models.folder import ModelFolder
 from leaf_ray.models.reference import load_reference
-from tests.encoders.models import a_copy, edit
+from tests.examples.tiny_models import a_copy, edit
 
 BESIDE = (
     "onnx/model.onnx",

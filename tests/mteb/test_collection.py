@@ -19,7 +19,7 @@ from leaf_ray.errors import InputError
 from leaf_ray.mteb.collection import read_collection
 from leaf_ray.mteb.models import asymmetric_model, leaf_model
 from leaf_ray.mteb.tasks import beir_task
-from tests.own_documents import write_own_documents
+from tests.examples.own_documents import write_own_documents
 
 HEADER = "query-id\tcorpus-id\tscore\n"
 

@@ -22,12 +22,12 @@ from leaf_ray.api.queries import QueryService, queries_app
 from leaf_ray.core.text.texts import QUERY
 from leaf_ray.errors import ConfigError, ServiceError
 from leaf_ray.mteb import served
-from leaf_ray.mteb.collection import beir_task
 from leaf_ray.mteb.models import MtebModel
 from leaf_ray.mteb.served import ServedSearch
+from leaf_ray.mteb.tasks import beir_task
 from leaf_ray.table.reader import DocumentTable
-from tests.own_documents import write_own_documents
-from tests.small_table import NAME, TEXTS, SmallTable
+from tests.examples.own_documents import write_own_documents
+from tests.examples.small_table import NAME, TEXTS, SmallTable
 
 CORPUS = [
     {"id": "n/1", "title": "A kite", "text": "over the harbour"},

@@ -11,12 +11,12 @@ import pytest
 
 from leaf_ray.errors import ConfigError
 from leaf_ray.mteb import tasks
-from leaf_ray.mteb.collection import beir_task, read_collection
-from leaf_ray.mteb.tasks import task_folder, write_beir
+from leaf_ray.mteb.collection import read_collection
+from leaf_ray.mteb.tasks import beir_task, task_folder, write_beir
 
 HUB_IS_CLOSED = """
 from leaf_ray.errors import ConfigError
-from leaf_ray.mteb.tasks import task_folder
+from leaf_ray.mteb.tasks import beir_task, task_folder
 try:
     task_folder("NFCorpus")
 except ConfigError as error:

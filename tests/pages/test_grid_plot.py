@@ -8,8 +8,7 @@ from leaf_ray.core.evaluation.bootstrap import Interval
 from leaf_ray.core.evaluation.evaluation import Evaluation
 from leaf_ray.core.evaluation.results import Cell
 from leaf_ray.pages.grid_plot import Point, grid_lines, plot_grid, points, share_of
-from tests.core.evaluation.test_evaluation import SEVERAL
-from tests.core.evaluation.test_results import REPORT
+from tests.examples.results import REPORT, SEVERAL
 
 
 def test_a_size_has_a_row_and_a_role_a_column() -> None:

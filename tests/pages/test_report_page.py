@@ -5,8 +5,7 @@ import dataclasses
 from leaf_ray.core.evaluation.evaluation import Evaluation
 from leaf_ray.core.evaluation.results import Report, Row, verdict
 from leaf_ray.pages.report_page import to_markdown
-from tests.core.evaluation.test_evaluation import SEVERAL
-from tests.core.evaluation.test_results import LEAF, REPORT, TEACHER
+from tests.examples.results import LEAF, REPORT, SEVERAL, TEACHER
 
 HEADER = (
     "| queries by | documents by | nDCG@10 [95 %] | overlap@10 with the teacher "

@@ -9,7 +9,7 @@ import pytest
 from leaf_ray.core.evaluation.bootstrap import Interval
 from leaf_ray.core.evaluation.results import Report, Row
 from leaf_ray.pages.report_plot import plot
-from tests.core.evaluation.test_results import LEAF, REPORT, TEACHER
+from tests.examples.results import LEAF, REPORT, TEACHER
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -47,7 +47,7 @@ def test_the_figure_needs_no_pyplot_and_importing_needs_no_matplotlib() -> None:
     program = (
         "import sys; from leaf_ray.pages.report_plot import plot; "
         "assert 'matplotlib' not in sys.modules; "
-        "from tests.core.evaluation.test_results import REPORT; plot(REPORT); "
+        "from tests.examples.results import REPORT; plot(REPORT); "
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -14,7 +14,7 @@ from leaf_ray.runs.chunks import (
     rejected_rows,
     write_chunk,
 )
-from tests.spaces import a_space, unit_vectors
+from tests.examples.spaces import a_space, unit_vectors
 
 REJECTED = "rejected/00000003.parquet"
 VECTORS = "chunks/00000003.parquet"

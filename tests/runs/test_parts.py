@@ -25,7 +25,7 @@ from leaf_ray.runs.parts import (
     write_space,
     write_table,
 )
-from tests.spaces import a_space, unit_vectors
+from tests.examples.spaces import a_space, unit_vectors
 
 TEXTS = pa.table({"id": ["a", "b", "c"], "text": ["one", "two", "three"]})
 

@@ -17,7 +17,7 @@ from leaf_ray.sources import part
 from leaf_ray.sources.canonical import Layout
 from leaf_ray.sources.read import open_source
 from leaf_ray.sources.rejected import REJECTED_SCHEMA
-from tests.corpus.test_divide import in_pieces, law
+from tests.examples.divided import in_pieces, law
 from tests.sources.corpora import Split, split_of
 
 # A line, and what its reason says; a good line has none.

@@ -20,7 +20,7 @@ from leaf_ray.runs import Run
 from leaf_ray.runs.parts import read_space, vectors_dataset
 from leaf_ray.stages import verbs
 from leaf_ray.testing import write_tiny_model
-from tests.encoders.models import edit
+from tests.examples.tiny_models import edit
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 

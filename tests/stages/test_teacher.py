@@ -12,7 +12,7 @@ from leaf_ray.runs.progress import Silent
 from leaf_ray.stages.cluster.cluster import Cluster
 from leaf_ray.stages.embed.stage import space_of_work
 from leaf_ray.stages.stage import Job
-from tests.encoders.models import edit, unscaled
+from tests.examples.tiny_models import edit, unscaled
 
 
 class Heard(Silent):

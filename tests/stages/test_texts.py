@@ -20,8 +20,8 @@ from leaf_ray.runs.progress import Silent
 from leaf_ray.stages import texts as texts_module
 from leaf_ray.stages import verbs
 from leaf_ray.table.reader import DocumentTable
-from tests.metadata_columns import COLUMNS
-from tests.spaces import a_space, unit_vectors
+from tests.examples.metadata_columns import COLUMNS
+from tests.examples.spaces import a_space, unit_vectors
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from leaf_ray.table.loads import LOAD, TableVersion
 from leaf_ray.table.reader import DocumentTable
-from tests.small_table import NAME, TEXTS, SmallTable, publish, write
+from tests.examples.small_table import NAME, TEXTS, SmallTable, publish, write
 
 
 def texts(version: TableVersion | None) -> dict[str, str]:

@@ -16,9 +16,9 @@ from leaf_ray.sources.metadata import kept_metadata
 from leaf_ray.sources.promote import as_schema
 from leaf_ray.table.reader import DocumentTable
 from leaf_ray.table.schema import SearchMode, table_schema
-from tests.metadata_columns import COLUMNS
-from tests.small_table import NAME, publish
-from tests.spaces import a_space, unit_vectors
+from tests.examples.metadata_columns import COLUMNS
+from tests.examples.small_table import NAME, publish
+from tests.examples.spaces import a_space, unit_vectors
 
 MODES: tuple[SearchMode, ...] = ("vector", "text", "hybrid")
 SPACE = a_space()

@@ -14,7 +14,7 @@ from leaf_ray.runs.parts import read_space, read_table, write_space, write_table
 from leaf_ray.table import reader as table_module
 from leaf_ray.table.reader import DocumentTable
 from tests.conftest import SECRET
-from tests.small_table import NAME, RARE_ID, RARE_WORD, TEXTS, SmallTable, publish
+from tests.examples.small_table import NAME, RARE_ID, RARE_WORD, TEXTS, SmallTable, publish
 
 
 @pytest.fixture

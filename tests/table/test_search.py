@@ -13,7 +13,7 @@ from leaf_ray.core.space.vectors import with_vectors
 from leaf_ray.errors import InputError
 from leaf_ray.table.reader import DocumentTable
 from leaf_ray.table.schema import SearchMode
-from tests.small_table import NAME, RARE_ID, RARE_WORD, TEXTS, SmallTable, publish
+from tests.examples.small_table import NAME, RARE_ID, RARE_WORD, TEXTS, SmallTable, publish
 
 MODES: tuple[SearchMode, ...] = ("vector", "text", "hybrid")
 # Marks that query languages read as operators, around a word that one document holds.

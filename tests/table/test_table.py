@@ -11,7 +11,7 @@ from leaf_ray.core.space.vectors import vectors_of
 from leaf_ray.errors import InputError, MissingStage, SpaceMismatch
 from leaf_ray.table.reader import DocumentTable
 from leaf_ray.table.schema import SearchMode
-from tests.small_table import NAME, RARE_ID, RARE_WORD, TEXTS, SmallTable, publish, write
+from tests.examples.small_table import NAME, RARE_ID, RARE_WORD, TEXTS, SmallTable, publish, write
 
 MODES: tuple[SearchMode, ...] = ("vector", "text", "hybrid")
 # The table is only read, so examples may share it.

@@ -13,7 +13,7 @@ from leaf_ray.errors import ServiceError, SpaceMismatch
 from leaf_ray.table import reader as table_module
 from leaf_ray.table.reader import DocumentTable, publish_table
 from leaf_ray.table.schema import PRIMARY_KEY, table_uri
-from tests.small_table import NAME, RARE_ID, TEXTS, SmallTable, publish, write
+from tests.examples.small_table import NAME, RARE_ID, TEXTS, SmallTable, publish, write
 
 HOSTILE = (
     "' OR 1=1 --",

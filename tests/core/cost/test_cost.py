@@ -4,47 +4,14 @@ import dataclasses
 
 import pytest
 
-from leaf_ray.core.cost.cost import CostReport, cost_report
 from leaf_ray.core.cost.sizes import Estimate
-from leaf_ray.core.cost.timings import Timings
 from leaf_ray.core.evaluation.bootstrap import Interval
 from leaf_ray.core.evaluation.evaluation import AverageRow, Evaluation
-from leaf_ray.core.evaluation.results import Report, Role, Row
+from leaf_ray.core.evaluation.results import Role
 from leaf_ray.errors import ConfigError
-from tests.core.cost.test_prices import prices
-from tests.core.cost.test_sizes import a_report, cell
-from tests.core.cost.test_timings import TIMINGS
-from tests.core.evaluation.test_results import LEAF, REPORT, TEACHER
-
-OWN = dataclasses.replace(
-    LEAF, role="symmetric", ndcg=Interval(0.48, 0.4, 0.5), kept=Interval(0.8, 0.75, 0.85)
-)
-BASELINE = dataclasses.replace(LEAF, role="baseline")
-
-
-def judged(*rows: Row) -> Report:
-    """A collection with a grid in which 8 int8 keeps all but a little."""
-    report = a_report(0.51, 0.505, 0.3, 0.2)
-    own = cell("symmetric", 8, "int8", 8, 0.45)
-    return dataclasses.replace(
-        report, rows=rows or (TEACHER, LEAF, OWN, BASELINE), grid=(*report.grid, own)
-    )
-
-
-def costed(
-    evaluation: Evaluation | None = None,
-    timings: Timings = TIMINGS,
-    *,
-    hour: float | None = 0.36,
-    sizes: tuple[str, ...] = (),
-) -> CostReport:
-    return cost_report(
-        evaluation or Evaluation((judged(),)),
-        timings,
-        prices(timings.machine, hour=hour),
-        dimension=8,
-        sizes=sizes,
-    )
+from tests.examples.costs import OWN, costed, judged
+from tests.examples.results import LEAF, REPORT, TEACHER
+from tests.examples.timings import TIMINGS
 
 
 def test_queries_and_documents_are_priced_by_the_model_that_encodes_them() -> None:

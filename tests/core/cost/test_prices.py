@@ -4,24 +4,11 @@ import dataclasses
 
 import pytest
 
-from leaf_ray.core.cost.prices import Prices, million_documents, million_queries, million_stored
-from leaf_ray.core.cost.timings import Machine
-from tests.core.cost.test_timings import LEAF, TEACHER
+from leaf_ray.core.cost.prices import million_documents, million_queries, million_stored
+from tests.examples.costs import GPU, prices
+from tests.examples.timings import LEAF, TEACHER
 
-CPU, GPU = Machine("AMD EPYC", 2), Machine("AMD EPYC", 16, "NVIDIA H100")
 ASKED = dataclasses.replace(TEACHER, place="endpoint")
-
-
-def prices(
-    machine: Machine = CPU, *, hour: float | None = None, tokens: float | None = None
-) -> Prices:
-    return Prices.on(
-        machine,
-        currency="USD",
-        machine_per_hour=hour,
-        storage_gb_month=0.02,
-        tokens_per_million=tokens,
-    )
 
 
 def test_a_core_has_a_price_that_is_assumed_and_a_gpu_has_none() -> None:

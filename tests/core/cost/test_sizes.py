@@ -9,33 +9,9 @@ from hypothesis import strategies as st
 from leaf_ray.core.cost.sizes import Estimate, Sized, chosen, frontier, measure_of, sized, whole
 from leaf_ray.core.evaluation.bootstrap import Interval
 from leaf_ray.core.evaluation.evaluation import AverageRow, Evaluation
-from leaf_ray.core.evaluation.results import Cell, Report, Role
-from leaf_ray.core.search.stored import Stored
 from leaf_ray.errors import ConfigError
-from tests.core.evaluation.test_results import LEAF, REPORT
-
-
-def cell(role: Role, d: int, stored: Stored, size: int, ndcg: float | None) -> Cell:
-    kept = None if ndcg is None else Interval(ndcg / 0.6, ndcg / 0.6 - 0.1, ndcg / 0.6 + 0.1)
-    return Cell(
-        role,
-        d,
-        stored,
-        size,
-        None if ndcg is None else Interval(ndcg, ndcg - 0.05, ndcg + 0.05),
-        Interval(0.5, 0.45, 0.55),
-        kept,
-    )
-
-
-def a_report(*ndcg: float) -> Report:
-    """Of 8 dimensions, whose asymmetric cells take 32, 8, 4 and 1 bytes."""
-    reference = Cell("teacher", 8, "float32", 32, Interval(0.6, 0.5, 0.7), None, None)
-    sizes: list[tuple[int, Stored, int]] = [
-        (8, "float32", 32), (8, "int8", 8), (4, "int8", 4), (8, "binary", 1),
-    ]  # fmt: skip
-    leaf = [cell("asymmetric", *size, n) for size, n in zip(sizes, ndcg, strict=True)]
-    return dataclasses.replace(REPORT, grid=(reference, *leaf))
+from tests.examples.costs import a_report
+from tests.examples.results import LEAF, REPORT
 
 
 def of_bytes(size: int, kept: float) -> Sized:

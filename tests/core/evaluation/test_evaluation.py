@@ -6,9 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from leaf_ray.core.evaluation.bootstrap import Interval, Sampling
+from leaf_ray.core.evaluation.bootstrap import Sampling
 from leaf_ray.core.evaluation.evaluation import (
-    AverageRow,
     Evaluation,
     averages,
     evaluation_from_json,
@@ -17,20 +16,8 @@ from leaf_ray.core.evaluation.evaluation import (
 )
 from leaf_ray.core.evaluation.results import Role, Scores, verdict
 from leaf_ray.errors import InputError
-from tests.core.evaluation.test_results import REPORT
+from tests.examples.results import REPORT, SEVERAL
 
-SEVERAL = Evaluation(
-    (REPORT, dataclasses.replace(REPORT, num_queries=20)),
-    (
-        AverageRow("teacher", Interval(0.6, 0.55, 0.65), None, None),
-        AverageRow(
-            "asymmetric",
-            Interval(0.55, 0.5, 0.6),
-            Interval(0.7, 0.68, 0.72),
-            Interval(0.85, 0.8, 0.9),
-        ),
-    ),
-)
 SAMPLING = Sampling(500, 0)
 
 

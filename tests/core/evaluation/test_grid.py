@@ -9,7 +9,7 @@ from leaf_ray.core.evaluation.comparison import Collection, compare
 from leaf_ray.core.evaluation.grid import STORED, grid
 from leaf_ray.core.evaluation.results import Cell, Role
 from leaf_ray.core.search.stored import Stored
-from tests.core.evaluation.test_comparison import JUDGED, TEACHER, UNJUDGED, a_side, own_documents
+from tests.examples.sides import JUDGED, TEACHER, UNJUDGED, a_side, own_documents
 
 SAMPLING = Sampling(50, 0)
 LEAF = a_side("asymmetric", noise=0.3)

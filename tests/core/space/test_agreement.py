@@ -5,7 +5,7 @@ import pytest
 
 from leaf_ray.core.encoding.backend import LOWEST_COSINE, Precision
 from leaf_ray.core.space.agreement import Agreement, length_tolerance
-from tests.spaces import unit_vectors
+from tests.examples.spaces import unit_vectors
 
 VECTORS_ND = 3 * unit_vectors(40, 64, seed=0)
 

@@ -9,7 +9,7 @@ import pytest
 from leaf_ray.core.space.probe import PROBE_DOCUMENTS, PROBE_QUERIES, Probe
 from leaf_ray.core.text.texts import DOCUMENT, QUERY, normalise
 from leaf_ray.errors import EncodingError, SpaceMismatch
-from tests.spaces import a_probe
+from tests.examples.spaces import a_probe
 
 
 class LetterCounts:

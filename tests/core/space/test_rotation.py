@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from leaf_ray.core.space.rotation import BLOCK_ROWS, Rotation
 from leaf_ray.errors import InputError, SpaceMismatch
-from tests.spaces import a_space, unit_vectors
+from tests.examples.spaces import a_space, unit_vectors
 
 
 def correlated(num_rows: int, dimension: int, *, seed: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import pytest
 
 from leaf_ray.core.space.space import METADATA_KEY, Space, require_same_space
 from leaf_ray.errors import SpaceMismatch
-from tests.spaces import a_probe, a_space
+from tests.examples.spaces import a_probe, a_space
 
 CHANGES: list[dict[str, Any]] = [
     {"weights": "sha256:other"},

@@ -10,7 +10,7 @@ import pytest
 from leaf_ray.core.space.space import Space
 from leaf_ray.core.space.vectors import VECTOR, vectors_of, with_vectors
 from leaf_ray.errors import InputError
-from tests.spaces import a_space, unit_vectors
+from tests.examples.spaces import a_space, unit_vectors
 
 each_dtype = pytest.mark.parametrize("dtype", [np.float16, np.float32])
 

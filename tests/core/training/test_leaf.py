@@ -25,8 +25,8 @@ from leaf_ray.core.training.leaf import (
 )
 from leaf_ray.core.training.ridge import Head
 from leaf_ray.errors import ConfigError
-from tests.encoders.models import a_copy
-from tests.spaces import a_space
+from tests.examples.spaces import a_space
+from tests.examples.tiny_models import a_copy
 
 # Of encoders that are not the tiny BERT.
 SIZES = {

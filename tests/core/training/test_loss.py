@@ -13,7 +13,7 @@ from leaf_ray.core.training.loss import (
     squared_l2,
 )
 from leaf_ray.core.training.score_root import score_root
-from tests.spaces import unit_vectors
+from tests.examples.spaces import unit_vectors
 
 LEAF_BD = torch.from_numpy(unit_vectors(16, 8, seed=1))
 TEACHER_BD = torch.from_numpy(unit_vectors(16, 8, seed=2))

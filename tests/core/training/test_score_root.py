@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from leaf_ray.core.training.score_root import score_root
-from tests.spaces import unit_vectors
+from tests.examples.spaces import unit_vectors
 
 D = 16
 

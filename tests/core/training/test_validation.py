@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from leaf_ray.core.training.validation import NEIGHBOURS, Nearness
-from tests.spaces import unit_vectors
+from tests.examples.spaces import unit_vectors
 
 N, M, D = 40, 200, 16
 TEACHER_ND, DOCUMENT_MD = unit_vectors(N, D, seed=1), unit_vectors(M, D, seed=2)

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from leaf_ray.encoders.endpoint.encoder import EndpointSpec
 from leaf_ray.encoders.endpoint.rate_limit import Backoff
 from leaf_ray.errors import ConfigError, EndpointError
-from tests.faulty_endpoint import FaultyEndpoint
+from tests.examples.faulty_endpoint import FaultyEndpoint
 
 KEY = "sk-sesame-0123456789"
 SOON = Backoff(base_seconds=0.001, cap_seconds=0.01)

@@ -23,7 +23,7 @@ from leaf_ray.errors import (
     LeafRayError,
     TextsRejected,
 )
-from tests.faulty_endpoint import (
+from tests.examples.faulty_endpoint import (
     FAULTS,
     QUICK_FAULTS,
     Fault,

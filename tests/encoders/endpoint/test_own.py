@@ -13,7 +13,7 @@ from leaf_ray.api.documents import documents_app
 from leaf_ray.core.text.texts import DOCUMENT
 from leaf_ray.encoders.endpoint.encoder import EndpointSpec
 from leaf_ray.errors import EncodingError
-from tests.small_table import TEXTS, SmallTable
+from tests.examples.small_table import TEXTS, SmallTable
 
 
 @pytest.fixture

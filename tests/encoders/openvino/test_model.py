@@ -11,8 +11,8 @@ from leaf_ray.encoders.forward import OpenVINOForward
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.openvino.model import NotTraced, openvino_ir
 from leaf_ray.models.folder import ModelFolder
-from tests.encoders.families import write_family
-from tests.encoders.models import a_copy, edit
+from tests.examples.families import write_family
+from tests.examples.tiny_models import a_copy, edit
 
 
 @pytest.fixture

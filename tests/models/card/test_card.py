@@ -7,8 +7,8 @@ import pytest
 
 from leaf_ray.models.card.card import Release, model_card
 from leaf_ray.models.card.snippets import FOLDER, Form
+from tests.examples.spaces import a_space
 from tests.exports.exports import CURVE, SETTINGS
-from tests.spaces import a_space
 
 SPACE = a_space()
 TRAINING = {"settings": SETTINGS, "curve": CURVE, "versions": {"torch": "2.13.0"}}

@@ -4,7 +4,7 @@ import json
 
 from leaf_ray.pages.cost.json_file import cost_to_json
 from leaf_ray.pages.cost.verdict import cost_verdict
-from tests.core.cost.test_cost import costed
+from tests.examples.costs import costed
 
 
 def test_json_holds_the_figures_and_the_words() -> None:

@@ -17,10 +17,10 @@ from leaf_ray.pages.cost.plots import latencies, quality_by_cost
 from leaf_ray.pages.cost.size_plot import quality_by_bytes
 from leaf_ray.pages.cost.verdict import cost_verdict
 from leaf_ray.pages.cost.words import formulas, how_measured, missing_prices
-from tests.core.cost.test_cost import OWN, costed, judged
-from tests.core.cost.test_timings import TEACHER as TEACHER_TIMED
-from tests.core.cost.test_timings import TIMINGS
-from tests.core.evaluation.test_results import LEAF, TEACHER
+from tests.examples.costs import OWN, costed, judged
+from tests.examples.results import LEAF, TEACHER
+from tests.examples.timings import TEACHER as TEACHER_TIMED
+from tests.examples.timings import TIMINGS
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "<script>alert(1)</script> & \"x\" 'y' | [bold] </title></style>"

@@ -10,10 +10,10 @@ from leaf_ray.pages.cost.verdict import advantage, cost_verdict, smallest_alike,
 from leaf_ray.pages.cost.words import (
     missing_prices,
 )
-from tests.core.cost.test_cost import costed, judged
-from tests.core.cost.test_timings import LEAF as LEAF_TIMED
-from tests.core.cost.test_timings import TIMINGS
-from tests.core.evaluation.test_results import LEAF, TEACHER
+from tests.examples.costs import costed, judged
+from tests.examples.results import LEAF, TEACHER
+from tests.examples.timings import LEAF as LEAF_TIMED
+from tests.examples.timings import TIMINGS
 
 
 def with_leaf_ms(mean_ms: float) -> Timings:

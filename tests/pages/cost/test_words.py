@@ -14,9 +14,9 @@ from leaf_ray.pages.cost.words import (
     share,
     stated_prices,
 )
-from tests.core.cost.test_cost import costed
-from tests.core.cost.test_timings import TEACHER as TEACHER_TIMED
-from tests.core.cost.test_timings import TIMINGS
+from tests.examples.costs import costed
+from tests.examples.timings import TEACHER as TEACHER_TIMED
+from tests.examples.timings import TIMINGS
 
 
 def test_a_price_that_was_assumed_is_called_so_with_the_key_to_set() -> None:

@@ -19,9 +19,9 @@ from leaf_ray.runs.folder import MODEL_FOLDER, REPORT_JSON
 from leaf_ray.runs.parts import read_json, read_space, write_space
 from leaf_ray.stages import verbs
 from leaf_ray.stages.teacher import describe_teacher
-from tests.core.cost.test_cost import judged
+from tests.examples.costs import judged
+from tests.examples.faulty_endpoint import FaultyEndpoint
 from tests.exports.exports import write_leaf
-from tests.faulty_endpoint import FaultyEndpoint
 
 pytestmark = pytest.mark.ray
 

@@ -12,7 +12,7 @@ from leaf_ray.models.leaf_folder import leaf_space
 from leaf_ray.stages.distill.best import BESTS_KEPT, Keeper
 from leaf_ray.stages.distill.checkpoints import CHECKPOINTS_KEPT, State
 from leaf_ray.stages.distill.job import WorkerJob
-from tests.spaces import a_space
+from tests.examples.spaces import a_space
 from tests.stages.distill.worker_jobs import a_worker_job
 
 

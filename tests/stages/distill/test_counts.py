@@ -3,8 +3,9 @@
 import pytest
 
 from leaf_ray.core.text.texts import DOCUMENT, QUERY
-from leaf_ray.stages.distill.counts import Counts
-from tests.stages.distill.test_checks import COUNTS, ONLY_DOCUMENTS
+from leaf_ray.errors import ConfigError
+from leaf_ray.stages.distill.counts import Counts, check_seen
+from tests.examples.training_counts import COUNTS, ONLY_DOCUMENTS
 
 
 def test_counts_of_several_pieces_add_up() -> None:
@@ -30,3 +31,10 @@ def test_texts_that_no_epoch_takes_are_not_counted(
 ) -> None:
     taken = COUNTS.taken(of_kind, weights)
     assert (taken.trained, taken.held_out) == (trained, held_out)
+
+
+def test_a_machine_that_has_not_all_texts_is_told_of() -> None:
+    check_seen(COUNTS, trained=50, held_out=6, place="runs/mine")
+    for trained, held_out in ((49, 6), (50, 5)):
+        with pytest.raises(ConfigError, match=r"runs/mine has 55 of 56 .* put `root` where all"):
+            check_seen(COUNTS, trained=trained, held_out=held_out, place="runs/mine")

@@ -20,8 +20,8 @@ from leaf_ray.stages.distill.sources import (
     version_of,
 )
 from leaf_ray.table.reader import DocumentTable
-from tests.small_table import NAME, RARE_ID, TEXTS, SmallTable, publish, write
-from tests.spaces import a_space, unit_vectors
+from tests.examples.small_table import NAME, RARE_ID, TEXTS, SmallTable, publish, write
+from tests.examples.spaces import a_space, unit_vectors
 
 PIECE_ROWS = 7
 

@@ -22,9 +22,9 @@ from leaf_ray.runs import Run
 from leaf_ray.stages.distill.counts import Counts
 from leaf_ray.stages.distill.sources import other_source
 from leaf_ray.stages.distill.texts import HELD_OUT_FILES, TRAIN_FILES, Tokenise, WritePiece
+from tests.examples.small_table import NAME, TEXTS, SmallTable, publish
+from tests.examples.spaces import a_space, unit_vectors
 from tests.runs.conftest import remote_run
-from tests.small_table import NAME, TEXTS, SmallTable, publish
-from tests.spaces import a_space, unit_vectors
 
 NUM_TEXTS = 60
 SPACE = a_space(query_prompt="ask: ", document_prompt="say: ")

@@ -6,7 +6,7 @@ from leaf_ray.config.distill_section import DistillConfig
 from leaf_ray.runs import Run
 from leaf_ray.stages.distill.counts import Counts
 from leaf_ray.stages.distill.job import WorkerJob
-from tests.spaces import a_space
+from tests.examples.spaces import a_space
 
 
 def a_worker_job(folder: Path, *, init: Path, settings: DistillConfig) -> WorkerJob:

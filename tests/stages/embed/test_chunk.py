@@ -33,9 +33,9 @@ from leaf_ray.stages.embed.chunk import (
     ReadChunk,
     WriteChunk,
 )
-from tests.faulty_endpoint import FaultyEndpoint
-from tests.faulty_endpoint import vectors_of as endpoint_vectors_of
-from tests.spaces import a_space, unit_vectors
+from tests.examples.faulty_endpoint import FaultyEndpoint
+from tests.examples.faulty_endpoint import vectors_of as endpoint_vectors_of
+from tests.examples.spaces import a_space, unit_vectors
 
 # Five rows of three texts; a query and a document may be one text and are not copies.
 ROWS = [

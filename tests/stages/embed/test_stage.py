@@ -15,7 +15,7 @@ from leaf_ray.runs.chunks import finished_chunks
 from leaf_ray.runs.parts import read_space
 from leaf_ray.stages import verbs
 from leaf_ray.stages.embed.stage import working_folder
-from tests.faulty_endpoint import FaultyEndpoint
+from tests.examples.faulty_endpoint import FaultyEndpoint
 from tests.stages.embedding import (
     a_config,
     a_job,

@@ -19,9 +19,9 @@ from leaf_ray.runs.progress import Silent
 from leaf_ray.stages import verbs
 from leaf_ray.stages.embed.stage import working_folder
 from leaf_ray.stages.teacher import describe_teacher, endpoint_spec
-from tests.encoders.families import write_family
-from tests.faulty_endpoint import Fault, FaultyEndpoint, random_faults
-from tests.faulty_endpoint import vectors_of as endpoint_vectors_of
+from tests.examples.families import write_family
+from tests.examples.faulty_endpoint import Fault, FaultyEndpoint, random_faults
+from tests.examples.faulty_endpoint import vectors_of as endpoint_vectors_of
 from tests.stages.embedding import (
     Key,
     a_config,

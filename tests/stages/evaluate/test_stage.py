@@ -18,7 +18,7 @@ from leaf_ray.runs import Run
 from leaf_ray.runs.folder import JUDGMENTS_FILE
 from leaf_ray.runs.parts import read_json, read_rotation, read_space, read_table, vectors_dataset
 from leaf_ray.stages import verbs
-from tests.own_documents import write_own_documents
+from tests.examples.own_documents import write_own_documents
 from tests.stages.conftest import with_collections
 
 pytestmark = pytest.mark.ray

@@ -16,8 +16,7 @@ from leaf_ray.pages.report_page import to_markdown
 from leaf_ray.runs import Manifest, Run
 from leaf_ray.runs.folder import REPORT_JSON
 from leaf_ray.stages.export.card import known_of
-from tests.core.evaluation.test_evaluation import SEVERAL
-from tests.core.evaluation.test_results import REPORT
+from tests.examples.results import REPORT, SEVERAL
 
 
 def a_run(root: Path, *, evaluation: Evaluation) -> Run:

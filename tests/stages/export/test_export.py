@@ -23,8 +23,8 @@ from leaf_ray.runs.folder import MODEL_FOLDER, REPORT_JSON
 from leaf_ray.runs.parts import TextsWriter
 from leaf_ray.stages import verbs
 from leaf_ray.stages.export.export import ExportPrecision, Format
-from tests.core.evaluation.test_results import REPORT
-from tests.encoders.models import TEXTS, a_copy
+from tests.examples.results import REPORT
+from tests.examples.tiny_models import TEXTS, a_copy
 from tests.exports.exports import blocks, cosines, run_block, space_of, write_leaf
 from tests.stages.texts_table import texts_table
 

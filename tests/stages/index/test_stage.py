@@ -17,7 +17,7 @@ from leaf_ray.stages import verbs
 from leaf_ray.stages.index import stage as index_stage
 from leaf_ray.stages.index.loads import keep_loaded, refuse_lost_writes
 from leaf_ray.table.reader import DocumentTable
-from tests.small_table import SmallTable
+from tests.examples.small_table import SmallTable
 
 pytestmark = pytest.mark.ray
 

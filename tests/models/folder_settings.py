@@ -18,7 +18,7 @@ from sentence_transformers.sentence_transformer.modules import (
 )
 
 from leaf_ray.models.reference import load_reference
-from tests.encoders.models import edit
+from tests.examples.tiny_models import edit
 
 PROMPTS = {"query": "Represent the question: ", "document": "Represent: "}
 Change = Callable[[Path], object]

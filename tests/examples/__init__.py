@@ -1,0 +1,1 @@
+"""Values and small inputs that several tests share."""
