@@ -30,12 +30,10 @@ from leaf_ray.core.encoding.sentence import SentenceVectors
 from leaf_ray.core.evaluation.bootstrap import Sampling, mean_interval, paired_difference
 from leaf_ray.core.training.autocast import autocast
 from leaf_ray.core.training.leaf import build_leaf, freeze_unused, word_embeddings
-from leaf_ray.core.training.loss import objective
-from leaf_ray.core.training.optimizer import LeafOptimizer, touch_rows_only
+from leaf_ray.core.training.loss import objective, score_root
+from leaf_ray.core.training.optimizer import LeafOptimizer, linear_cycles, touch_rows_only
 from leaf_ray.core.training.ridge import Head, fit_head
 from leaf_ray.core.training.sampler import Order
-from leaf_ray.core.training.schedule import linear_cycles
-from leaf_ray.core.training.score_root import score_root
 from leaf_ray.core.training.stepper import EagerStepper, Recipe
 from leaf_ray.core.training.train import train
 from leaf_ray.core.training.training_texts import TrainingTexts

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from leaf_ray.config import RunConfig, load_config
-from leaf_ray.core.training.schedule import linear_cycles
+from leaf_ray.core.training.optimizer import linear_cycles
 
 JOBS = Path(__file__).resolve().parents[1] / "jobs"
 PROMPT = "Represent this sentence for searching relevant passages: "

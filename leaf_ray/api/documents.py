@@ -23,7 +23,7 @@ from leaf_ray.api.models import (
 from leaf_ray.core.json_values import to_json
 from leaf_ray.core.text.texts import titled
 from leaf_ray.errors import InputError
-from leaf_ray.table.reader import DocumentTable
+from leaf_ray.table.writer import WritableTable
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class DocumentService:
     """
 
     def __init__(
-        self, embedder: Embedder, table: DocumentTable, *, embed: Embed, max_characters: int
+        self, embedder: Embedder, table: WritableTable, *, embed: Embed, max_characters: int
     ) -> None:
         self.embedder = embedder
         self.table = table

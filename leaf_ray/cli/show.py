@@ -8,8 +8,9 @@ from rich.table import Table
 
 from leaf_ray.config import RunConfig
 from leaf_ray.core.evaluation.bootstrap import Interval
-from leaf_ray.core.evaluation.evaluation import evaluation_from_json, evaluation_verdict
+from leaf_ray.core.evaluation.evaluation import evaluation_from_json
 from leaf_ray.core.evaluation.results import Report
+from leaf_ray.pages.report_words import evaluation_verdict
 from leaf_ray.runs import PARTS, Run
 from leaf_ray.runs.folder import COST_PAGE, GRID_PLOT, REPORT_JSON, REPORT_MARKDOWN, REPORT_PLOT
 from leaf_ray.runs.parts import read_as

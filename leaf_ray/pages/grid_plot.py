@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 from leaf_ray.core.evaluation.bootstrap import Interval
 from leaf_ray.core.evaluation.evaluation import Evaluation
-from leaf_ray.core.evaluation.results import Cell, Role, percent
+from leaf_ray.core.evaluation.results import Cell, Role
 from leaf_ray.core.search.stored import Stored
+from leaf_ray.pages.report_words import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

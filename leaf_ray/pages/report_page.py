@@ -1,19 +1,10 @@
 """A report as a page of Markdown."""
 
-from leaf_ray.core.evaluation.evaluation import AverageRow, Evaluation, evaluation_verdict
-from leaf_ray.core.evaluation.results import (
-    Difference,
-    QueryForm,
-    Report,
-    Role,
-    Row,
-    percent,
-    score,
-    signed,
-    verdict,
-)
+from leaf_ray.core.evaluation.evaluation import AverageRow, Evaluation
+from leaf_ray.core.evaluation.results import Difference, QueryForm, Report, Role, Row
 from leaf_ray.core.markdown import table
 from leaf_ray.pages.grid_plot import grid_lines, share_of
+from leaf_ray.pages.report_words import evaluation_verdict, percent, score, signed, verdict
 
 ABSENT = "-"
 SIDES = ("queries by", "documents by")

@@ -8,8 +8,8 @@ import pyarrow as pa
 from leaf_ray.core.object_storage import storage_options
 from leaf_ray.core.space.vectors import VECTOR
 from leaf_ray.core.text.windows import PARENT
-from leaf_ray.table.reader import SERVED
 from leaf_ray.table.schema import is_windowed, table_uri
+from leaf_ray.table.versions import SERVED
 
 # In the table's schema: the load that its rows came with, whatever was written since.
 LOAD = b"leaf_ray.load"

@@ -51,3 +51,8 @@ def is_windowed(schema: pa.Schema) -> bool:
 def table_uri(uri: str, name: str) -> str:
     """Where the Lance dataset of a table lies, for those who write fragments in parallel."""
     return f"{uri}/{name}.lance"
+
+
+def metric(space: Space) -> Literal["cosine", "dot"]:
+    """Return the measure by which vectors of a space are compared."""
+    return "cosine" if space.normalized else "dot"

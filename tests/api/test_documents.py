@@ -12,7 +12,7 @@ from leaf_ray.api import queries as queries_module
 from leaf_ray.api.documents import DocumentService, EmbeddedDocuments, documents_app
 from leaf_ray.sources.canonical import Layout, canonical
 from leaf_ray.sources.part import Part
-from leaf_ray.table.reader import DocumentTable
+from leaf_ray.table.writer import WritableTable
 from tests.api.client import ask, ask_at_once
 from tests.examples.small_table import NAME, TEXTS, SmallTable, publish
 
@@ -86,7 +86,7 @@ def test_a_document_that_is_not_there_is_not_found(documents: FastAPI) -> None:
 def test_documents_that_others_wrote_are_found(
     small: SmallTable, documents: FastAPI, index_uri: str
 ) -> None:
-    DocumentTable(index_uri, NAME).upsert(small.rows({"theirs": KITE}))
+    WritableTable(index_uri, NAME).upsert(small.rows({"theirs": KITE}))
     assert get(documents, "theirs").json()["text"] == KITE
 
 
@@ -188,7 +188,7 @@ def test_a_writer_of_another_space_answers_that_the_service_is_at_fault(
     publish(index_uri, small.rows({"new": KITE}).replace_schema_metadata(other.to_metadata()))
     for answer in (upsert(documents, {"id": "a", "text": "b"}), delete(documents, "new")):
         assert (answer.status_code, answer.json()["error_type"]) == (503, "SpaceMismatch")
-    assert len(DocumentTable(index_uri, NAME)) == 1
+    assert len(WritableTable(index_uri, NAME)) == 1
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_text_is_kept_as_leaf_texts_keeps_it(
     assert canonical(part, Layout()).table["text"].to_pylist() == [kept]
     assert upsert(documents, {"id": "a", **sent}).is_success
     assert get(documents, "a").json()["text"] == kept
-    [stored] = DocumentTable(index_uri, NAME).search(k=1, mode="vector", vector_D=small.query(kept))
+    [stored] = WritableTable(index_uri, NAME).search(k=1, mode="vector", vector_D=small.query(kept))
     assert (stored.id, stored.score) == ("a", pytest.approx(1, abs=1e-5))
 
 

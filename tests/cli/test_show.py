@@ -10,9 +10,9 @@ from leaf_ray.cli.show import print_hits
 from leaf_ray.config import load_config
 from leaf_ray.config.distill_section import DistillConfig
 from leaf_ray.core.evaluation.evaluation import Evaluation, evaluation_to_json
-from leaf_ray.core.evaluation.results import verdict
 from leaf_ray.models.leaf_folder import save_leaf
 from leaf_ray.models.reference import load_reference
+from leaf_ray.pages.report_words import verdict
 from leaf_ray.runs import PARTS, Manifest, Run
 from leaf_ray.runs.folder import MODEL_FOLDER, REPORT_JSON
 from leaf_ray.table.schema import Hit

@@ -3,17 +3,8 @@
 import dataclasses
 
 from leaf_ray.core.evaluation.bootstrap import Interval
-from leaf_ray.core.evaluation.evaluation import (
-    AverageRow,
-    Evaluation,
-)
-from leaf_ray.core.evaluation.results import (
-    Cell,
-    Difference,
-    LengthRow,
-    Report,
-    Row,
-)
+from leaf_ray.core.evaluation.evaluation import AverageRow, Evaluation
+from leaf_ray.core.evaluation.results import Cell, Difference, LengthRow, Report, Row
 
 TEACHER = Row(
     queries_by="big",

@@ -23,7 +23,8 @@ from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.encoders.teacher import describe_space
-from leaf_ray.table.reader import DocumentTable, publish_table
+from leaf_ray.table.publish import publish_table
+from leaf_ray.table.reader import DocumentTable
 from leaf_ray.table.schema import table_schema, table_uri
 
 NAME = "documents"

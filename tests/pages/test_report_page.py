@@ -3,8 +3,9 @@
 import dataclasses
 
 from leaf_ray.core.evaluation.evaluation import Evaluation
-from leaf_ray.core.evaluation.results import Report, Row, verdict
+from leaf_ray.core.evaluation.results import Report, Row
 from leaf_ray.pages.report_page import to_markdown
+from leaf_ray.pages.report_words import verdict
 from tests.examples.results import LEAF, REPORT, SEVERAL, TEACHER
 
 HEADER = (

@@ -15,7 +15,7 @@ from sentence_transformers import SentenceTransformer
 
 from leaf_ray.config import RunConfig, load_config
 from leaf_ray.core.space.vectors import vectors_of
-from leaf_ray.core.training.schedule import linear_cycles
+from leaf_ray.core.training.optimizer import linear_cycles
 from leaf_ray.runs import Run
 from leaf_ray.runs.parts import read_space, vectors_dataset
 from leaf_ray.stages import verbs

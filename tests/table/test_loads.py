@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from leaf_ray.table.loads import LOAD, TableVersion
-from leaf_ray.table.reader import DocumentTable
+from leaf_ray.table.writer import WritableTable
 from tests.examples.small_table import NAME, TEXTS, SmallTable, publish, write
 
 
@@ -33,7 +33,7 @@ def test_a_version_that_cannot_be_read_is_not_taken_for_a_missing_one(index_uri:
 def test_the_load_of_rows_stays_with_them(small: SmallTable, tmp_path: Path) -> None:
     uri, rows = str(tmp_path), small.rows({"a": "a kite"})
     publish(uri, rows.replace_schema_metadata({**rows.schema.metadata, LOAD: b"first"}))
-    table = DocumentTable(uri, NAME)
+    table = WritableTable(uri, NAME)
     table.upsert(small.rows({"b": "a boat"}))
     table.delete(["a"])
     served = TableVersion.served(uri, NAME)
@@ -48,7 +48,7 @@ def test_a_version_that_is_restored_is_written_to_again(small: SmallTable, index
     write(index_uri, small.rows({"half": "a load that is not indexed"}))
     assert before is not None
     before.restore()
-    table = DocumentTable(index_uri, NAME)
+    table = WritableTable(index_uri, NAME)
     table.upsert(small.rows({"new": "a kite"}))
     assert texts(TableVersion.served(index_uri, NAME)) == {**TEXTS, "new": "a kite"}
     assert [hit.id for hit in table.search(k=3, mode="text", text="kite")] == ["new"]

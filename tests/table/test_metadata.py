@@ -14,8 +14,8 @@ from leaf_ray.core.text.metadata import held_type, why_not_named
 from leaf_ray.sources.childless import with_typed_nulls
 from leaf_ray.sources.metadata import kept_metadata
 from leaf_ray.sources.promote import as_schema
-from leaf_ray.table.reader import DocumentTable
 from leaf_ray.table.schema import SearchMode, table_schema
+from leaf_ray.table.writer import WritableTable
 from tests.examples.metadata_columns import COLUMNS
 from tests.examples.small_table import NAME, publish
 from tests.examples.spaces import a_space, unit_vectors
@@ -29,14 +29,14 @@ NAMES = (
 )
 
 
-def published(folder: Path, metadata: pa.Table) -> DocumentTable:
+def published(folder: Path, metadata: pa.Table) -> WritableTable:
     """A table of two documents, "a" and "b", with these metadata."""
     schema = table_schema(SPACE.dimension, list(metadata.schema), SPACE)
     rows = pa.table({"id": ["a", "b"], "text": ["red fox", "fox lake"]})
     for field in metadata.schema:
         rows = rows.append_column(field, metadata.column(field.name))
     publish(str(folder), with_vectors(rows, VECTORS_ND, SPACE).cast(schema))
-    return DocumentTable(str(folder), NAME)
+    return WritableTable(str(folder), NAME)
 
 
 def kept(columns: dict[str, pa.Array]) -> pa.Table:
@@ -46,7 +46,7 @@ def kept(columns: dict[str, pa.Array]) -> pa.Table:
     return as_schema(table, with_typed_nulls(table.schema))
 
 
-def found_in(table: DocumentTable) -> list[list[dict[str, Any]]]:
+def found_in(table: WritableTable) -> list[list[dict[str, Any]]]:
     """The metadata of "a" and "b" as each way to read gives them."""
     ways = []
     for mode in MODES:

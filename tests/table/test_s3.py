@@ -11,8 +11,8 @@ import pytest
 from leaf_ray.errors import ConfigError, MissingStage
 from leaf_ray.runs import Manifest, Run
 from leaf_ray.runs.parts import read_space, read_table, write_space, write_table
-from leaf_ray.table import reader as table_module
-from leaf_ray.table.reader import DocumentTable
+from leaf_ray.table import versions
+from leaf_ray.table.writer import WritableTable
 from tests.conftest import SECRET
 from tests.examples.small_table import NAME, RARE_ID, RARE_WORD, TEXTS, SmallTable, publish
 
@@ -37,7 +37,7 @@ def all_files(bucket: str) -> dict[str, bytes]:
 
 def test_a_table_is_searched_and_written(small: SmallTable, run: Run) -> None:
     publish(run.index.uri, small.rows(TEXTS))
-    reader, writer = DocumentTable(run.index.uri, NAME), DocumentTable(run.index.uri, NAME)
+    reader, writer = WritableTable(run.index.uri, NAME), WritableTable(run.index.uri, NAME)
     assert [hit.id for hit in reader.search(k=3, mode="text", text=RARE_WORD)] == [RARE_ID]
     vector_D = small.query(TEXTS["d5"])
     for mode in ("vector", "hybrid"):
@@ -57,13 +57,13 @@ def test_writers_at_once_leave_every_id_once(small: SmallTable, run: Run) -> Non
     start = Barrier(3)
 
     def work(writer: int) -> None:
-        table = DocumentTable(run.index.uri, NAME)
+        table = WritableTable(run.index.uri, NAME)
         start.wait()
         table.upsert(small.rows(dict.fromkeys(TEXTS, f"by writer {writer}")))
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(work, range(3)))
-    table = DocumentTable(run.index.uri, NAME)
+    table = WritableTable(run.index.uri, NAME)
     assert len(table) == len(TEXTS)
     assert len({table.get(i)["text"] for i in TEXTS}) == 1  # type: ignore[index]
 
@@ -72,12 +72,12 @@ def test_readers_bear_a_tag_that_is_replaced_while_they_read_it(
     small: SmallTable, run: Run
 ) -> None:
     publish(run.index.uri, small.rows(TEXTS))
-    writer = DocumentTable(run.index.uri, NAME)
+    writer = WritableTable(run.index.uri, NAME)
     while writer.version < 10:
         writer.upsert(small.rows({"new": f"after version {writer.version}"}))
-    readers = [DocumentTable(run.index.uri, NAME) for _ in range(2)]
+    readers = [WritableTable(run.index.uri, NAME) for _ in range(2)]
 
-    def follow(reader: DocumentTable) -> None:
+    def follow(reader: WritableTable) -> None:
         while not writing.done():
             reader.refresh()
             assert reader.version in (9, 10)
@@ -85,7 +85,7 @@ def test_readers_bear_a_tag_that_is_replaced_while_they_read_it(
     def move_the_tag() -> None:
         # The tag's file is a byte longer for a version of two digits.
         for version in [9, 10] * 10:
-            table_module._patiently(table_module._tag, writer._table, version)
+            versions.serve(writer._table, version)
 
     with ThreadPoolExecutor(3) as pool:
         writing = pool.submit(move_the_tag)
@@ -95,7 +95,7 @@ def test_readers_bear_a_tag_that_is_replaced_while_they_read_it(
 
 def test_a_table_that_is_not_there_is_a_missing_stage(run: Run) -> None:
     with pytest.raises(MissingStage, match="leaf index"):
-        DocumentTable(run.index.uri, NAME)
+        WritableTable(run.index.uri, NAME)
 
 
 def test_a_part_gives_back_what_was_written(run: Run) -> None:
@@ -153,7 +153,7 @@ def test_tables_and_spaces_are_read_back(small: SmallTable, run: Run) -> None:
 
 def test_no_file_holds_the_secret(small: SmallTable, bucket: str, run: Run) -> None:
     publish(run.index.uri, small.rows(TEXTS))
-    DocumentTable(run.index.uri, NAME).upsert(small.rows({"new": "text"}))
+    WritableTable(run.index.uri, NAME).upsert(small.rows({"new": "text"}))
     run.index.finish(manifest("index"))
     files = all_files(f"{bucket}/runs/{run.path.rpartition('/')[2]}")
     assert any(file.endswith("manifest.json") for file in files)

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from leaf_ray.errors import ServiceError, SpaceMismatch
-from leaf_ray.table import reader as table_module
-from leaf_ray.table.reader import DocumentTable, publish_table
+from leaf_ray.table import versions, writer
+from leaf_ray.table.publish import publish_table
 from leaf_ray.table.schema import PRIMARY_KEY, table_uri
+from leaf_ray.table.writer import WritableTable
 from tests.examples.small_table import NAME, RARE_ID, TEXTS, SmallTable, publish, write
 
 HOSTILE = (
@@ -35,16 +36,16 @@ HOSTILE = (
 
 
 @pytest.fixture(scope="module")
-def shared(small: SmallTable, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentTable]:
+def shared(small: SmallTable, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WritableTable]:
     """For tests that leave behind what they found, which is checked at the end."""
     uri = str(tmp_path_factory.mktemp("shared"))
     publish(uri, small.rows(TEXTS))
-    table = DocumentTable(uri, NAME)
+    table = WritableTable(uri, NAME)
     yield table
     assert stored(table) == TEXTS
 
 
-def stored(table: DocumentTable) -> dict[str, str]:
+def stored(table: WritableTable) -> dict[str, str]:
     """Text by id of the version that `table` reads, read without LanceDB."""
     rows = lance.dataset(f"{table.name}.lance", version=table.version).to_table(["id", "text"])
     texts = dict(zip(rows["id"].to_pylist(), rows["text"].to_pylist(), strict=True))
@@ -53,7 +54,7 @@ def stored(table: DocumentTable) -> dict[str, str]:
 
 
 def primary_key(uri: str) -> list[str]:
-    fields = lance.dataset(table_uri(uri, NAME), version=table_module.SERVED).schema
+    fields = lance.dataset(table_uri(uri, NAME), version=versions.SERVED).schema
     return [f.name for f in fields if PRIMARY_KEY in (f.metadata or {})]
 
 
@@ -69,19 +70,19 @@ def test_publishing_again_replaces_and_leaves_no_duplicates(
 ) -> None:
     texts = {**{i: t for i, t in TEXTS.items() if i != "d0"}, "new": "a kite over the harbour"}
     assert publish(index_uri, small.rows(texts))["rows"] == len(texts)
-    table = DocumentTable(index_uri, NAME)
+    table = WritableTable(index_uri, NAME)
     assert stored(table) == texts
     assert [hit.id for hit in table.search(k=5, mode="text", text="kite")] == ["new"]
 
 
 def test_publishing_twice_is_publishing_once(index_uri: str) -> None:
     publish_table(index_uri, NAME, vector_index_rows=10_000)
-    assert stored(DocumentTable(index_uri, NAME)) == TEXTS
+    assert stored(WritableTable(index_uri, NAME)) == TEXTS
 
 
 def test_a_reader_sees_a_new_version_whole_or_not_at_all(small: SmallTable, index_uri: str) -> None:
     new = {"n1": "a kite over the harbour", "n2": "a kite in the rain"}
-    reader = DocumentTable(index_uri, NAME)
+    reader = WritableTable(index_uri, NAME)
 
     def sees() -> set[str]:
         by_text = {hit.id for hit in reader.search(k=100, mode="text", text="kite fox")}
@@ -92,7 +93,7 @@ def test_a_reader_sees_a_new_version_whole_or_not_at_all(small: SmallTable, inde
     write(index_uri, small.rows(new))
     assert sees() == set(TEXTS)
     reader.refresh()
-    assert sees() == set(TEXTS) == set(stored(DocumentTable(index_uri, NAME)))
+    assert sees() == set(TEXTS) == set(stored(WritableTable(index_uri, NAME)))
     publish_table(index_uri, NAME, vector_index_rows=10_000)
     assert sees() == set(TEXTS)
     reader.refresh()
@@ -102,7 +103,7 @@ def test_a_reader_sees_a_new_version_whole_or_not_at_all(small: SmallTable, inde
 def test_an_upsert_replaces_a_known_id_and_adds_an_unknown_one(
     small: SmallTable, index_uri: str
 ) -> None:
-    table = DocumentTable(index_uri, NAME)
+    table = WritableTable(index_uri, NAME)
     texts = {"d3": "a kite over the harbour", "new": "a lantern in the attic"}
     table.upsert(small.rows(texts, year=2020))
     assert stored(table) == TEXTS | texts
@@ -115,15 +116,15 @@ def test_an_upsert_replaces_a_known_id_and_adds_an_unknown_one(
 
 
 def test_other_readers_see_an_upsert_after_a_refresh(small: SmallTable, index_uri: str) -> None:
-    reader = DocumentTable(index_uri, NAME)
-    DocumentTable(index_uri, NAME).upsert(small.rows({"new": "a lantern in the attic"}))
+    reader = WritableTable(index_uri, NAME)
+    WritableTable(index_uri, NAME).upsert(small.rows({"new": "a lantern in the attic"}))
     assert reader.get("new") is None
     reader.refresh()
     assert stored(reader).keys() == {*TEXTS, "new"}
 
 
 def test_upserting_twice_is_upserting_once(small: SmallTable, index_uri: str) -> None:
-    table = DocumentTable(index_uri, NAME)
+    table = WritableTable(index_uri, NAME)
     rows = small.rows({"d3": "a kite over the harbour", "new": "a lantern in the attic"})
     table.upsert(rows)
     once = stored(table)
@@ -134,14 +135,14 @@ def test_upserting_twice_is_upserting_once(small: SmallTable, index_uri: str) ->
 def test_upserting_the_columns_in_another_order_is_the_same(
     small: SmallTable, index_uri: str
 ) -> None:
-    table = DocumentTable(index_uri, NAME)
+    table = WritableTable(index_uri, NAME)
     rows = small.rows({"new": "a lantern in the attic"})
     table.upsert(rows.select(rows.column_names[::-1]))
     assert stored(table) == TEXTS | {"new": "a lantern in the attic"}
 
 
 def test_deleted_documents_are_found_no_more(small: SmallTable, index_uri: str) -> None:
-    table = DocumentTable(index_uri, NAME)
+    table = WritableTable(index_uri, NAME)
     table.delete([RARE_ID, "never there", "d3"])
     assert stored(table).keys() == TEXTS.keys() - {RARE_ID, "d3"}
     assert table.search(k=5, mode="text", text="zyzzyva") == []
@@ -155,7 +156,7 @@ def test_deleted_documents_are_found_no_more(small: SmallTable, index_uri: str) 
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(ids=st.sets(st.sampled_from(HOSTILE) | st.text(max_size=20), max_size=6).map(sorted))
-def test_ids_are_only_ever_ids(small: SmallTable, shared: DocumentTable, ids: list[str]) -> None:
+def test_ids_are_only_ever_ids(small: SmallTable, shared: WritableTable, ids: list[str]) -> None:
     ids = [i for i in ids if i not in TEXTS]
     assert all(shared.get(i) is None for i in ids)
     texts = {i: f"text of number {number}" for number, i in enumerate(ids)}
@@ -172,7 +173,7 @@ def test_ids_are_only_ever_ids(small: SmallTable, shared: DocumentTable, ids: li
     assert stored(shared) == TEXTS
 
 
-def test_every_hostile_id_survives_a_round(small: SmallTable, shared: DocumentTable) -> None:
+def test_every_hostile_id_survives_a_round(small: SmallTable, shared: WritableTable) -> None:
     texts = {i: f"text of number {number}" for number, i in enumerate(HOSTILE)}
     shared.upsert(small.rows(texts))
     assert stored(shared) == TEXTS | texts
@@ -185,7 +186,7 @@ def test_writers_at_once_leave_every_id_once(small: SmallTable, index_uri: str) 
     start = Barrier(writers)
 
     def work(writer: int) -> None:
-        table = DocumentTable(index_uri, NAME)
+        table = WritableTable(index_uri, NAME)
         start.wait()
         for _ in range(rounds):
             table.upsert(small.rows(dict.fromkeys(TEXTS, f"by writer {writer}")))
@@ -193,7 +194,7 @@ def test_writers_at_once_leave_every_id_once(small: SmallTable, index_uri: str) 
     with ThreadPoolExecutor(writers) as pool:
         for done in [pool.submit(work, writer) for writer in range(writers)]:
             done.result()
-    table = DocumentTable(index_uri, NAME)
+    table = WritableTable(index_uri, NAME)
     assert stored(table).keys() == TEXTS.keys()
     # The last commit is whole, and it is the one that is served.
     assert len(set(stored(table).values())) == 1
@@ -203,24 +204,24 @@ def test_writers_at_once_leave_every_id_once(small: SmallTable, index_uri: str) 
 def test_a_late_tag_does_not_hide_what_another_writer_served(
     small: SmallTable, index_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow, fast = DocumentTable(index_uri, NAME), DocumentTable(index_uri, NAME)
-    serve = table_module._serve_latest
+    slow, fast = WritableTable(index_uri, NAME), WritableTable(index_uri, NAME)
+    serve = writer.serve_latest
 
     def serve_late(table: object) -> None:
-        monkeypatch.setattr(table_module, "_serve_latest", serve)
+        monkeypatch.setattr(writer, "serve_latest", serve)
         fast.upsert(small.rows({"fast": "b"}))
         serve(table)
 
-    monkeypatch.setattr(table_module, "_serve_latest", serve_late)
+    monkeypatch.setattr(writer, "serve_latest", serve_late)
     slow.upsert(small.rows({"slow": "a"}))
-    for table in (slow, DocumentTable(index_uri, NAME)):
+    for table in (slow, WritableTable(index_uri, NAME)):
         assert stored(table).keys() == {*TEXTS, "slow", "fast"}
 
 
 def test_a_write_while_the_table_is_loaded_anew_is_refused_and_serves_no_half(
     small: SmallTable, index_uri: str
 ) -> None:
-    table = DocumentTable(index_uri, NAME)
+    table = WritableTable(index_uri, NAME)
     write(index_uri, small.rows({"half": "not published yet"}))
     with pytest.raises(ServiceError, match="being loaded anew"):
         table.upsert(small.rows({"new": "of the old columns"}))
@@ -230,26 +231,26 @@ def test_a_write_while_the_table_is_loaded_anew_is_refused_and_serves_no_half(
 def test_a_process_of_another_space_can_neither_write_nor_move_on(
     small: SmallTable, index_uri: str
 ) -> None:
-    old = DocumentTable(index_uri, NAME)
+    old = WritableTable(index_uri, NAME)
     other = dataclasses.replace(small.space, query_prompt="query: ")
     write(index_uri, small.rows(TEXTS).replace_schema_metadata(other.to_metadata()))
     with pytest.raises(SpaceMismatch, match="query_prompt"):
         old.upsert(small.rows({"new": "text"}))
     with pytest.raises(SpaceMismatch, match="query_prompt"):
         old.delete(["d1"])
-    assert DocumentTable(index_uri, NAME).space.fingerprint == small.space.fingerprint
+    assert WritableTable(index_uri, NAME).space.fingerprint == small.space.fingerprint
     publish_table(index_uri, NAME, vector_index_rows=10_000)
     version = old.version
     with pytest.raises(SpaceMismatch, match="query_prompt"):
         old.refresh()
     assert old.version == version
-    assert DocumentTable(index_uri, NAME).space.fingerprint == other.fingerprint
+    assert WritableTable(index_uri, NAME).space.fingerprint == other.fingerprint
 
 
 def test_a_table_in_a_folder_with_odd_characters(small: SmallTable, tmp_path: Path) -> None:
     uri = str(tmp_path / "a b" / "\xe9 [x] 50%")
     publish(uri, small.rows(TEXTS))
-    table = DocumentTable(uri, NAME)
+    table = WritableTable(uri, NAME)
     table.upsert(small.rows({"new": "text"}))
     assert stored(table).keys() == {*TEXTS, "new"}
 
@@ -257,18 +258,18 @@ def test_a_table_in_a_folder_with_odd_characters(small: SmallTable, tmp_path: Pa
 def test_a_write_that_a_load_overtakes_is_served_and_the_half_load_is_not(
     small: SmallTable, index_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serve = table_module._serve_written
+    serve = writer._serve_written
 
     def overtaken(table: object) -> None:
         write(index_uri, small.rows({"half": "a load that is not indexed"}))
         serve(table)
 
-    monkeypatch.setattr(table_module, "_serve_written", overtaken)
-    table = DocumentTable(index_uri, NAME)
+    monkeypatch.setattr(writer, "_serve_written", overtaken)
+    table = WritableTable(index_uri, NAME)
     table.upsert(small.rows({"new": "a lantern in the attic"}))
     assert (
         stored(table)
-        == stored(DocumentTable(index_uri, NAME))
+        == stored(WritableTable(index_uri, NAME))
         == {
             **TEXTS,
             "new": "a lantern in the attic",
@@ -279,8 +280,8 @@ def test_a_write_that_a_load_overtakes_is_served_and_the_half_load_is_not(
 
 
 def test_a_write_that_a_load_comes_before_is_refused(small: SmallTable, index_uri: str) -> None:
-    table = DocumentTable(index_uri, NAME)
+    table = WritableTable(index_uri, NAME)
     with pytest.raises(ServiceError, match="is being loaded anew"), table._writing() as newest:
         write(index_uri, small.rows({"half": "a load that is not indexed"}))
         newest.delete("id = 'd1'")
-    assert stored(DocumentTable(index_uri, NAME)) == TEXTS
+    assert stored(WritableTable(index_uri, NAME)) == TEXTS

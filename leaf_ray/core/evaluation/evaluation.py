@@ -6,16 +6,13 @@ from typing import Any
 
 from leaf_ray.core.evaluation.bootstrap import Interval, Sampling, average_interval, average_kept
 from leaf_ray.core.evaluation.results import (
-    FEW_QUERIES,
     Metric,
     Report,
     Role,
     Scores,
     check_names,
     from_json,
-    percent,
     to_json,
-    verdict,
 )
 from leaf_ray.errors import InputError
 
@@ -80,40 +77,6 @@ def averages(
             )
         )
     return tuple(rows)
-
-
-def evaluation_verdict(evaluation: Evaluation) -> str:
-    """Say what the intervals allow: on average where there are several collections."""
-    if len(evaluation.reports) == 1:
-        return verdict(evaluation.reports[0])
-    if not evaluation.average:
-        return " ".join(f"{report.collection}: {verdict(report)}" for report in evaluation.reports)
-    averaged = evaluation.counted
-    number = len(averaged)
-    sentences = []
-    for role, who in (
-        ("asymmetric", "with documents by the teacher"),
-        ("symmetric", "with its own documents"),
-    ):
-        row = next((row for row in evaluation.average if row.role == role), None)
-        if row is not None and row.kept is not None:
-            sentences.append(
-                f"Over {number} collections the leaf keeps {percent(row.kept)} of the teacher's "
-                f"average nDCG@10 {who}."
-            )
-        elif row is not None and row.overlap is not None:
-            sentences.append(
-                f"Over {number} collections the leaf finds {percent(row.overlap)} of the "
-                f"teacher's first ten documents {who}."
-            )
-    few = [report for report in averaged if report.num_queries < FEW_QUERIES]
-    sentences += [
-        f"{report.collection} has only {report.num_queries} queries, too few for its intervals to "
-        "be relied on."
-        for report in few
-    ]
-    sentences.append("The intervals speak of other queries of these collections, not of others.")
-    return " ".join(sentences)
 
 
 def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 LEAF's objective is the first term alone: one text at a time, no negatives, no judgments (arXiv
 2509.12539). The others are added by their weights.
-Shapes: B = batch, D = dimensions.
+Shapes: B = batch, N = texts, D = dimensions.
 """
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 from torch.nn.functional import mse_loss, normalize
 
@@ -45,7 +47,7 @@ def objective(
     prefix_weights: of the same distance between the leading dimensions alone, made unit length
         (MRL, arXiv 2205.13147). In a rotated space these are the principal dimensions.
     score_weight: of the same distance as documents' scores notice it, after
-        `score_root_DD` (core/training/score_root.py). The distance over all dimensions weighs 1,
+        `score_root_DD` (see `score_root`). The distance over all dimensions weighs 1,
         and the sum of these three is divided by all weights.
     similarity_weight: of `similarity_error`.
 
@@ -72,3 +74,24 @@ def objective(
         return value
 
     return loss
+
+
+def score_root(vector_ND: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """R [D, D] with |e R|^2 in proportion to e' C e, C the covariance of these vectors.
+
+    R keeps the expected length of an isotropic error.
+
+    A query's vector that is off by e changes the score of a document d by e . d. Of that,
+    e . mean(d) is the same for all documents and changes no rank, so what counts is the mean square
+    of the rest, e' C e, with C the covariance of the documents' vectors (of the queries' for
+    quantised documents: Guo et al., Quantization based Fast Inner Product Search, arXiv
+    1509.01469). Which documents will be searched is not known in a training; the texts that it has
+    stand for them.
+    """
+    covariance_DD = np.cov(vector_ND.astype(np.float64), rowvar=False)
+    value_D, axis_DD = np.linalg.eigh(covariance_DD)
+    # Rounding leaves the smallest below zero.
+    value_D = np.maximum(value_D, 0.0)
+    scale_D = np.sqrt(value_D / max(value_D.mean(), 1e-12))
+    root_DD: npt.NDArray[np.float32] = (axis_DD * scale_D).astype(np.float32)
+    return root_DD

@@ -22,7 +22,7 @@ from leaf_ray.runs.parts import read_space, texts_dataset
 from leaf_ray.stages.cost.clock import latency, throughput
 from leaf_ray.stages.cost.machine import Worked, this_machine
 from leaf_ray.stages.evaluate.collections import collection_job, label
-from leaf_ray.stages.serve.served import leaf_folder, require_leaf_of
+from leaf_ray.stages.leaf import leaf_folder, require_leaf_of
 from leaf_ray.stages.stage import Job, Made, Stage, parts_of
 from leaf_ray.stages.teacher import Loads, teacher_spec
 from leaf_ray.table.reader import DocumentTable

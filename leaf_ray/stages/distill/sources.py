@@ -18,7 +18,7 @@ from leaf_ray.errors import InputError, MissingStage
 from leaf_ray.runs import Part, Run
 from leaf_ray.runs.parts import read_space, vectors_dataset
 from leaf_ray.sources.lance_folder import open_lance
-from leaf_ray.table.reader import SERVED
+from leaf_ray.table.versions import SERVED
 
 # Rows of a table that one task reads: a fragment may have a million.
 TABLE_ROWS = 50_000

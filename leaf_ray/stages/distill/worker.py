@@ -15,12 +15,10 @@ from sentence_transformers import SentenceTransformer
 from leaf_ray.core.training.autocast import autocast
 from leaf_ray.core.training.leaf import NUM_FEATURE_MODULES, set_head, take_head
 from leaf_ray.core.training.loader import Feed
-from leaf_ray.core.training.loss import objective
-from leaf_ray.core.training.optimizer import LeafOptimizer
+from leaf_ray.core.training.loss import objective, score_root
+from leaf_ray.core.training.optimizer import LeafOptimizer, linear_cycles
 from leaf_ray.core.training.ridge import fit_head
 from leaf_ray.core.training.sampler import Order
-from leaf_ray.core.training.schedule import linear_cycles
-from leaf_ray.core.training.score_root import score_root
 from leaf_ray.core.training.stepper import Recipe
 from leaf_ray.core.training.train import Step, train
 from leaf_ray.core.training.training_texts import Rows, TrainingTexts

@@ -39,7 +39,7 @@ from leaf_ray.runs.parts import read_space, read_table, vectors_dataset
 from leaf_ray.runs.progress import Progress
 from leaf_ray.stages.evaluate.collections import collection_job, embed_collection, label
 from leaf_ray.stages.evaluate.encode import Models, Students, encode_sides, time_queries
-from leaf_ray.stages.serve.served import leaf_folder, require_leaf_of
+from leaf_ray.stages.leaf import leaf_folder, require_leaf_of
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.stages.teacher import Loads, teacher_spec
 

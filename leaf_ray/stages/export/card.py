@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pyarrow.compute as pc
 
-from leaf_ray.core.evaluation.evaluation import Evaluation, evaluation_from_json, evaluation_verdict
-from leaf_ray.core.evaluation.results import Report, score
+from leaf_ray.core.evaluation.evaluation import Evaluation, evaluation_from_json
+from leaf_ray.core.evaluation.results import Report
 from leaf_ray.core.text.texts import TRAIN
 from leaf_ray.models.card.card import Release, public_name
 from leaf_ray.pages.grid_plot import grid_lines, share_of
 from leaf_ray.pages.report_page import average_lines
+from leaf_ray.pages.report_words import evaluation_verdict, score
 from leaf_ray.runs import Manifest, Run
 from leaf_ray.runs.folder import REPORT_JSON
 from leaf_ray.runs.parts import read_as, vectors_dataset

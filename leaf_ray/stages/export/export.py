@@ -35,7 +35,7 @@ from leaf_ray.runs.folder import MODEL_FOLDER
 from leaf_ray.runs.parts import texts_dataset
 from leaf_ray.runs.progress import Progress
 from leaf_ray.stages.export.card import known_of
-from leaf_ray.stages.serve.served import leaf_folder
+from leaf_ray.stages.leaf import leaf_folder
 from leaf_ray.stages.teacher import portable_name
 
 Format = Literal["sentence-transformers", "router", "onnx", "openvino"]

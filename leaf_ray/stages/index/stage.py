@@ -23,7 +23,7 @@ from leaf_ray.stages.index.loads import (
 from leaf_ray.stages.index.sink import AlignedSink
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.table.loads import LOAD
-from leaf_ray.table.reader import publish_table
+from leaf_ray.table.publish import publish_table
 from leaf_ray.table.schema import table_schema, table_uri
 
 # Columns that say how a text is used in the run, not what it is.

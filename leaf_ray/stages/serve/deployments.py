@@ -28,7 +28,7 @@ from leaf_ray.stages.cluster.cluster import cores_per_node
 from leaf_ray.stages.embed.documents import EmbedDocuments
 from leaf_ray.stages.serve.served import open_served
 from leaf_ray.stages.teacher import Loads, teacher_spec
-from leaf_ray.table.reader import DocumentTable
+from leaf_ray.table.writer import WritableTable
 
 QUERIES, DOCUMENTS = "queries", "documents"
 ROUTES = {QUERIES: "/", DOCUMENTS: "/documents"}
@@ -95,7 +95,7 @@ class Documents(_Replica):
     def __init__(self, config: RunConfig) -> None:
         self.config = config
         run = Run.open(config.root)
-        self.table = DocumentTable(run.index.uri, config.index.table)
+        self.table = WritableTable(run.index.uri, config.index.table)
         self.space = self.table.space
         spec = teacher_spec(config, self.space)
         super().__init__(spec, self.space.probe, name=f"the teacher {self.space.teacher}")

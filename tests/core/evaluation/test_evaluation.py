@@ -1,6 +1,5 @@
 """An evaluation averages collections, each alike, and claims what the intervals allow."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -12,9 +11,8 @@ from leaf_ray.core.evaluation.evaluation import (
     averages,
     evaluation_from_json,
     evaluation_to_json,
-    evaluation_verdict,
 )
-from leaf_ray.core.evaluation.results import Role, Scores, verdict
+from leaf_ray.core.evaluation.results import Role, Scores
 from leaf_ray.errors import InputError
 from tests.examples.results import REPORT, SEVERAL
 
@@ -75,30 +73,3 @@ def test_where_a_collection_is_not_judged_only_overlap_is_averaged() -> None:
     _, leaf = averages([judged, unjudged], SAMPLING)
     assert (leaf.ndcg, leaf.kept) == (None, None)
     assert leaf.overlap is not None and leaf.overlap.mean == pytest.approx(0.5)
-
-
-def test_the_verdict_on_several_collections_is_of_their_average() -> None:
-    said = evaluation_verdict(SEVERAL)
-    assert "Over 2 collections the leaf keeps 85.0 % [80.0, 90.0]" in said
-    assert "other queries of these collections" in said
-
-
-def test_the_verdict_warns_of_a_collection_with_few_queries() -> None:
-    assert "has only 20 queries" in evaluation_verdict(SEVERAL)
-    enough = dataclasses.replace(SEVERAL, reports=(REPORT, REPORT))
-    assert "has only" not in evaluation_verdict(enough)
-
-
-def test_derived_queries_are_none_of_those_that_are_averaged() -> None:
-    derived = dataclasses.replace(REPORT, collection="mine", query_form="derived")
-    several = dataclasses.replace(SEVERAL, reports=(derived, *SEVERAL.reports))
-    assert several.counted == SEVERAL.reports
-    assert Evaluation((derived,)).counted == (derived,)
-    assert "Over 2 collections the leaf keeps" in evaluation_verdict(several)
-    alone = evaluation_verdict(Evaluation((derived, REPORT)))
-    assert f"mine: {verdict(derived)}" in alone
-    assert verdict(REPORT) in alone
-
-
-def test_the_verdict_on_one_collection_is_its_own() -> None:
-    assert evaluation_verdict(Evaluation((REPORT,))) == verdict(REPORT)

@@ -9,10 +9,10 @@ from leaf_ray.core.training.loss import (
     AlignmentLoss,
     l2,
     objective,
+    score_root,
     similarity_error,
     squared_l2,
 )
-from leaf_ray.core.training.score_root import score_root
 from tests.examples.spaces import unit_vectors
 
 LEAF_BD = torch.from_numpy(unit_vectors(16, 8, seed=1))

@@ -19,7 +19,7 @@ from leaf_ray.stages.distill.sources import (
     require_one_space,
     version_of,
 )
-from leaf_ray.table.reader import DocumentTable
+from leaf_ray.table.writer import WritableTable
 from tests.examples.small_table import NAME, RARE_ID, TEXTS, SmallTable, publish, write
 from tests.examples.spaces import a_space, unit_vectors
 
@@ -96,7 +96,7 @@ def test_rows_that_were_deleted_are_not_trained_on_and_no_other_is_lost(
     index_uri: str, cut: None
 ) -> None:
     deleted = ["d0", "d1", "d9", "d20", "d21", "d22", "d49"]
-    DocumentTable(index_uri, NAME).delete(deleted)
+    WritableTable(index_uri, NAME).delete(deleted)
     source = of_table(index_uri)
     assert sorted(ids_of(source)) == sorted(TEXTS.keys() - set(deleted))
     assert source.rows == len(TEXTS) - len(deleted)
@@ -106,7 +106,7 @@ def test_a_row_that_was_written_anew_comes_once_as_it_is_now(
     small: SmallTable, index_uri: str, cut: None
 ) -> None:
     changed = {"d5": "a kite over the harbour", "new": "a kite in the rain"}
-    DocumentTable(index_uri, NAME).upsert(small.rows(changed))
+    WritableTable(index_uri, NAME).upsert(small.rows(changed))
     rows = rows_of(of_table(index_uri))
     texts = dict(zip(rows["id"].to_pylist(), rows["text"].to_pylist(), strict=True))
     assert len(rows) == len(texts)
@@ -117,7 +117,7 @@ def test_what_is_written_to_a_table_later_does_not_change_what_is_read(
     small: SmallTable, index_uri: str, cut: None
 ) -> None:
     source = of_table(index_uri)
-    DocumentTable(index_uri, NAME).delete(list(TEXTS)[::2])
+    WritableTable(index_uri, NAME).delete(list(TEXTS)[::2])
     write(index_uri, small.rows({"new": "a kite in the rain"}))
     assert sorted(ids_of(source)) == sorted(TEXTS)
 
@@ -132,7 +132,7 @@ def test_two_tables_of_the_same_rows_and_version_number_have_different_versions(
 ) -> None:
     other_uri = str(tmp_path / "other")
     publish(other_uri, small.rows(TEXTS, year=1990, shelf="a"))
-    numbers = {DocumentTable(uri, NAME).version for uri in (index_uri, other_uri)}
+    numbers = {WritableTable(uri, NAME).version for uri in (index_uri, other_uri)}
     assert len(numbers) == 1
     assert of_table(index_uri).version != of_table(other_uri).version
 
@@ -142,9 +142,9 @@ def test_a_tables_version_changes_when_its_rows_do_and_not_before(
 ) -> None:
     before = of_table(index_uri).version
     assert of_table(index_uri).version == before
-    DocumentTable(index_uri, NAME).delete([RARE_ID])
+    WritableTable(index_uri, NAME).delete([RARE_ID])
     deleted = of_table(index_uri).version
-    DocumentTable(index_uri, NAME).upsert(small.rows({RARE_ID: TEXTS[RARE_ID]}))
+    WritableTable(index_uri, NAME).upsert(small.rows({RARE_ID: TEXTS[RARE_ID]}))
     assert len({before, deleted, of_table(index_uri).version}) == 3
 
 

@@ -19,7 +19,7 @@ from leaf_ray.runs import Run
 from leaf_ray.runs.parts import read_space, texts_dataset, vectors_dataset
 from leaf_ray.stages.embed.documents import EmbedDocuments
 from leaf_ray.stages.teacher import teacher_spec
-from leaf_ray.table.reader import DocumentTable
+from leaf_ray.table.writer import WritableTable
 from tests.api.client import ask
 
 pytestmark = pytest.mark.ray
@@ -51,7 +51,7 @@ def test_a_document_over_http_is_the_row_that_leaf_index_wrote(
 ) -> None:
     shutil.copytree(small_run.root, tmp_path / "run")
     config = small_run.model_copy(update={"root": str(tmp_path / "run")})
-    table = DocumentTable(Run.open(config.root).index.uri, config.index.table)
+    table = WritableTable(Run.open(config.root).index.uri, config.index.table)
     embed = embed_documents(config)
     encoder = teacher_spec(config, table.space).load()
     embedder = Embedder(encoder, table.space, name="teacher", kind=DOCUMENT)
@@ -74,7 +74,7 @@ def test_a_document_over_http_is_the_row_that_leaf_index_wrote(
     assert (vectors_of(after) == vectors_of(after).astype(np.float16)).all()
 
 
-def stored(table: DocumentTable, document_id: str) -> pa.Table:
+def stored(table: WritableTable, document_id: str) -> pa.Table:
     """A row as it lies in the table, its vector too."""
     import lance
 

@@ -16,7 +16,7 @@ from leaf_ray.runs.claim import claimed
 from leaf_ray.stages import verbs
 from leaf_ray.stages.index import stage as index_stage
 from leaf_ray.stages.index.loads import keep_loaded, refuse_lost_writes
-from leaf_ray.table.reader import DocumentTable
+from leaf_ray.table.writer import WritableTable
 from tests.examples.small_table import SmallTable
 
 pytestmark = pytest.mark.ray
@@ -33,8 +33,8 @@ def index_of(config: RunConfig) -> Part:
     return Run.open(config.root).index
 
 
-def opened(config: RunConfig) -> DocumentTable:
-    return DocumentTable(index_of(config).uri, config.index.table)
+def opened(config: RunConfig) -> WritableTable:
+    return WritableTable(index_of(config).uri, config.index.table)
 
 
 def add(config: RunConfig, small: SmallTable, documents: dict[str, str]) -> int:

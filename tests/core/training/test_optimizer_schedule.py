@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from leaf_ray.core.training.schedule import linear_cycles
+from leaf_ray.core.training.optimizer import linear_cycles
 
 PEAK, FLOOR = 1e-4, 1e-5
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from leaf_ray.core.training.score_root import score_root
+from leaf_ray.core.training.loss import score_root
 from tests.examples.spaces import unit_vectors
 
 D = 16
