@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from torch import Tensor, distributed, multiprocessing, nn
+from torch import Tensor, multiprocessing, nn
 
 from leaf_ray.core.training.ddp import add_up_gradients, ddp_settings
 from leaf_ray.core.training.optimizer import touch_rows_only
+from tests.core.training.process_group import process_group
 
 VOCABULARY, WIDTH = 9, 3
 # The rows that each worker touches. The first row is of neither.
@@ -33,12 +34,9 @@ def gradient(rows: list[int], *, workers: int) -> Tensor:
 def work(rank: int, folder: str) -> None:
     """Be one of two workers, in a process of its own."""
     torch.set_num_threads(1)
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2
-    )
-    found = {name: gradient(shares[rank], workers=2) for name, shares in CASES.items()}
-    torch.save(found, f"{folder}/gradients-{rank}.pt")
-    distributed.destroy_process_group()
+    with process_group(folder, rank=rank, workers=2):
+        found = {name: gradient(shares[rank], workers=2) for name, shares in CASES.items()}
+        torch.save(found, f"{folder}/gradients-{rank}.pt")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import distributed, nn
+from torch import nn
 
 from leaf_ray.core.training.batch import Batch
 from leaf_ray.core.training.ddp import add_up_gradients, ddp_settings
@@ -16,6 +16,7 @@ from leaf_ray.core.training.optimizer import LeafOptimizer
 from leaf_ray.core.training.stepper import EagerStepper, Recipe
 from leaf_ray.core.training.train import MAX_SKIPPED_IN_A_ROW, Step, train
 from leaf_ray.errors import EncodingError
+from tests.core.training.process_group import process_group
 from tests.core.training.student import VOCABULARY, B, D, Student, batches, same, weights_of
 
 # The losses of `first_losses`; they change only when the arithmetic of a step does.
@@ -296,11 +297,8 @@ def test_a_worker_alone_trains_as_without_others(*, sparse: bool, one_worker: No
 @pytest.fixture
 def one_worker(tmp_path: Path) -> Iterator[None]:
     """A process group of this process alone."""
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1
-    )
-    yield
-    distributed.destroy_process_group()
+    with process_group(tmp_path, rank=0, workers=1):
+        yield
 
 
 def test_a_seeded_training_gives_the_same_twenty_losses_twice() -> None:

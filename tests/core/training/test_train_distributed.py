@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, distributed, multiprocessing, nn
+from torch import Tensor, multiprocessing, nn
 
 from leaf_ray.core.training.batch import Batch
 from leaf_ray.core.training.cuda_graphs import GraphStepper
@@ -15,6 +15,7 @@ from leaf_ray.core.training.optimizer import LeafOptimizer
 from leaf_ray.core.training.sampler import share_of
 from leaf_ray.core.training.stepper import EagerStepper, Recipe
 from leaf_ray.core.training.train import train
+from tests.core.training.process_group import process_group
 from tests.core.training.student import Student, batches, same, weights_of
 
 NUM_STEPS, MICRO_BATCHES, WORKERS = 3, 3, 2
@@ -64,14 +65,11 @@ def trained_by_graphs(rank: int, workers: int) -> list[Tensor]:
 def work(rank: int, folder: str) -> None:
     """Be one of the workers, in a process of its own."""
     torch.set_num_threads(1)
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=WORKERS
-    )
-    weights = {kind: trained(rank, WORKERS, sparse=sparse) for kind, sparse in KINDS.items()}
-    if torch.cuda.is_available():
-        weights["graphs"] = trained_by_graphs(rank, WORKERS)
-    torch.save(weights, f"{folder}/weights-{rank}.pt")
-    distributed.destroy_process_group()
+    with process_group(folder, rank=rank, workers=WORKERS):
+        weights = {kind: trained(rank, WORKERS, sparse=sparse) for kind, sparse in KINDS.items()}
+        if torch.cuda.is_available():
+            weights["graphs"] = trained_by_graphs(rank, WORKERS)
+        torch.save(weights, f"{folder}/weights-{rank}.pt")
 
 
 @pytest.fixture(scope="module")
