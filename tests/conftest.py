@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from leaf_ray.testing import write_tiny_model
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from leaf_ray.core.space.space import Space
     from leaf_ray.encoders.sentence import SentenceEncoder
     from tests.examples.small_table import SmallTable
+
+# The same examples each time, so that a change is judged by itself; `--hypothesis-profile=default`
+# looks for others.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 SECRET = "a-secret-that-no-file-may-hold"
 BUCKET = "leaf-runs"
