@@ -71,7 +71,7 @@ def main() -> None:
             for part in folder.glob("runs/quickstart/*/manifest.json")
         }
         rows, remaining = held_out_rows(folder / "runs/quickstart"), left_behind(folder)
-        leaf, ridge, teacher = rows["asymmetric"], rows["baseline"], rows["teacher"]
+        leaf, ridge, teacher = rows["asymmetric"], rows["untrained"], rows["teacher"]
         targets = [
             Target("make demo from a bare clone, minutes", "<=", 15, first["seconds"] / 60),
             Target("peak memory of it, GiB", "<=", 8, first["peak_gib"]),

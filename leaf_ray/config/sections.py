@@ -175,6 +175,9 @@ class EvaluateConfig(Section):
     """Collections to measure on, besides the queries that are held out: BEIR folders, or names of
     mteb retrieval tasks (`Name:subset` where there are several). Their documents are embedded
     once, and kept for other leaves."""
+    baseline: str | None = None
+    """Another small encoder, a folder or a name on the hub, that is measured by itself: it embeds
+    queries and documents. By default the one that the leaf began as (`distill.init`)."""
     dimensions: tuple[Positive, ...] = (32, 64, 128, 256, 384)
     """Leading dimensions to measure, besides all of them."""
     bootstrap_samples: Positive = 2000

@@ -15,8 +15,8 @@ ROLE_NAMES: dict[Role, str] = {
     "teacher": "teacher",
     "asymmetric": "leaf with teacher's documents",
     "symmetric": "leaf on both sides",
-    "baseline": "leaf before training",
-    "untrained": "the leaf's initial encoder",
+    "untrained": "leaf before training",
+    "baseline": "the baseline by itself",
 }
 
 QUERY_FORMS: dict[QueryForm, str] = {

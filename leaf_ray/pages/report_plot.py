@@ -19,8 +19,8 @@ ROLE_COLOURS: dict[Role, str] = {
     "teacher": "#000000",
     "asymmetric": "#D55E00",
     "symmetric": "#0072B2",
-    "baseline": "#009E73",
-    "untrained": "#7F7F7F",
+    "untrained": "#009E73",
+    "baseline": "#7F7F7F",
 }
 
 # Keeps numbers readable where lines cross them.

@@ -50,7 +50,7 @@ def _headline(leaf: Row, query_form: QueryForm) -> str:
 def _training(report: Report) -> str:
     return _claim(
         report,
-        minus="baseline",
+        minus="untrained",
         more="Training improved {metric} over the leaf before its first step by {by}.",
         less="Training made {metric} worse than the leaf before its first step, by {by}.",
         neither="No difference can be claimed in {metric} between the trained leaf and "

@@ -35,6 +35,7 @@ class Manifest:
         run, each with what changes when they do.
     counts: rows and the like, by name. seconds: wall time of the stage.
     space: fingerprint of the space its vectors belong to; "" for parts without vectors.
+    summary: the counts as a line for people; "" in manifests of earlier versions.
     """
 
     stage: str
@@ -43,6 +44,7 @@ class Manifest:
     counts: Mapping[str, Any]
     seconds: float
     space: str = ""
+    summary: str = ""
     finished: str = field(
         default_factory=lambda: datetime.now(UTC).isoformat(timespec="microseconds")
     )
@@ -51,11 +53,13 @@ class Manifest:
     @property
     def id(self) -> str:
         """Changes whenever the part is made again."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+        # Without what earlier versions did not write, so that their parts keep their ids.
+        fields = {name: value for name, value in asdict(self).items() if name != "summary"}
+        return hashlib.sha256(_json(fields).encode()).hexdigest()[:16]
 
     def to_json(self) -> str:
         """Indented, for people."""
-        return json.dumps(asdict(self), indent=2, sort_keys=True)
+        return _json(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "Manifest":
@@ -71,3 +75,7 @@ class Manifest:
             return cls(**fields)
         except TypeError as error:
             raise ValueError(f"it has other fields than a manifest ({error})") from None
+
+
+def _json(fields: Mapping[str, Any]) -> str:
+    return json.dumps(fields, indent=2, sort_keys=True)

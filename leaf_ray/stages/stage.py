@@ -129,6 +129,7 @@ def perform(
             counts=made.counts,
             seconds=round(time.monotonic() - began, 2),
             space=made.space,
+            summary=made.summary,
         )
         part.finish(finished)
         # Only now: until here a rerun goes on from it.

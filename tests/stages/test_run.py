@@ -113,7 +113,7 @@ def test_the_report_compares_five_pairs_of_encoders(small_run: RunConfig) -> Non
     run = Run.open(small_run.root)
     (report,) = read_json(run.report, "report.json")["reports"]
     assert [row["role"] for row in report["rows"]] == [
-        "teacher", "asymmetric", "symmetric", "baseline", "untrained",
+        "teacher", "asymmetric", "symmetric", "untrained", "baseline",
     ]  # fmt: skip
     assert report["query_form"] == "given"
     assert b"PNG" in (run.report.read("report.png") or b"")[:8]

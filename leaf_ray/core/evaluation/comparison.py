@@ -33,12 +33,12 @@ Vectors = npt.NDArray[np.float32]
 DEPTH = 100
 # What the report says of pairs: overlap first, since it needs no judgments.
 DIFFERENCES: tuple[tuple[Role, Role, Metric], ...] = (
-    ("asymmetric", "baseline", "overlap@10"),
-    ("asymmetric", "baseline", "nDCG@10"),
+    ("asymmetric", "untrained", "overlap@10"),
+    ("asymmetric", "untrained", "nDCG@10"),
     ("asymmetric", "symmetric", "nDCG@10"),
     ("asymmetric", "teacher", "nDCG@10"),
     ("symmetric", "teacher", "nDCG@10"),
-    ("asymmetric", "untrained", "nDCG@10"),
+    ("asymmetric", "baseline", "nDCG@10"),
 )
 # Words of a query: a few keywords, a phrase, a sentence, more than one.
 LENGTHS: tuple[tuple[int, int | None], ...] = ((0, 4), (5, 8), (9, 16), (17, None))

@@ -16,6 +16,9 @@ from leaf_ray.core.evaluation.results import (
 )
 from leaf_ray.errors import InputError
 
+# Changes with what a field or a role means: in the first, baseline and untrained meant each other.
+VERSION = 2
+
 
 @dataclass(frozen=True, slots=True)
 class AverageRow:
@@ -82,6 +85,7 @@ def averages(
 def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
     """Return it as plain dictionaries, lists, strings and numbers."""
     return {
+        "version": VERSION,
         "reports": [to_json(report) for report in evaluation.reports],
         "average": [asdict(row) for row in evaluation.average],
     }
@@ -93,6 +97,11 @@ def evaluation_from_json(fields: Mapping[str, Any]) -> Evaluation:
     Raises:
         InputError: fields are missing, unknown or of another form.
     """
+    if isinstance(fields, Mapping) and fields.get("version") != VERSION:
+        raise InputError(
+            "this report was written by an earlier version of leaf_ray, whose names of the models "
+            "compared meant others; run `leaf evaluate` again"
+        )
     try:
         check_names([row["role"] for row in fields["average"]], Role)
         rows = [

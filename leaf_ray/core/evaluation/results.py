@@ -11,12 +11,12 @@ from leaf_ray.core.evaluation.bootstrap import Interval
 from leaf_ray.core.search.stored import Stored
 from leaf_ray.errors import InputError
 
-Role = Literal["teacher", "asymmetric", "symmetric", "baseline", "untrained"]
+Role = Literal["teacher", "asymmetric", "symmetric", "untrained", "baseline"]
 """Who stands on both sides of a row.
 
 teacher: the teacher on both. asymmetric: the leaf for queries, the teacher for documents.
-symmetric: the leaf on both. baseline: as asymmetric, but the leaf has not taken a step
-and no training. untrained: the encoder that the leaf started from, on both.
+symmetric: the leaf on both. untrained: as asymmetric, but with the leaf as it was before its first
+step. baseline: another small encoder by itself, on both.
 """
 
 QueryForm = Literal["judged", "given", "derived"]

@@ -29,16 +29,16 @@ WARM_UP_QUERIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """What loads the teacher, if it can be loaded; folders of the leaf and of what it came from.
+    """What loads the teacher, if it can be loaded; folders of the leaf and of what it is beside.
 
-    untrained: the leaf before its first step; None where it has taken none. init: the encoder that
-        it started from; None where that is the leaf itself.
+    untrained: the leaf before its first step; None where it has taken none. baseline: another small
+        encoder; None where there is none beside the leaf.
     """
 
     teacher: Loads | None
     leaf: Path
     untrained: Path | None
-    init: Path | None
+    baseline: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,15 @@ class Students:
 
     leaf: Encoder
     untrained: Encoder | None
-    init: Encoder | None
-    init_name: str
+    baseline: Encoder | None
+    baseline_name: str
 
     @classmethod
     def load(cls, models: Models, space: Space) -> "Students":
         """All that there are, which are small."""
         leaf, *others = _specs(models, space)
-        untrained, init = (None if spec is None else _in_bulk(spec) for spec in others)
-        return cls(_in_bulk(leaf), untrained, init, _name(models.init))
+        untrained, baseline = (None if spec is None else _in_bulk(spec) for spec in others)
+        return cls(_in_bulk(leaf), untrained, baseline, _name(models.baseline))
 
 
 def _in_bulk(spec: EncoderSpec) -> Encoder:
@@ -63,8 +63,8 @@ def _in_bulk(spec: EncoderSpec) -> Encoder:
     return replace(spec, streams=0).load()
 
 
-def _name(init: Path | None) -> str:
-    return "" if init is None else init.name
+def _name(baseline: Path | None) -> str:
+    return "" if baseline is None else baseline.name
 
 
 def time_queries(
@@ -77,12 +77,12 @@ def time_queries(
     Raises:
         SpaceMismatch: a model encodes otherwise than its probe says.
     """
-    leaf, untrained, init = _specs(models, space)
+    leaf, untrained, baseline = _specs(models, space)
     asked: list[tuple[tuple[Role, ...], Loads | None, Probe | None, str]] = [
         (("teacher",), models.teacher, space.probe, "the teacher"),
         (("asymmetric", "symmetric"), leaf, leaf_probe(models.leaf), "the leaf"),
-        (("baseline",), untrained, None, "the leaf before training"),
-        (("untrained",), init, None, _name(models.init)),
+        (("untrained",), untrained, None, "the leaf before training"),
+        (("baseline",), baseline, None, _name(models.baseline)),
     ]
     times: dict[Role, float | None] = {}
     for number, (roles, spec, probe, name) in enumerate(asked):
@@ -102,14 +102,14 @@ def encode_sides(
     *,
     progress: Progress,
 ) -> list[Side]:
-    """The rows of a report, the teacher's first; then the leaf's, and of what it came from.
+    """The rows of a report: the teacher's, the leaf's, and those of what it is set beside.
 
     documents, queries: `text` and the teacher's `vector`, which is not computed again.
     times: of `time_queries`.
     """
     query_texts, document_texts = queries["text"].to_pylist(), documents["text"].to_pylist()
-    num_others = sum(other is not None for other in (students.untrained, students.init))
-    num_both = 1 if students.init is None else 2
+    num_others = sum(other is not None for other in (students.untrained, students.baseline))
+    num_both = 1 if students.baseline is None else 2
     total = (1 + num_others) * len(query_texts) + num_both * len(document_texts)
     work = _Work(progress, total=total)
     leaf_QD = work.encode("the leaf", students.leaf, query_texts, QUERY)
@@ -121,26 +121,28 @@ def encode_sides(
         ("symmetric", "leaf", "leaf", leaf_QD, leaf_ND),
     ]
     if students.untrained is not None:
-        ridge_QD = work.encode("the leaf before training", students.untrained, query_texts, QUERY)
-        sides.append(("baseline", "before training", "teacher", ridge_QD, document_ND))
-    if students.init is not None:
-        init_QD = work.encode(students.init_name, students.init, query_texts, QUERY)
-        init_ND = work.encode(students.init_name, students.init, document_texts, DOCUMENT)
-        name = f"{students.init_name} as it comes"
-        sides.append(("untrained", name, "itself", init_QD, init_ND))
+        before_QD = work.encode("the leaf before training", students.untrained, query_texts, QUERY)
+        sides.append(("untrained", "leaf before training", "teacher", before_QD, document_ND))
+    if students.baseline is not None:
+        name = students.baseline_name
+        own_QD = work.encode(name, students.baseline, query_texts, QUERY)
+        own_ND = work.encode(name, students.baseline, document_texts, DOCUMENT)
+        sides.append(("baseline", name, "itself", own_QD, own_ND))
     return [Side(*side, times[side[0]]) for side in sides]
 
 
 def _specs(
     models: Models, space: Space
 ) -> tuple[EncoderSpec, EncoderSpec | None, EncoderSpec | None]:
-    """What loads the leaf, the leaf before its first step, and the encoder it started from."""
-    untrained, init = models.untrained, models.init
+    """What loads the leaf, the leaf before its first step, and the baseline."""
+    untrained, baseline = models.untrained, models.baseline
     return (
         EncoderSpec(folder=str(models.leaf)),
         None if untrained is None else EncoderSpec(folder=str(untrained)),
-        # The initial encoder reads as much of a text as the leaf does.
-        None if init is None else EncoderSpec(folder=str(init), max_length=space.max_length),
+        # The baseline reads as much of a text as the leaf does.
+        None
+        if baseline is None
+        else EncoderSpec(folder=str(baseline), max_length=space.max_length),
     )
 
 

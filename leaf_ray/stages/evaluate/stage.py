@@ -7,10 +7,12 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from leaf_ray.config import RunConfig
 from leaf_ray.core.evaluation.bootstrap import Sampling
 from leaf_ray.core.evaluation.comparison import Collection, Compared, compare
 from leaf_ray.core.evaluation.evaluation import Evaluation, averages, evaluation_to_json
@@ -90,13 +92,11 @@ def _make(job: Job) -> Made:
     space = read_space(job.run.vectors)
     leaf = leaf_folder(job.run, MODEL_FOLDER)
     made = job.config.distill
-    # Rows that would say the leaf's own figures again are left out.
-    is_as_it_was = not made.epochs and made.head == "init"
     models = Models(
         teacher=_teacher(job, space),
         leaf=leaf,
         untrained=leaf_folder(job.run, UNTRAINED_FOLDER) if made.epochs else None,
-        init=None if is_as_it_was else resolve_model(made.init),
+        baseline=_baseline(job.config),
     )
     require_leaf_of(space, leaf, owner=job.run.vectors.uri)
     sampling = Sampling(settings.bootstrap_samples, settings.seed)
@@ -133,6 +133,15 @@ def _make(job: Job) -> Made:
         summary=f"{queries:,} queries, overlap@10 with the teacher {overlap:.3f}",
         space=space.fingerprint,
     )
+
+
+def _baseline(config: RunConfig) -> Path | None:
+    """The encoder that is measured by itself; None where its rows would be the leaf's own."""
+    made = config.distill
+    if config.evaluate.baseline is not None:
+        return resolve_model(config.evaluate.baseline)
+    is_as_it_was = not made.epochs and made.head == "init"
+    return None if is_as_it_was else resolve_model(made.init)
 
 
 def _held_out(job: Job) -> int:

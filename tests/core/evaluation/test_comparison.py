@@ -33,9 +33,9 @@ def compared(
 
 
 def test_rows_come_in_the_order_of_the_sides_with_their_names_and_times() -> None:
-    sides = [TEACHER, a_side("baseline", noise=1), a_side("asymmetric", noise=0.1)]
+    sides = [TEACHER, a_side("untrained", noise=1), a_side("asymmetric", noise=0.1)]
     rows = compare(JUDGED, sides, Sampling(50, 0)).rows
-    assert [row.role for row in rows] == ["teacher", "baseline", "asymmetric"]
+    assert [row.role for row in rows] == ["teacher", "untrained", "asymmetric"]
     assert [(row.queries_by, row.documents_by) for row in rows[:2]] == [
         ("big",) * 2,
         ("small", "big"),
@@ -68,23 +68,23 @@ def test_a_side_that_encodes_as_the_teacher_keeps_all_and_differs_in_nothing() -
 
 
 def test_the_nearer_side_overlaps_more_and_the_difference_says_so() -> None:
-    near, far = a_side("asymmetric", noise=0.1), a_side("baseline", noise=3)
+    near, far = a_side("asymmetric", noise=0.1), a_side("untrained", noise=3)
     rows, differences = compared(JUDGED, near, far)
-    near_overlap, far_overlap = rows["asymmetric"].overlap, rows["baseline"].overlap
+    near_overlap, far_overlap = rows["asymmetric"].overlap, rows["untrained"].overlap
     assert near_overlap is not None and far_overlap is not None
-    difference = differences["asymmetric", "baseline", "overlap@10"].interval
+    difference = differences["asymmetric", "untrained", "overlap@10"].interval
     assert difference.mean == pytest.approx(near_overlap.mean - far_overlap.mean)
     assert difference.low > 0
 
 
 def test_without_judgments_only_overlap_is_measured() -> None:
     rows, differences = compared(
-        UNJUDGED, a_side("asymmetric", noise=0.1), a_side("baseline", noise=1)
+        UNJUDGED, a_side("asymmetric", noise=0.1), a_side("untrained", noise=1)
     )
     for row in rows.values():
         assert (row.ndcg, row.recall, row.mrr, row.kept) == (None, None, None, None)
     assert rows["asymmetric"].overlap is not None
-    assert set(differences) == {("asymmetric", "baseline", "overlap@10")}
+    assert set(differences) == {("asymmetric", "untrained", "overlap@10")}
 
 
 def test_no_share_is_kept_of_a_teacher_that_finds_nothing() -> None:

@@ -16,7 +16,7 @@ LEAF = a_side("asymmetric", noise=0.3)
 
 
 def cells_of(collection: Collection, *dimensions: int) -> dict[tuple[Role, int, Stored], Cell]:
-    sides = [TEACHER, LEAF, a_side("baseline", noise=1)]
+    sides = [TEACHER, LEAF, a_side("untrained", noise=1)]
     compared = compare(collection, sides, SAMPLING)
     found = grid(collection, sides, compared, SAMPLING, dimensions=dimensions, normalized=True)
     return {(cell.role, cell.dimensions, cell.stored): cell for cell in found}

@@ -30,20 +30,20 @@ def texts(number: int) -> pa.Table:
 
 
 @pytest.mark.parametrize(
-    ("untrained", "init", "roles"),
+    ("untrained", "baseline", "roles"),
     [
-        (True, True, ["baseline", "untrained"]),
-        (False, True, ["untrained"]),
-        (True, False, ["baseline"]),
+        (True, True, ["untrained", "baseline"]),
+        (False, True, ["baseline"]),
+        (True, False, ["untrained"]),
         (False, False, []),
     ],
 )
 def test_there_is_a_row_for_each_model(
-    tiny_init: Path, *, untrained: bool, init: bool, roles: list[str]
+    tiny_init: Path, *, untrained: bool, baseline: bool, roles: list[str]
 ) -> None:
     leaf = EncoderSpec(folder=str(tiny_init)).load()
-    students = Students(leaf, leaf if untrained else None, leaf if init else None, "init")
-    times = dict.fromkeys(["teacher", "asymmetric", "symmetric", "baseline", "untrained"], 1.0)
+    students = Students(leaf, leaf if untrained else None, leaf if baseline else None, "init")
+    times = dict.fromkeys(["teacher", "asymmetric", "symmetric", "untrained", "baseline"], 1.0)
     progress = Progress()
     sides = encode_sides(texts(5), texts(3), students, times, progress=progress)
     assert [side.role for side in sides] == ["teacher", "asymmetric", "symmetric", *roles]
