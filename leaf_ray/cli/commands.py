@@ -128,20 +128,29 @@ def quickstart(
     leaf: Annotated[
         Path | None,
         typer.Option(
-            help="The folder of a leaf to use as it is. Without it, one is distilled.",
+            help="The folder of a leaf to use as it is, without training.",
             exists=True,
             file_okay=False,
             show_default=False,
         ),
     ] = None,
+    from_scratch: Annotated[
+        bool,
+        typer.Option(
+            "--from-scratch", help="Begin with a small encoder instead of the published leaf."
+        ),
+    ] = False,
 ) -> None:
     """From texts to search in one command: run, report, serve, ask three questions.
 
-    Without overrides the texts are the API documentation of this Python environment.
+    The published leaf is trained on with the texts' own queries, by Ray Train. Without overrides
+    the texts are the API documentation of this Python environment.
     """
     from leaf_ray.cli.quickstart import run_quickstart
 
-    run_quickstart(console, overrides or [], leaf=leaf)
+    if leaf and from_scratch:
+        raise typer.BadParameter("a leaf is used as it is, or one is made from scratch: name one")
+    run_quickstart(console, overrides or [], leaf=leaf, from_scratch=from_scratch)
 
 
 @app.command(rich_help_panel="Whole runs")

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from leaf_ray.cli.jobs import shipped_run_file
 from leaf_ray.cli.show import print_hits, print_report
 from leaf_ray.config import RunConfig, load_config
 from leaf_ray.core.text.texts import QUERY, TEST
-from leaf_ray.errors import ServiceError, SpaceMismatch
+from leaf_ray.errors import ConfigError, ServiceError, SpaceMismatch
 from leaf_ray.models.leaf_folder import leaf_space
 from leaf_ray.runs import Run
 from leaf_ray.runs.folder import MODEL_FOLDER
@@ -25,39 +26,77 @@ from leaf_ray.runs.parts import texts_dataset
 from leaf_ray.stages import verbs
 from leaf_ray.table.schema import Hit
 
-RUN_FILE = "quickstart.yaml"
+RUN_FILE, FROM_SCRATCH = "quickstart.yaml", "quickstart_from_scratch.yaml"
 # Asked of the API documentation; own texts are asked their own held-out queries.
 QUESTIONS = (
     "run several coroutines at once and collect their results",
     "remove rows that contain missing values from a table",
-    "save a model's weights so that training can go on later",
+    "copy a whole folder with everything in it",
 )
 HITS = 3
 # A checkout has it, an installed package has not.
 PUBLISHED = Path(__file__).parents[2] / "release" / "leaf-mpnet-23m"
 
 
-def run_quickstart(console: Console, overrides: Sequence[str], *, leaf: Path | None) -> None:
+def run_quickstart(
+    console: Console, overrides: Sequence[str], *, leaf: Path | None, from_scratch: bool
+) -> None:
     """Make the run, print its report, serve it, ask three questions, say how to go on.
 
+    On a terminal it serves until Ctrl-C, so that its pages can be looked at in a browser.
+
     leaf: the folder of a leaf to use as it is; None distills one.
+    from_scratch: distill one that begins as a small encoder, not as the published leaf.
 
     Raises:
+        ConfigError: the published leaf is to be used, and is not there.
         LeafRayError: any stage's; what was finished before stays finished.
     """
-    file = shipped_run_file(RUN_FILE)
-    overrides = _with_own_root(overrides, leaf=leaf)
+    file = shipped_run_file(FROM_SCRATCH if from_scratch else RUN_FILE)
+    overrides = _with_own_root(overrides, leaf=leaf, from_scratch=from_scratch)
+    if not (leaf or from_scratch):
+        overrides = [*_from_published(overrides), *overrides]
     config = load_config(file, overrides)
+    arguments = [str(_shown(file)), *overrides]
     with ConsoleProgress(console) as progress:
         verbs.run(config, progress=progress)
         print_report(console, Run.open(config.root))
         with verbs.serving(config, progress=progress) as url:
             for question in _questions(config):
                 _ask(console, url, question)
-    _say_how_to_go_on(console, config, [str(_shown(file)), *overrides])
+            _say_how_to_go_on(console, config, arguments)
+            if console.is_terminal:
+                _stay(console, url)
 
 
-def _with_own_root(overrides: Sequence[str], *, leaf: Path | None = None) -> list[str]:
+def _from_published(overrides: Sequence[str]) -> list[str]:
+    """What lets the leaf begin as the published one, wherever the command is called.
+
+    Raises:
+        ConfigError: it is not there.
+    """
+    if any(override.startswith("distill.init=") for override in overrides):
+        return []
+    if not PUBLISHED.is_dir():
+        raise ConfigError(
+            f"the published leaf is not there ({PUBLISHED}): it comes with a checkout of leaf_ray. "
+            "Add --from-scratch for a leaf that begins as a small encoder, or name a leaf, "
+            "distill.init=FOLDER"
+        )
+    # In the checkout's folder the run file names it already.
+    is_named = Path("release", PUBLISHED.name).absolute() == PUBLISHED
+    return [] if is_named else [f"distill.init={PUBLISHED}"]
+
+
+def _stay(console: Console, url: str) -> None:
+    console.print(f"\nthe service: {url}/docs, to open in a browser; Ctrl-C ends it", style="bold")
+    while True:
+        time.sleep(3600)
+
+
+def _with_own_root(
+    overrides: Sequence[str], *, leaf: Path | None = None, from_scratch: bool = False
+) -> list[str]:
     """Other texts or a given leaf are another run: with a folder of its own unless one is named.
 
     Raises:
@@ -69,6 +108,8 @@ def _with_own_root(overrides: Sequence[str], *, leaf: Path | None = None) -> lis
     if not (paths or leaf) or any(o.startswith("root=") for o in given):
         return given
     names = [_folder_name(Path(paths[-1]).stem) or "texts" if paths else Path(RUN_FILE).stem]
+    if from_scratch:
+        names.append("from-scratch")
     if leaf is not None:
         # That of a run is in RUN/leaf/model.
         path = leaf.absolute()
@@ -129,17 +170,6 @@ def _shown(file: Path) -> Path:
     return file.relative_to(here) if file.is_relative_to(here) else file
 
 
-def _published(leaf: Path, arguments: Sequence[str]) -> str:
-    """How to use the leaf that comes with a checkout, where there is one and it is not in use."""
-    folder = _shown(PUBLISHED)
-    if not PUBLISHED.is_dir() or any(
-        argument.startswith("distill.init=") for argument in arguments
-    ):
-        return ""
-    return f"""
-  {leaf} quickstart --leaf {folder}     a leaf that is trained already, as it is"""
-
-
 def _say_how_to_go_on(console: Console, config: RunConfig, arguments: Sequence[str]) -> None:
     leaf = _shown(Path(sys.argv[0]).absolute())
     file, *overrides = arguments
@@ -150,8 +180,9 @@ go on with
   {leaf} serve {run_file}
   {leaf} search {question}
   {leaf} show {run_file}
-  {leaf} quickstart texts.path=my.jsonl{_published(leaf, arguments)}
-the leaf: {config.root}/leaf/model   the report: {config.root}/report/report.md""",
+  {leaf} quickstart texts.path=my.jsonl
+the leaf:   {config.root}/leaf/model
+the report: {config.root}/report/report.md""",
         markup=False,
         highlight=False,
     )

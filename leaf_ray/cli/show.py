@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from leaf_ray.config import RunConfig
-from leaf_ray.core.evaluation.bootstrap import Interval
 from leaf_ray.core.evaluation.evaluation import evaluation_from_json
 from leaf_ray.core.evaluation.results import Report
-from leaf_ray.pages.report_words import evaluation_verdict
-from leaf_ray.runs import PARTS, Run
+from leaf_ray.pages.report_words import evaluation_verdict, score
+from leaf_ray.runs import PARTS, Manifest, Run
 from leaf_ray.runs.folder import COST_PAGE, GRID_PLOT, REPORT_JSON, REPORT_MARKDOWN, REPORT_PLOT
 from leaf_ray.runs.parts import read_as
 from leaf_ray.table.schema import Hit
@@ -23,16 +23,11 @@ def print_run(console: Console, config: RunConfig) -> None:
     """The parts of a run, then its report if there is one."""
     run = Run.open(config.root)
     run.require_folder()
-    table = Table("part", "made by", "finished", "seconds", "what", title=escape(config.root))
+    table = Table("part", "made by", "what is in it", title=escape(config.root), box=SIMPLE_HEAD)
     for name, stage in PARTS.items():
         manifest = run.part(name).manifest()
-        if manifest is None:
-            table.add_row(name, f"leaf {stage}", "not yet", "", "")
-            continue
-        what = ", ".join(f"{key} {_short(value)}" for key, value in manifest.counts.items())
-        table.add_row(
-            name, f"leaf {stage}", manifest.finished[:16], f"{manifest.seconds:.0f}", escape(what)
-        )
+        said = "not made yet" if manifest is None else _in_words(manifest)
+        table.add_row(name, f"leaf {stage}", escape(said))
     console.print(table)
     if run.report.manifest() is not None:
         print_report(console, run)
@@ -63,30 +58,39 @@ def print_hits(console: Console, hits: Sequence[Hit]) -> None:
 
 
 def _rows(report: Report) -> Table:
+    """A table that fits into 80 columns."""
     table = Table(
         "queries by",
-        "documents by",
+        "documents\nby",
         "nDCG@10 [95 %]",
-        "overlap@10 with the teacher",
-        "ms a query (p50)",
+        "overlap@10\nwith the teacher",
+        "ms a\nquery",
         title=escape(f"{report.num_queries:,} queries, {report.collection}"),
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
     for row in report.rows:
         table.add_row(
             row.queries_by,
             row.documents_by,
-            _interval(row.ndcg),
-            _interval(row.overlap),
+            escape(score(row.ndcg)),
+            escape(score(row.overlap)),
             "" if row.query_ms is None else f"{row.query_ms:.1f}",
         )
     return table
 
 
-def _interval(interval: Interval | None) -> str:
-    if interval is None:
-        return "-"
-    return escape(f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]")
+def _in_words(manifest: Manifest) -> str:
+    """What a part holds, how long it took, and when it was finished."""
+    # Parts of earlier versions have counts alone.
+    counts = ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in _plain(manifest))
+    when = manifest.finished[:16].replace("T", " ")
+    return f"{manifest.summary or counts} ({manifest.seconds:.0f} s, {when})"
 
 
-def _short(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+def _plain(manifest: Manifest) -> list[tuple[str, int | float | str]]:
+    return [
+        (name, round(value, 3) if isinstance(value, float) else value)
+        for name, value in manifest.counts.items()
+        if isinstance(value, int | float | str)
+    ]

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from leaf_ray.cli.jobs import shipped_run_file
-from leaf_ray.cli.quickstart import RUN_FILE, _with_own_root
+from leaf_ray.cli.quickstart import FROM_SCRATCH, RUN_FILE, _from_published, _with_own_root
 from leaf_ray.config import load_config
-from leaf_ray.errors import SpaceMismatch
+from leaf_ray.errors import ConfigError, SpaceMismatch
 from tests.examples.spaces import a_space
 
 
@@ -95,6 +95,33 @@ def test_what_is_no_leaf_is_refused_before_anything_is_made(tmp_path: Path) -> N
         _with_own_root([], leaf=tmp_path)
 
 
-def test_the_shipped_run_file_is_found_and_loads() -> None:
-    config = load_config(shipped_run_file(RUN_FILE))
-    assert config.root == "runs/quickstart" and config.texts.path.startswith("docstrings:")
+@pytest.mark.parametrize("name", [RUN_FILE, FROM_SCRATCH])
+def test_the_shipped_run_files_are_found_and_load(name: str) -> None:
+    config = load_config(shipped_run_file(name))
+    assert config.root == f"runs/{Path(name).stem}"
+    assert config.texts.path.startswith("docstrings:")
+
+
+def test_own_texts_from_scratch_are_another_run() -> None:
+    given = ["texts.path=my.jsonl"]
+    assert _with_own_root(given, from_scratch=True) == [*given, "root=runs/my-from-scratch"]
+    assert _with_own_root([], from_scratch=True) == []
+
+
+def test_the_published_leaf_is_found_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = Path(__file__).parents[2] / "release" / "leaf-mpnet-23m"
+    monkeypatch.chdir(published.parents[1])
+    assert _from_published([]) == []
+    monkeypatch.chdir(tmp_path)
+    assert _from_published([]) == [f"distill.init={published}"]
+    assert _from_published(["distill.init=mine"]) == []
+
+
+def test_without_the_published_leaf_the_ways_without_it_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leaf_ray.cli.quickstart.PUBLISHED", tmp_path / "leaf")
+    with pytest.raises(ConfigError, match=r"--from-scratch .* distill\.init=FOLDER"):
+        _from_published([])
