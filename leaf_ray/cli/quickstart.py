@@ -29,7 +29,7 @@ from leaf_ray.table.schema import Hit
 RUN_FILE, FROM_SCRATCH = "quickstart.yaml", "quickstart_from_scratch.yaml"
 # Asked of the API documentation; own texts are asked their own held-out queries.
 QUESTIONS = (
-    "run several coroutines at once and collect their results",
+    "make a temporary folder that is deleted afterwards",
     "remove rows that contain missing values from a table",
     "copy a whole folder with everything in it",
 )

@@ -65,7 +65,8 @@ class Cluster:
         try:
             with own_sigterm(), told_if_not_joined(address):
                 if address:
-                    ray.init(logging_level=logging.ERROR)
+                    # What workers print stays in the logs of the cluster.
+                    ray.init(log_to_driver=False, logging_level=logging.ERROR)
                 else:
                     start_local()
         except BaseException:

@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
 import ray
@@ -12,6 +12,7 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 
 from leaf_ray.config import RunConfig
+from leaf_ray.core.failures.last_error import last_error
 from leaf_ray.errors import ServiceError
 from leaf_ray.runs.progress import Progress
 from leaf_ray.stages.cluster.cluster import Cluster
@@ -94,7 +95,18 @@ def _told() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, RayServeException, RayError) as error:
-        raise ServiceError(f"the service did not start: {error}") from error
+        reason = _replica_error() or f"{error}"
+        raise ServiceError(f"the service did not start: {reason}") from error
+
+
+def _replica_error() -> str | None:
+    """What a replica failed with as it started, which Serve's own error does not say."""
+    with suppress(RuntimeError, RayServeException, RayError):
+        for application in serve.status().applications.values():
+            for deployment in application.deployments.values():
+                if reason := last_error(deployment.message):
+                    return reason
+    return None
 
 
 def _require_answer(url: str, instance: Instance) -> None:
