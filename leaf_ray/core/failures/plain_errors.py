@@ -5,6 +5,7 @@ error of a library that failed to load can be told too.
 """
 
 import re
+import shutil
 
 from leaf_ray.core.failures.plain_system import AGAIN, OS_ERRORS
 from leaf_ray.core.failures.plain_tables import CLASSES, EXTRAS, TEXTS
@@ -78,6 +79,9 @@ def _os_error(number: int, error: BaseException) -> LeafRayError | None:
 
 def what_failed(error: BaseException) -> str:
     """The files that an error of the system names, or else its first line."""
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
+        # It lists every file that was not copied, from where, to where and why.
+        return str(error.args[0][0][1])
     names = [getattr(error, name, None) for name in ("filename", "filename2")]
     # Ray Data puts its own advice on retries in a file's place.
     files = [str(name) for name in names if name is not None and "\n" not in str(name)]

@@ -1,6 +1,7 @@
 import errno
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -194,3 +195,10 @@ def test_the_first_line_is_one_that_says_something_and_is_short() -> None:
     assert first_line(ValueError("\n  \n said here.\nand more")) == "said here"
     assert first_line(ValueError("")) == "ValueError"
     assert len(first_line(ValueError("x" * 10_000))) < 310
+
+
+def test_of_many_files_that_were_not_copied_the_first_is_named() -> None:
+    full = "[Errno 28] No space left on device: 'a' -> 'b'"
+    told = plain_error(shutil.Error([("a", "b", full), ("c", "d", full)]))
+    assert isinstance(told, StorageError)
+    assert str(told).startswith("there is no space left on the disk: b; free some space")
