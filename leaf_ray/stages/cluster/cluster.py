@@ -95,6 +95,8 @@ class Cluster:
 
 def start_local() -> None:
     """Start Ray on this machine alone: small, and without a dashboard."""
+    # A machine of one's own is not taken away, and the watcher is a process for each training.
+    os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     with warnings.catch_warnings():
         # Lance warns of every fork; Ray's children run a new program at once.
         warnings.simplefilter("ignore")
