@@ -65,3 +65,12 @@ def test_a_new_manifest_names_the_versions_that_can_change_a_result() -> None:
     assert set(made.versions) == set(VERSIONED)
     assert all(made.versions.values())
     assert made.space == ""
+
+
+def test_a_summary_changes_no_id_so_that_parts_of_earlier_versions_keep_theirs() -> None:
+    assert a_manifest(summary="12 documents").id == a_manifest().id
+    plain = Manifest(
+        stage="texts", made_with={}, inputs={}, counts={}, seconds=1.0, finished="then", versions={}
+    )
+    # As it was before there were summaries.
+    assert plain.id == "c70582932a6133b4"

@@ -7,6 +7,7 @@ import pytest
 
 from leaf_ray.core.evaluation.bootstrap import Sampling
 from leaf_ray.core.evaluation.evaluation import (
+    VERSION,
     Evaluation,
     averages,
     evaluation_from_json,
@@ -47,7 +48,7 @@ NOBODY = {"role": "friend", "ndcg": None, "overlap": None, "kept": None}
 )
 def test_what_is_no_evaluation_is_refused(fields: dict[str, object]) -> None:
     with pytest.raises(InputError, match="run `leaf evaluate` again"):
-        evaluation_from_json(fields)
+        evaluation_from_json({"version": VERSION, **fields})
 
 
 def test_collections_count_alike_however_many_queries_they_have() -> None:
@@ -73,3 +74,10 @@ def test_where_a_collection_is_not_judged_only_overlap_is_averaged() -> None:
     _, leaf = averages([judged, unjudged], SAMPLING)
     assert (leaf.ndcg, leaf.kept) == (None, None)
     assert leaf.overlap is not None and leaf.overlap.mean == pytest.approx(0.5)
+
+
+def test_a_report_of_an_earlier_version_is_refused_with_what_to_do() -> None:
+    fields = evaluation_to_json(SEVERAL)
+    earlier = {name: value for name, value in fields.items() if name != "version"}
+    with pytest.raises(InputError, match="run `leaf evaluate` again"):
+        evaluation_from_json(earlier)
