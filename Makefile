@@ -29,7 +29,7 @@ help: ## list the targets
 	@echo 'make TARGET, each sets up what it needs:'
 	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
 
-demo: runtime-and-models ## distill a leaf on this environment's API documentation, and search it; LEAF=FOLDER takes one as it is
+demo: runtime-and-models ## train the published leaf on with this environment's API documentation, and search it; LEAF=FOLDER takes one as it is
 	@$(BIN)/leaf quickstart $(if $(LEAF),--leaf $(LEAF))
 
 test: dev-and-models ## all tests
