@@ -7,7 +7,7 @@ from leaf_ray.api.documents import documents_app
 from leaf_ray.api.embedder import Embedder
 from leaf_ray.api.queries import QueryService, queries_app
 from leaf_ray.core.text.texts import QUERY
-from leaf_ray.table.reader import DocumentTable
+from leaf_ray.table.writer import WritableTable
 from tests.examples.small_table import NAME, SmallTable
 
 
@@ -17,7 +17,7 @@ def embedder(small: SmallTable, kind: str) -> Embedder:
 
 @pytest.fixture
 def queries(small: SmallTable, index_uri: str) -> FastAPI:
-    return queries_app(QueryService(embedder(small, QUERY), DocumentTable(index_uri, NAME)))
+    return queries_app(QueryService(embedder(small, QUERY), WritableTable(index_uri, NAME)))
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from leaf_ray.api.documents import documents_app
 from leaf_ray.api.embedder import Embedder
 from leaf_ray.api.queries import QueryService, queries_app
 from leaf_ray.core.text.texts import QUERY
-from leaf_ray.table.reader import DocumentTable
 from leaf_ray.table.schema import table_schema
+from leaf_ray.table.writer import WritableTable
 from tests.api.client import ask
 from tests.examples.small_table import NAME, SmallTable, publish
 
@@ -60,7 +60,7 @@ def app(small: SmallTable, uri: str) -> FastAPI:
 @pytest.mark.parametrize("mode", ["vector", "text", "hybrid"])
 def test_hits_hold_metadata_of_any_type(small: SmallTable, uri: str, mode: str) -> None:
     embedder = Embedder(small.encoder, small.space, name="leaf", kind=QUERY)
-    app = queries_app(QueryService(embedder, DocumentTable(uri, NAME)))
+    app = queries_app(QueryService(embedder, WritableTable(uri, NAME)))
     answer = ask(app, "POST", "/v1/search", json={"query": "fox", "mode": mode})
     assert answer.status_code == 200, answer.text
     assert answer.json()["hits"][0]["metadata"] == {**EXPECTED, "ratio": None}

@@ -9,8 +9,8 @@ from fastapi import FastAPI
 
 from leaf_ray.api.documents import documents_app
 from leaf_ray.core.text.windows import WINDOW_COLUMNS
-from leaf_ray.table.reader import DocumentTable
 from leaf_ray.table.schema import table_schema
+from leaf_ray.table.writer import WritableTable
 from tests.api.client import ask
 from tests.examples.small_table import METADATA, NAME, SmallTable, publish
 
@@ -51,7 +51,7 @@ def ids(uri: str) -> list[str]:
 
 
 def rows(uri: str) -> list[dict[str, Any]]:
-    table = DocumentTable(uri, NAME)
+    table = WritableTable(uri, NAME)
     found = [table.get(i) for d in ("long", "whole", "new") for i in table.windows_of(d)]
     assert len(found) == len(table)
     return [row for row in found if row is not None]

@@ -24,8 +24,8 @@ from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.encoders.teacher import describe_space
 from leaf_ray.table.publish import publish_table
-from leaf_ray.table.reader import DocumentTable
 from leaf_ray.table.schema import table_schema, table_uri
+from leaf_ray.table.writer import WritableTable
 
 NAME = "documents"
 METADATA = (pa.field("year", pa.int64()), pa.field("shelf", pa.string()))
@@ -75,7 +75,7 @@ class SmallTable:
         )
         return DocumentService(
             Embedder(self.encoder, self.space, name="the document model", kind=DOCUMENT),
-            DocumentTable(uri, NAME),
+            WritableTable(uri, NAME),
             embed=EmbedDocuments(config, self.space, self.encoder),
             max_characters=config.texts.max_characters,
         )
