@@ -77,12 +77,35 @@ def _not_utf8(found: Part) -> dict[int, Rejected]:
     """Return the rows with such a string in any column, by their place in the part."""
     rejected: dict[int, Rejected] = {}
     for name, column in zip(found.table.column_names, found.table.columns, strict=True):
-        if not is_text_type(column.type):
-            continue
-        for row, value in enumerate(column.cast(pa.large_binary()).to_pylist()):
-            text = (value or b"").decode(errors="surrogateescape")
-            reason = why_not_utf8(text)
-            if reason is not None:
-                why = f"`{name}`: {reason}"
-                rejected[row] = Rejected(found.place(row), why, shortened_bytes(text))
+        faults = _in_strings(column) if is_text_type(column.type) else _nested(column)
+        for row, reason, view in faults:
+            rejected[row] = Rejected(found.place(row), f"`{name}`: {reason}", view)
     return dict(sorted(rejected.items()))
+
+
+def _in_strings(column: pa.ChunkedArray) -> Iterator[tuple[int, str, str]]:
+    """Yield the rows whose string is not UTF-8, why, and a view of it."""
+    for row, value in enumerate(column.cast(pa.large_binary()).to_pylist()):
+        text = (value or b"").decode(errors="surrogateescape")
+        reason = why_not_utf8(text)
+        if reason is not None:
+            yield row, reason, shortened_bytes(text)
+
+
+def _nested(column: pa.ChunkedArray) -> Iterator[tuple[int, str, str]]:
+    """Yield the rows with a string somewhere inside that is not UTF-8, why, and their type."""
+    if not _has_broken_string(column):
+        return
+    reason = "a string in it is not UTF-8; convert it, or name the column in texts.leave_out"
+    for row in range(len(column)):
+        # A slice would be checked with all that lies below the rows beside it.
+        if _has_broken_string(column.take(pa.array([row]))):
+            yield row, reason, part.shortened(str(column.type))
+
+
+def _has_broken_string(column: pa.ChunkedArray) -> bool:
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid as error:
+        return "UTF8" in str(error)
+    return False

@@ -187,6 +187,28 @@ def test_a_row_with_a_string_that_is_not_utf8_is_rejected(
     assert other[0].endswith(" row 5")
 
 
+@pytest.mark.parametrize("nest", ["object", "list", "objects in lists", "map"])
+def test_a_row_with_a_nested_string_that_is_not_utf8_is_rejected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nest: str
+) -> None:
+    monkeypatch.setattr(part, "MAX_ROWS", 3)
+    values = pa.array([b"a", b"b", b"caf\xe9", b"d", b"e"]).buffers()
+    broken = pa.Array.from_buffers(pa.string(), 5, values)
+    offsets = pa.array(range(6), pa.int32())
+    objects = pa.StructArray.from_arrays([broken], ["name"])
+    nested = {
+        "object": objects,
+        "list": pa.ListArray.from_arrays(offsets, broken),
+        "objects in lists": pa.ListArray.from_arrays(offsets, objects),
+        "map": pa.MapArray.from_arrays(offsets, pa.array(list("klmno")), broken),
+    }
+    pq.write_table(pa.table({"text": list("vwxyz"), "note": nested[nest]}), tmp_path / "a.parquet")
+    assert split(tmp_path / "a.parquet").counts["documents"] == 4
+    ((place, reason),) = rejected(tmp_path / "a.parquet")
+    assert place.endswith(" row 3")
+    assert reason.startswith("`note`: a string in it is not UTF-8") and "leave_out" in reason
+
+
 def test_a_line_of_plain_text_that_is_not_utf8_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"one\ncaf\xe9\n\nthree\n")
     found = split(tmp_path / "a.txt")
