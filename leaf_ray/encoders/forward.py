@@ -14,6 +14,7 @@ import numpy.typing as npt
 from leaf_ray.core.encoding.backend import Precision
 from leaf_ray.encoders.openvino.compile import compile_openvino
 from leaf_ray.encoders.openvino.model import openvino_ir
+from leaf_ray.errors import ConfigError
 from leaf_ray.models.folder import ModelFolder
 from leaf_ray.models.reference import load_reference
 
@@ -125,7 +126,10 @@ class TorchForward:
             model = load_reference(folder.path, device=device, trust_remote_code=trust_remote_code)
         dimension = model.get_embedding_dimension()
         if dimension is None:
-            raise ValueError(f"{folder.path} does not say how long its vectors are")
+            raise ConfigError(
+                f"{folder.path} does not say how long its vectors are: name a model whose modules "
+                "do (embedding_dimension or out_features in a module's config.json)"
+            )
         self.dimension = int(dimension)
         self._model = SentenceVectors(model).eval()
         self._device = device
@@ -147,5 +151,10 @@ class TorchForward:
         with self._lock, torch.inference_mode():
             ids = torch.from_numpy(ids_BL).to(self._device)
             mask = torch.from_numpy(mask_BL).to(self._device)
-            vectors: npt.NDArray[np.float32] = self._model(ids, mask).float().cpu().numpy()
-        return vectors
+            vectors_BD: npt.NDArray[np.float32] = self._model(ids, mask).float().cpu().numpy()
+        if vectors_BD.shape[1] != self.dimension:
+            raise ValueError(
+                f"it gives vectors of {vectors_BD.shape[1]} dimensions, and its modules say "
+                f"{self.dimension}; mend embedding_dimension or out_features in their config.json"
+            )
+        return vectors_BD

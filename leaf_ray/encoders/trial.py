@@ -16,6 +16,7 @@ from leaf_ray.encoders.openvino.model import NotTraced, openvino_ir
 from leaf_ray.encoders.openvino.trial import try_openvino
 from leaf_ray.encoders.tokenizer import Tokenizer
 from leaf_ray.encoders.verdicts import Verdicts
+from leaf_ray.errors import EncodingError
 from leaf_ray.models.folder import ModelFolder
 
 # Tokens of the long text, where the model reads so many: more than usual attention windows reach,
@@ -118,8 +119,13 @@ class Trial:
             try:
                 return alone(forward, self._ids, pad_id=self._pad_id)
             except Exception as error:
-                if is_passing(error) or len(self._ids[0]) < 2 * SHORTEST:
+                if is_passing(error):
                     raise
+                if len(self._ids[0]) < 2 * SHORTEST:
+                    raise EncodingError(
+                        f"{self._folder.path.name} fails on plain short texts in float32: "
+                        f"{one_line(error)}; mend its folder, or name another model"
+                    ) from error
                 # The folder may say that the model reads more tokens than it has positions for.
                 self._ids[0] = self._ids[0][: len(self._ids[0]) // 2]
 

@@ -12,6 +12,7 @@ from leaf_ray.models.module_list import (
     NORMALIZE,
     TRANSFORMER,
     Module,
+    is_bare,
     read_json,
     read_modules,
 )
@@ -79,10 +80,10 @@ class ModelFolder:
             )
         modules = tuple(read_modules(path))
         transformer = next(m.folder for m in modules if m.kind == TRANSFORMER)
-        settings = TransformerSettings.read(transformer)
+        settings = TransformerSettings.read(transformer, is_bare=is_bare(path))
         config = read_json(transformer / "config.json")
-        about = read_json(path / "config_sentence_transformers.json")
-        prompts = about.get("prompts") or {}
+        about = {} if is_bare(path) else read_json(path / "config_sentence_transformers.json")
+        prompts = _prompts(path, about)
         truncated_to = about.get("truncate_dim")
         pooling, pools_prompt = pooling_of(path, modules, config)
         return cls(
@@ -148,12 +149,23 @@ class ModelFolder:
 
     def reading_sha256(self) -> str:
         """sha256 over the files that decide how texts become tokens."""
-        return _digest(reading_files(self.transformer), beneath=self.transformer)
+        files = reading_files(self.transformer, is_bare=is_bare(self.path))
+        return _digest(files, beneath=self.transformer)
 
 
 def is_model(path: Path) -> bool:
     """Whether a folder holds a model, of sentence-transformers or of transformers alone."""
     return any((path / name).is_file() for name in ("modules.json", "config.json"))
+
+
+def _prompts(path: Path, about: dict[str, Any]) -> dict[str, str | None]:
+    prompts = about.get("prompts") or {}
+    if isinstance(prompts, dict) and all(isinstance(p, str | None) for p in prompts.values()):
+        return prompts
+    raise ConfigError(
+        f"{path / 'config_sentence_transformers.json'} has the prompts {prompts!r}, wanted a text "
+        "for each name: mend it, or download the model again"
+    )
 
 
 def _digest(files: Iterable[Path], *, beneath: Path | None) -> str:

@@ -7,7 +7,7 @@ checkpoints of a training, cards and pictures.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from leaf_ray.models.module_list import TRANSFORMER, Module, read_json
+from leaf_ray.models.module_list import TRANSFORMER, Module, is_bare, read_json
 from leaf_ray.models.transformer_settings import settings_files
 
 # The first of them that is there is loaded, by transformers and sentence-transformers alike.
@@ -40,11 +40,11 @@ def weight_files(modules: Sequence[Module]) -> list[Path]:
 
 def settings_of(path: Path, modules: Sequence[Module]) -> list[Path]:
     """All other files that can change a vector, by name order."""
-    found = {path / name for name in _OF_MODEL}
+    found = set() if is_bare(path) else {path / name for name in _OF_MODEL}
     for module in modules:
         found.add(module.folder / "config.json")
         if module.kind == TRANSFORMER:
-            found.update(reading_files(module.folder))
+            found.update(reading_files(module.folder, is_bare=is_bare(path)))
         if module.is_custom:
             found.update(_all_of(module))
     if _has_code(modules):
@@ -54,9 +54,13 @@ def settings_of(path: Path, modules: Sequence[Module]) -> list[Path]:
     return sorted(file for file in found - set(weight_files(modules)) if file.is_file())
 
 
-def reading_files(transformer: Path) -> list[Path]:
-    """The files that decide how the transformer in this folder tokenises, by name order."""
-    found = {transformer / name for name in (*_OF_TOKENIZER, *settings_files(), "config.json")}
+def reading_files(transformer: Path, *, is_bare: bool) -> list[Path]:
+    """The files that decide how the transformer in this folder tokenises, by name order.
+
+    is_bare: whether it is a transformer alone, without settings of sentence-transformers.
+    """
+    settings = () if is_bare else settings_files()
+    found = {transformer / name for name in (*_OF_TOKENIZER, *settings, "config.json")}
     if not (transformer / "tokenizer.json").is_file():
         for pattern in _VOCABULARIES:
             found.update(transformer.glob(pattern))

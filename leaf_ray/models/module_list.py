@@ -36,10 +36,9 @@ def read_modules(path: Path) -> list[Module]:
         ModelNotFound: none of them is a transformer.
         ConfigError: one of them cannot be run here, or the model is of another kind.
     """
-    listed = read_json(path / "modules.json")
-    if not listed:
+    if is_bare(path):
         return [Module(TRANSFORMER, path)]
-    modules = [_module(path, entry) for entry in listed]
+    modules = [_module(path, entry) for entry in _entries(path / "modules.json")]
     kinds = [module.kind for module in modules]
     if TRANSFORMER not in kinds:
         raise ModelNotFound(
@@ -50,18 +49,53 @@ def read_modules(path: Path) -> list[Module]:
     return modules
 
 
-def read_json(file: Path) -> Any:
-    """What a JSON file holds; an empty object where there is no such file.
+def is_bare(path: Path) -> bool:
+    """Whether a model's folder is one of transformers alone.
+
+    Of these, sentence-transformers reads no file of its own, whatever lies there.
+    """
+    return not (path / "modules.json").is_file()
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The object that a JSON file holds; an empty one where there is no such file.
 
     Raises:
-        ConfigError: it holds no JSON.
+        ConfigError: it holds no JSON, or no object.
     """
+    found = _json(file) if file.is_file() else {}
+    if not isinstance(found, dict):
+        raise ConfigError(
+            f"{file} holds a JSON {type(found).__name__}, wanted an object: copy or download the "
+            "model again"
+        )
+    return found
+
+
+def _json(file: Path) -> Any:
     try:
-        return json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    except ValueError as error:
+        return json.loads(file.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise ConfigError(
             f"{file} is not JSON ({error}): copy or download the model again"
         ) from error
+
+
+def _entries(file: Path) -> list[dict[str, Any]]:
+    """The modules that modules.json lists."""
+    listed = _json(file)
+    if not isinstance(listed, list) or not listed or not all(map(_is_entry, listed)):
+        raise ConfigError(
+            f"{file} is no list of modules with a type and a path each: copy or download the model "
+            "again"
+        )
+    return listed
+
+
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, dict) and all(
+        isinstance(entry.get(name), str) for name in ("type", "path")
+    )
 
 
 def _module(path: Path, entry: dict[str, Any]) -> Module:

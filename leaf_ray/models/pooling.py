@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from leaf_ray.errors import ConfigError
-from leaf_ray.models.module_list import POOLING, Module, read_json
+from leaf_ray.models.module_list import POOLING, Module, is_bare, read_json
 
 
 def pooling_of(path: Path, modules: tuple[Module, ...], config: dict[str, Any]) -> tuple[str, bool]:
@@ -17,8 +17,7 @@ def pooling_of(path: Path, modules: tuple[Module, ...], config: dict[str, Any]) 
     """
     folder = next((module.folder for module in modules if module.kind == POOLING), None)
     if folder is None:
-        is_bare = not (path / "modules.json").is_file()
-        return (_pooling_of_bare(config) if is_bare else "none"), True
+        return (_pooling_of_bare(config) if is_bare(path) else "none"), True
     fields = read_json(folder / "config.json")
     mode = _mode(fields)
     if fields.get("include_prompt", True):

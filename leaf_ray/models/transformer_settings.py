@@ -40,13 +40,17 @@ class TransformerSettings:
     tokenizer: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, folder: Path) -> "TransformerSettings":
+    def read(cls, folder: Path, *, is_bare: bool = False) -> "TransformerSettings":
         """Read the transformer's own folder.
+
+        is_bare: whether it is a transformer alone, of which sentence-transformers reads no
+            settings of its own.
 
         Raises:
             ConfigError: a setting cannot be honoured; the message names it.
         """
-        file = next((folder / name for name in _FILES if (folder / name).is_file()), None)
+        files = () if is_bare else _FILES
+        file = next((folder / name for name in files if (folder / name).is_file()), None)
         fields = {} if file is None else read_json(file)
         _refuse_adapter(folder)
         if file is not None:

@@ -78,6 +78,13 @@ def old_name_of_settings(folder: Path) -> None:
     edit(folder / "sentence_roberta_config.json", max_seq_length=20, do_lower_case=True)
 
 
+def without_modules(folder: Path) -> None:
+    """A transformer alone, beside files that sentence-transformers then does not read."""
+    (folder / "modules.json").unlink()
+    sentence_settings(do_lower_case=True, max_seq_length=20)(folder)
+    model(truncate_dim=12)(folder)
+
+
 CASED = tokenizer(do_lower_case=False)
 WIDTH = 32
 HONOURED: dict[str, Change] = {
@@ -103,6 +110,7 @@ HONOURED: dict[str, Change] = {
     "default_prompt": model(default_prompt_name="document"),
     "half_precision_arguments": sentence_settings(model_args={"torch_dtype": "float16"}),
     "subfolder": transformer_in_a_subfolder,
+    "without_modules": both(CASED, without_modules),
     "lower_case_in_a_subfolder": both(
         CASED, sentence_settings(do_lower_case=True), transformer_in_a_subfolder
     ),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Dense, Pooling
 
 from leaf_ray.core.encoding.padding import pad
 from leaf_ray.core.encoding.sentence import SentenceVectors
@@ -16,7 +17,7 @@ from leaf_ray.core.training.leaf import build_leaf
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.teacher import describe_space
 from leaf_ray.encoders.tokenizer import Tokenizer
-from leaf_ray.errors import ConfigError
+from leaf_ray.errors import ConfigError, EncodingError
 from leaf_ray.models.folder import ModelFolder
 from leaf_ray.models.leaf_folder import save_leaf
 from leaf_ray.models.reference import load_reference
@@ -27,11 +28,14 @@ from tests.models.folder_settings import (
     CASED,
     HONOURED,
     PROMPTS,
+    WIDTH,
     Change,
     both,
     model,
+    modules,
     pooled,
     sentence_settings,
+    without_modules,
     without_the_prompt,
 )
 
@@ -162,6 +166,19 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "lstm": (a_module("models.LSTM"), "a module LSTM"),
     "two_transformers": (a_module("models.Transformer"), "one transformer that comes first"),
     "cross_encoder": (model(model_type="CrossEncoder"), "is a CrossEncoder"),
+    "modules_of_another_form": (
+        lambda folder: (folder / "modules.json").write_text('{"0": "Transformer"}'),
+        r"modules\.json is no list of modules",
+    ),
+    "a_module_without_its_path": (
+        lambda folder: (folder / "modules.json").write_text('[{"type": "Transformer"}]'),
+        r"modules\.json is no list of modules with a type and a path each",
+    ),
+    "settings_of_another_form": (
+        lambda folder: (folder / "sentence_bert_config.json").write_text("[]"),
+        r"sentence_bert_config\.json holds a JSON list, wanted an object",
+    ),
+    "prompts_of_another_form": (model(prompts={"query": 5}), "has the prompts {'query': 5}"),
     "weighted_mean_without_prompt": (
         pooled(include_prompt=False, pooling_mode="weightedmean"),
         "include_prompt: false.*weightedmean",
@@ -176,6 +193,45 @@ def test_what_cannot_be_honoured_is_refused_by_its_name(copy: Path, setting: str
     with pytest.raises(ConfigError, match=named) as refusal:
         ModelFolder.read(copy)
     assert "\n" not in str(refusal.value)
+
+
+UNUSABLE: dict[str, tuple[Change, str]] = {
+    "no_pooling": (
+        lambda folder: (folder / "modules.json").write_text(
+            json.dumps(json.loads((folder / "modules.json").read_text())[:1])
+        ),
+        r"its modules make no vector of a text; modules\.json lacks a pooling",
+    ),
+    "another_dimension": (
+        pooled(embedding_dimension=77, word_embedding_dimension=77),
+        "gives vectors of 32 dimensions, and its modules say 77",
+    ),
+    "another_output": (
+        modules(Pooling(WIDTH), Dense(WIDTH, 20, module_output_name="other")),
+        "gives vectors of 32 dimensions, and its modules say 20",
+    ),
+}
+
+
+@pytest.mark.parametrize("setting", UNUSABLE)
+def test_modules_that_make_no_such_vectors_as_they_say_are_refused(
+    copy: Path, setting: str
+) -> None:
+    change, named = UNUSABLE[setting]
+    change(copy)
+    with pytest.raises(EncodingError, match=named) as refusal:
+        describe_space(copy, name="a", max_length=None, query_prompt=None, document_prompt=None)
+    assert "\n" not in str(refusal.value)
+
+
+def test_files_that_a_folder_without_modules_does_not_load_are_not_hashed(copy: Path) -> None:
+    without_modules(copy)
+    before = ModelFolder.read(copy)
+    hashes = before.sha256(), before.reading_sha256()
+    (copy / "config_sentence_transformers.json").unlink()
+    (copy / "sentence_bert_config.json").unlink()
+    after = ModelFolder.read(copy)
+    assert (after.sha256(), after.reading_sha256()) == hashes
 
 
 @pytest.mark.parametrize(
