@@ -9,6 +9,8 @@ import pyarrow as pa
 from leaf_ray.errors import InputError
 from leaf_ray.sources.part import Part
 
+# What stands between columns in files that are neither CSV nor TSV by their suffix.
+_OTHER_DELIMITERS = ("\t", ";", ",", "|")
 _OURS = ("text", "id", "title", "kind", "query")
 
 
@@ -85,7 +87,20 @@ def _check(part: Part, names: list[str], columns: Mapping[str, str]) -> None:
     if "text" not in names and not may_come:
         wanted = columns.get("text", "text")
         raise InputError(
-            f"{part.name} has columns {part.table.column_names} and none is `{wanted}`; rename "
-            "the one that holds the texts to `text`, or name it in the run file: "
-            "texts.columns.text"
+            f"{part.name} has columns {part.table.column_names} and none is `{wanted}`; "
+            f"{_mends_names(part.table.column_names)}"
         )
+
+
+def _mends_names(names: Sequence[str]) -> str:
+    one_name = names[0] if len(names) == 1 else ""
+    delimiter = next((mark for mark in _OTHER_DELIMITERS if mark in one_name), None)
+    if delimiter is not None:
+        return (
+            f"if {delimiter!r} stands between its columns, write commas in a .csv file and tabs in "
+            "a .tsv file instead"
+        )
+    return (
+        "rename the one that holds the texts to `text`, or name it in the run file: "
+        "texts.columns.text"
+    )

@@ -93,6 +93,8 @@ def _summary(part: Part, counts: dict[str, Any]) -> str:
     )
     unknown = {kind: counts[f"judgments_of_unknown_{kind}"] for kind in ("queries", "documents")}
     said = [f"{number:,} judgments of unknown {kind}" for kind, number in unknown.items() if number]
+    told = {"empty": "rows without text left out", "duplicate": "repeated rows left out"}
+    said += [f"{counts['dropped'][n]:,} {what}" for n, what in told.items() if counts["dropped"][n]]
     if counts["rejected"]:
         said.append(f"{counts['rejected']:,} rows rejected, see {part.uri}/{REJECTED_FOLDER}")
     columns = {"columns passed over": "passed_over", "columns with gaps": "missing_columns"}

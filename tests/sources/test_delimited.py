@@ -173,7 +173,11 @@ def test_a_quote_that_is_not_closed_is_refused_before_it_fills_the_memory(
         (b"text,n,n\none,1,2\n", r"more than one column named \['n'\]"),
         (b"text\none\n\xe9\n", r"a\.csv:3: byte 0xe9 at offset 0 is not UTF-8"),
         (b"body\none\n", r"has columns \['body'\] and none is `text`"),
-        (b"id;text\n1;one\n", r"has columns \['id;text'\] and none is `text`"),
+        (
+            b"id;text\n1;one\n",
+            r"has columns \['id;text'\] and none is `text`; if ';' stands between",
+        ),
+        (b"id\ttext\n1\tone\n", r"if '\\t' stands between its columns, write commas"),
         (b"text\n", "holds no text: 0 rows"),
         (b"\n\n", "has no header line"),
         (b"\xef\xbb\xbf", "has no header line"),

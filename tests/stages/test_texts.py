@@ -117,6 +117,16 @@ def test_rejected_rows_lie_in_the_part_and_the_summary_says_where(
     assert "rejected 2" in capsys.readouterr().out
 
 
+def test_the_summary_tells_how_many_rows_are_empty_or_come_again(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    source = tmp_path / "rows.txt"
+    source.write_text("one\n\none\n  \ntwo\none\n\n")
+    told: list[str] = []
+    verbs.texts(with_texts(config, path=str(source)), progress=Told(told))
+    assert "3 rows without text left out, 2 repeated rows left out" in told[-1]
+
+
 def test_columns_that_are_passed_over_or_have_gaps_are_told_and_block_nothing(
     config: RunConfig, tmp_path: Path
 ) -> None:
