@@ -114,7 +114,7 @@ def test_rejected_rows_lie_in_the_part_and_the_summary_says_where(
     assert [row["place"] for row in rejected] == [f"{source}:2", f"{source}:3"]
     assert texts_dataset(part).count_rows() == 1
     print_run(Console(width=500), config)
-    assert "rejected 2" in capsys.readouterr().out
+    assert "2 rows rejected, see" in capsys.readouterr().out
 
 
 def test_the_summary_tells_how_many_rows_are_empty_or_come_again(
