@@ -23,31 +23,28 @@ Overrides = Annotated[
 ]
 Again = Annotated[
     bool,
-    typer.Option(
-        "--again", help="Make it anew from its start, though finished or begun, and what follows."
-    ),
+    typer.Option("--again", help="Rebuild from scratch; later stages become stale."),
 ]
 
 # Whatever is printed is somebody's text: a path or a docstring may say `:key:`.
 console = Console(soft_wrap=True, emoji=False)
 
 
-def _stage(
-    name: str, file: Path, overrides: list[str] | None, *, again: bool, **options: bool
-) -> None:
+def _run_verb(name: str, file: Path, overrides: list[str] | None, **options: bool) -> None:
+    """Call the function of this name in `leaf_ray.stages.verbs`, and show its progress."""
     from leaf_ray.cli.console import ConsoleProgress
     from leaf_ray.config import load_config
     from leaf_ray.stages import verbs
 
     verb = getattr(verbs, name)
     with ConsoleProgress(console) as progress:
-        verb(load_config(file, overrides or []), progress=progress, again=again, **options)
+        verb(load_config(file, overrides or []), progress=progress, **options)
 
 
 @app.command(rich_help_panel="Stages, in order")
 def texts(file: RunFile, overrides: Overrides = None, again: Again = False) -> None:
     """Read the texts and hold queries out to test with."""
-    _stage("texts", file, overrides, again=again)
+    _run_verb("texts", file, overrides, again=again)
 
 
 @app.command(rich_help_panel="Stages, in order")
@@ -61,22 +58,19 @@ def embed(
 ) -> None:
     """Compute the teacher's vectors of all texts (Ray Data); a killed run goes on."""
     if retry_rejected and again:
-        raise typer.BadParameter("--again makes all vectors anew, --retry-rejected keeps them")
+        raise typer.BadParameter(
+            "--again makes all vectors anew and --retry-rejected keeps them: give one of them"
+        )
     if retry_rejected:
-        from leaf_ray.cli.console import ConsoleProgress
-        from leaf_ray.config import load_config
-        from leaf_ray.stages import verbs
-
-        with ConsoleProgress(console) as progress:
-            verbs.retry_rejected(load_config(file, overrides or []), progress=progress)
+        _run_verb("retry_rejected", file, overrides)
     else:
-        _stage("embed", file, overrides, again=again)
+        _run_verb("embed", file, overrides, again=again)
 
 
 @app.command(rich_help_panel="Stages, in order")
 def distill(file: RunFile, overrides: Overrides = None, again: Again = False) -> None:
     """Train a leaf into the teacher's space (Ray Train)."""
-    _stage("distill", file, overrides, again=again)
+    _run_verb("distill", file, overrides, again=again)
 
 
 @app.command(rich_help_panel="Stages, in order")
@@ -96,24 +90,19 @@ def index(
 
     A table that was written to over HTTP since it was loaded is not rebuilt without `--replace`.
     """
-    _stage("index", file, overrides, again=again, replace=replace)
+    _run_verb("index", file, overrides, again=again, replace=replace)
 
 
 @app.command(rich_help_panel="Stages, in order")
 def evaluate(file: RunFile, overrides: Overrides = None, again: Again = False) -> None:
     """Measure what the leaf keeps of its teacher."""
-    _stage("evaluate", file, overrides, again=again)
+    _run_verb("evaluate", file, overrides, again=again)
 
 
 @app.command(rich_help_panel="Whole runs")
 def run(file: RunFile, overrides: Overrides = None) -> None:
     """Run all stages; finished ones are skipped, a killed one goes on or is made again."""
-    from leaf_ray.cli.console import ConsoleProgress
-    from leaf_ray.config import load_config
-    from leaf_ray.stages import verbs
-
-    with ConsoleProgress(console) as progress:
-        verbs.run(load_config(file, overrides or []), progress=progress)
+    _run_verb("run", file, overrides)
 
 
 @app.command(rich_help_panel="Whole runs")
@@ -233,7 +222,7 @@ def report(
 
     For example: `leaf report run.yaml report.machine_per_hour=0.34 'report.sizes=[256 int8]'`
     """
-    _stage("report", file, overrides, again=again)
+    _run_verb("report", file, overrides, again=again)
 
 
 @app.command(rich_help_panel="Looking")

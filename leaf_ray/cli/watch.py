@@ -1,4 +1,4 @@
-"""A process of its own that tells of a command's sudden end: of one that could not tell it itself.
+"""A process that reports the sudden end of a command, which the command could not report itself.
 
 Ray's core ends a process whose cluster is lost, a library can crash, and the system ends what takes
 too much memory: no code of the command runs then.
@@ -23,11 +23,11 @@ _OF_RAY = ("gcs_", "GCS", "raylet", "core_worker", "rpc_client")
 
 
 def tell_sudden_end(arguments: Sequence[str]) -> Callable[[], object]:
-    """Start to watch over this process; what is returned is called when it ends by itself.
+    """Start a process that watches this one; call the result when this one ends in order.
 
-    arguments: of the command.
+    arguments: the arguments of the command.
     """
-    # Elsewhere native code says on the terminal why it ends.
+    # Otherwise native code prints on the terminal why it ends.
     if not keeps_what_is_printed():
         return lambda: None
     watched, alive = os.pipe()
@@ -40,7 +40,7 @@ def tell_sudden_end(arguments: Sequence[str]) -> Callable[[], object]:
 
 
 def _tell_of_order(alive: int) -> None:
-    # Who watches may be ended before this process is.
+    # The watching process may have ended before this one.
     with contextlib.suppress(OSError):
         os.write(alive, b".")
 
@@ -48,7 +48,7 @@ def _tell_of_order(alive: int) -> None:
 def _watch(watched: int, arguments: Sequence[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    # Who reads the command's output must not wait for this process too.
+    # A reader of the command's output must not wait for this process to close it.
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1):
         os.dup2(nothing, stream)
@@ -60,7 +60,7 @@ def _watch(watched: int, arguments: Sequence[str]) -> None:
 
 
 def sudden_end(last_printed: str) -> LeafRayError:
-    """What to say of an end that the command did not tell of. last_printed: by native code."""
+    """The error that stands for a sudden end. last_printed: the last output of native code."""
     if any(word in last_printed for word in _OF_RAY):
         error: LeafRayError = ClusterError(
             "the Ray cluster was lost, and this command with it: see that its nodes are up and "

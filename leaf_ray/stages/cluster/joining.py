@@ -1,4 +1,4 @@
-"""What can go wrong when Ray is joined or started, told in plain words."""
+"""Errors of joining or starting Ray, in plain words."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from leaf_ray.core.failures.plain_errors import first_line, plain_error
 from leaf_ray.core.failures.plain_system import RAY_TOKEN
 from leaf_ray.errors import ClusterError, LeafRayError
 
-# Seconds in which a cluster answers; Ray itself would try for minutes, and print each try.
+# How many seconds a cluster has to answer; Ray itself would try for minutes, and print each try.
 PATIENCE = 10.0
 _WANTED = (
     "set RAY_ADDRESS to host:port (6379 is usual) or ray://host:port of a cluster, or unset it to "
@@ -47,9 +47,9 @@ def require_answering(address: str) -> None:
 
 @contextmanager
 def told_if_not_joined(address: str) -> Iterator[None]:
-    """Raise what Ray fails with as it is joined or started in plain words.
+    """Raise errors of joining or starting Ray in plain words.
 
-    address: of the cluster that is joined, "" where one is started.
+    address: the address of the cluster that is joined, "" if one is started.
 
     Raises:
         ClusterError: Ray was not joined or started.

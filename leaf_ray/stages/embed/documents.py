@@ -22,12 +22,12 @@ from leaf_ray.stages.embed.stage import prepare
 
 
 class EmbedDocuments:
-    """Rows of documents in, the same with vectors out; windows of them where the run has some."""
+    """Turns rows of documents into the same rows, or windows of them, with vectors."""
 
     def __init__(self, config: RunConfig, space: Space, encoder: Encoder) -> None:
-        """Take the run's settings over.
+        """Prepare the run's steps of embedding.
 
-        space: of the run's table. encoder: the teacher in that space.
+        space: the space of the run's table. encoder: the teacher in that space.
 
         Raises:
             SpaceMismatch: the space is rotated, and the vectors part does not hold that rotation.
@@ -36,7 +36,7 @@ class EmbedDocuments:
         vectors = Run.open(config.root).vectors
         rotation = read_rotation(vectors, space)
         own = space if rotation is None else rotation.unrotated(space)
-        # Vectors that exist already are of the run's texts and not of these.
+        # Vectors that exist already belong to the run's texts and cannot stand for these.
         embed = config.embed.model_copy(update={"vectors": None})
         self._prepare = prepare(config.model_copy(update={"embed": embed}), own)
         teacher = encoder.encoder if isinstance(encoder, RotatedEncoder) else encoder

@@ -1,4 +1,4 @@
-"""What each load put into the table, kept to tell what was written to it since."""
+"""Records of what each load put into the table, which show what was written to it since."""
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -17,7 +17,7 @@ ID, CONTENT = "id", "content"
 def refuse_lost_writes(part: Part, name: str, *, command: str) -> None:
     """Refuse to make a table anew that was written to since it was loaded.
 
-    command: makes it anew all the same.
+    command: the command that makes it anew all the same, which the message names.
 
     Raises:
         TableChanged: documents were added, changed or deleted; says how many.
@@ -28,7 +28,7 @@ def refuse_lost_writes(part: Part, name: str, *, command: str) -> None:
 
 
 def refuse_writes_meanwhile(part: Part, name: str, *, command: str) -> None:
-    """The same for what was written while a load was on its way; the load is taken back then.
+    """Refuse a load during which the table was written to, and take the load back.
 
     Since the load is the newest version, nobody can write before it is indexed or taken back.
 

@@ -9,7 +9,7 @@ from lance_ray.datasink import LanceDatasink
 
 
 class AlignedSink(LanceDatasink):
-    """lance_ray's own, for blocks with decimals too.
+    """LanceDatasink of lance_ray, for blocks with decimals too.
 
     Ray's object store keeps the buffers of a block at multiples of 8 bytes, and Lance stops at
     decimals that are not at a multiple of 16.
@@ -21,7 +21,7 @@ class AlignedSink(LanceDatasink):
 
 
 def aligned(table: pa.Table) -> pa.Table:
-    """Return a table whose columns with decimals are copied to where Arrow itself puts buffers."""
+    """Return a table whose decimal columns are copied into buffers that Arrow aligns itself."""
     rows = pa.array(range(table.num_rows), pa.int64())
     for place, field in enumerate(table.schema):
         if _has_decimals(field.type):

@@ -1,6 +1,6 @@
 """The Serve of a Ray cluster: one for all who use the cluster, with one port and one set of routes.
 
-So a run that is to be served there has to fit in beside what is served already.
+A run that is served there must not collide with the applications that are served already.
 """
 
 import hashlib
@@ -54,7 +54,7 @@ def running_instance() -> Instance | None:
 def application_name(kind: str, root: str) -> str:
     """A name that no other run's application has: `queries-mine-1a2b3c4d`.
 
-    root: of the run, absolute.
+    root: the absolute path of the run's folder.
     """
     folder = re.sub(r"[^a-z0-9]+", "-", PurePosixPath(root).name.lower()).strip("-")
     digest = hashlib.sha256(root.rstrip("/").encode()).hexdigest()[:8]
@@ -64,7 +64,7 @@ def application_name(kind: str, root: str) -> str:
 def conflict(instance: Instance, *, host: str, port: int, routes: Mapping[str, str]) -> str | None:
     """Why applications with these routes cannot be added to an instance, and what to do.
 
-    host, port: where they are to be reached. routes: by the applications' names.
+    host, port: where the applications are to be reached. routes: their routes by their names.
     """
     here = instance.url(own_node=instance.nodes[0] if instance.nodes else "")
     own = "or serve this run on a Ray cluster of its own (without RAY_ADDRESS)"
