@@ -4,13 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_LISTS = (
-    pa.types.is_list,
-    pa.types.is_large_list,
-    pa.types.is_fixed_size_list,
-    pa.types.is_list_view,
-    pa.types.is_large_list_view,
-)
+from leaf_ray.core.text.metadata import is_list_of_any_layout
 
 
 def converted(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
@@ -33,7 +27,7 @@ def _converted(array: pa.Array, kind: pa.DataType) -> pa.Array:
         return _of_extension(array, kind)
     if pa.types.is_struct(kind) and pa.types.is_struct(array.type):
         return _struct(array, kind)
-    if pa.types.is_list(kind) and any(test(array.type) for test in _LISTS):
+    if pa.types.is_list(kind) and is_list_of_any_layout(array.type):
         return _list(array, kind)
     if pa.types.is_dictionary(array.type):
         return _converted(array.dictionary_decode(), kind)

@@ -81,7 +81,7 @@ class Location:
         return [self.file(path) for path in paths]
 
     def folders(self) -> list[str]:
-        """Return the names of the folders in this one as `files` does those of files."""
+        """Return the names of the folders in this one, sorted, without hidden ones."""
         paths = self._paths(fs.FileType.Directory, recursive=False)
         return [PurePosixPath(path).name for path in paths]
 
@@ -95,7 +95,10 @@ class Location:
         try:
             infos = self.filesystem.get_file_info(what)
         except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{self.uri} cannot be read: {error}") from error
+            raise InputError(
+                f"{self.uri} cannot be read: {error}; check its permissions, or the credentials "
+                "and the address of its store"
+            ) from error
         return infos if isinstance(infos, list) else [infos]
 
 

@@ -1,4 +1,4 @@
-"""Token ids that also say which tokens are a prompt's, where those are left out of pooling.
+"""Token ids with marks on the tokens of a prompt, for models that leave it out of pooling.
 
 Queries and documents, whose prompts are of different lengths, share batches. A mark that is part of
 the id goes with its token through all of them.

@@ -27,17 +27,21 @@ class Tried:
 
     @classmethod
     def of(cls, forward: Forward, ids: Sequence[Sequence[int]], *, pad_id: int) -> "Tried":
-        """Three passes. ids: of two texts. Raises what the forward pass does."""
+        """Compute the vectors in three passes.
+
+        ids: the token ids of the two texts. Errors of the forward pass are raised unchanged.
+        """
         return cls(
             alone(forward, ids, pad_id=pad_id),
             forward(*pad(ids, pad_id=pad_id)),
         )
 
     def fault(self, exact_TD: Vectors, *, lowest_cosine: float) -> str:
-        """What is wrong with the vectors, to go on from a backend's name; empty where nothing is.
+        """What is wrong with the vectors, as a phrase after a backend's name; "" if nothing is.
 
-        exact_TD: in float32 torch, each text alone. Texts that it has no direction of are left out.
-        lowest_cosine: to those, that the precision of the backend explains.
+        exact_TD: the vectors by float32 torch, each text alone. A text whose exact vector is zero
+            or not finite is not compared.
+        lowest_cosine: the lowest cosine to those that the backend's precision can explain.
         """
         norms_T = np.linalg.norm(exact_TD.astype(np.float64), axis=1)
         has_direction_T = np.isfinite(norms_T) & (norms_T > 0)

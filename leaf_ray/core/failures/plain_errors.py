@@ -1,7 +1,7 @@
-"""What errors of the system and of libraries mean in plain words, and what mends them.
+"""The meaning of errors of the system and of libraries in plain words, with what mends them.
 
-Classes of libraries are known by module and name, so that nothing is imported for it, and an
-error of a library that failed to load can be told too.
+Classes of libraries are matched by module and name, so that no library is imported here. This also
+works for a library that failed to load.
 """
 
 import re
@@ -20,7 +20,7 @@ def plain_error(error: BaseException) -> LeafRayError | None:
     """An error of ours that says the same in plain words; None where its meaning is not known."""
     if isinstance(error, LeafRayError):
         return error
-    # An error that only carries another one says nothing itself.
+    # A RayTaskError only carries the error of a worker, which is looked at by itself.
     if _is_of(error, "ray", "RayTaskError"):
         return None
     for tell in (_from_text, _from_class, _from_errno, _from_import):
@@ -40,7 +40,7 @@ def _from_text(error: BaseException) -> LeafRayError | None:
     if not isinstance(error, (RuntimeError, OSError, ValueError)) and not _is_of(error, "ray", ""):
         return None
     text = str(error)
-    # Rust's libraries put the system's own number in words.
+    # Rust libraries write the system's error number into the message.
     if number := re.search(r"\(os error (\d+)\)|\[?errno (\d+)\]?", text, re.IGNORECASE):
         told = _os_error(int(number[1] or number[2]), error)
         if told is not None:

@@ -21,8 +21,8 @@ _MEMORY = (
 )
 
 Told = tuple[type[LeafRayError], str]
-# Of a class of a library: what kind of error it is here, what was found, and what to do. The
-# words `{said}` stand for the first line of the error.
+# Our class for each library error, by package and class name, with a message that says what was
+# found and what to do. `{said}` stands for the first line of the error.
 CLASSES: dict[tuple[str, str], Told] = {
     ("builtins", "MemoryError"): (MemoryExhausted, f"the memory is used up: {_MEMORY}"),
     ("pyarrow", "ArrowMemoryError"): (MemoryExhausted, f"the memory is used up: {_MEMORY}"),
@@ -105,7 +105,10 @@ CLASSES: dict[tuple[str, str], Told] = {
         ModelNotFound,
         "a model's weights are damaged or cut short ({said}): copy or download the model again",
     ),
-    ("tokenizers", "Exception"): (ModelNotFound, "the tokenizer does not load ({said})"),
+    ("tokenizers", "Exception"): (
+        ModelNotFound,
+        "the tokenizer does not load ({said}): copy or download the model again",
+    ),
     ("huggingface_hub", "HfHubHTTPError"): (
         ModelNotFound,
         "the model hub refused or did not answer ({said}): check the model's name and HF_TOKEN, or "
@@ -126,7 +129,7 @@ CLASSES: dict[tuple[str, str], Told] = {
     ("builtins", "EOFError"): (InputError, "a file is cut short ({said}): fetch or make it again"),
 }
 
-# What is only known by its words: where, in lower case, and what that means.
+# Errors that only their message tells apart: a pattern for it in any case, and what it means.
 TEXTS: tuple[tuple[re.Pattern[str], Told], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), told)
     for pattern, told in (

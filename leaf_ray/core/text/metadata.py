@@ -71,6 +71,11 @@ def why_not_named(name: str) -> str | None:
     return f"no column of a table can have {marks[0]} in its name" if marks else None
 
 
+def is_list_of_any_layout(kind: pa.DataType) -> bool:
+    """Whether values of a type are lists: of any length or a fixed one, large ones, or views."""
+    return any(test(kind) for test in _LISTS)
+
+
 def held_type(kind: pa.DataType) -> pa.DataType | None:
     """Return the type in which values of a type are kept, equal to what they were.
 
@@ -78,7 +83,7 @@ def held_type(kind: pa.DataType) -> pa.DataType | None:
     """
     if isinstance(kind, pa.BaseExtensionType):
         return _EXTENSIONS.get(kind.extension_name)
-    if any(test(kind) for test in _LISTS):
+    if is_list_of_any_layout(kind):
         inner = held_type(kind.value_type)
         return None if inner is None else pa.list_(inner)
     if pa.types.is_struct(kind):
