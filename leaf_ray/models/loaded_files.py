@@ -1,7 +1,7 @@
 """Which files of a model's folder are loaded.
 
-What lies beside them cannot change a vector: forms of other programs, older copies of the weights,
-checkpoints of a training, cards and pictures.
+The other files cannot change a vector: formats of other programs, older copies of the weights,
+training checkpoints, model cards and pictures.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from pathlib import Path
 from leaf_ray.models.module_list import TRANSFORMER, Module, is_bare, read_json
 from leaf_ray.models.transformer_settings import settings_files
 
-# The first of them that is there is loaded, by transformers and sentence-transformers alike.
+# Transformers and sentence-transformers both load the first of these that exists.
 _WEIGHTS = (
     "model.safetensors",
     "model.safetensors.index.json",
@@ -23,7 +23,7 @@ _OF_TOKENIZER = (
     "special_tokens_map.json",
     "added_tokens.json",
 )
-# Read where there is no tokenizer.json.
+# These are read only if there is no tokenizer.json.
 _VOCABULARIES = ("vocab.txt", "vocab.json", "merges.txt", "bpe.codes", "*.model", "*.tiktoken")
 _OF_MODEL = ("modules.json", "config_sentence_transformers.json")
 

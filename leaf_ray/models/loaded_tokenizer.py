@@ -2,8 +2,8 @@
 
 tokenizer.json alone does not say how a model's texts are tokenised: transformers builds many
 tokenizers anew from the vocabulary and tokenizer_config.json, and sentence-transformers adds what
-sentence_bert_config.json says. So they load it, and what comes of that lies in the cache folder,
-from where it is read without importing either.
+sentence_bert_config.json says. Therefore these libraries load it once, and the result is kept in
+the cache folder, from where it is read without importing either.
 """
 
 import contextlib
@@ -27,8 +27,8 @@ _TOKENIZER_FILE, _ABOUT_FILE = "tokenizer.json", "about.json"
 class LoadedTokenizer:
     """fast: the tokenizer itself, whose truncation and padding are the caller's to set.
 
-    side: of a text that is cut away where it is too long, "left" or "right".
-    special_ids: of the tokens that no text has.
+    side: the side at which a text that is too long is cut, "left" or "right".
+    special_ids: the ids of the special tokens, which no text has.
     pads: whether there is a token to pad with.
     """
 
@@ -39,10 +39,10 @@ class LoadedTokenizer:
 
     @classmethod
     def of(cls, folder: ModelFolder, *, trust_remote_code: bool = False) -> "LoadedTokenizer":
-        """Read it from the cache folder; where it is not there, load it and put it there.
+        """Read a model's tokenizer from the cache folder; load and store it if it is not there.
 
         Raises:
-            ConfigError: its form cannot be used here.
+            ConfigError: a tokenizer of this kind cannot be used here.
         """
         trust = "-trusted" if trust_remote_code else ""
         name = f"{folder.reading_sha256()[:32]}-{version('transformers')}{trust}"
@@ -59,7 +59,7 @@ class LoadedTokenizer:
         return cls(fast, about["side"], frozenset(about["special_ids"]), about["pads"])
 
     def _keep(self, target: Path) -> None:
-        """Write it; of processes that do so at once the first rename wins."""
+        """Write the tokenizer to `target`; if several processes do, the first rename wins."""
         about = {
             "side": self.side,
             "special_ids": sorted(self.special_ids),
@@ -86,6 +86,21 @@ def _load(folder: ModelFolder, *, trust_remote_code: bool) -> LoadedTokenizer:
         **{**folder.settings.tokenizer, "trust_remote_code": trust_remote_code},
         subfolder="" if subfolder == Path() else str(subfolder),
     )
+    _check_usable(loaded, folder)
+    fast = FastTokenizer.from_str(loaded._tokenizer.to_str())
+    fast.encode_special_tokens = bool(getattr(loaded, "split_special_tokens", False))
+    if folder.settings.lower_case:
+        _lower_case(fast)
+    return LoadedTokenizer(
+        fast,
+        loaded.truncation_side,
+        frozenset(loaded.all_special_ids),
+        loaded.pad_token is not None,
+    )
+
+
+def _check_usable(loaded: Any, folder: ModelFolder) -> None:
+    """Raise ConfigError if the tokenizers library cannot do what this tokenizer does."""
     if not isinstance(getattr(loaded, "_tokenizer", None), FastTokenizer):
         raise ConfigError(
             f"{folder.path.name} has a {type(loaded).__name__}, which has no form in the library "
@@ -103,16 +118,6 @@ def _load(folder: ModelFolder, *, trust_remote_code: bool) -> LoadedTokenizer:
             "their id; models that read it cannot be used here: name another model, or serve this "
             "one by itself and name the address in space.endpoint"
         )
-    fast = FastTokenizer.from_str(loaded._tokenizer.to_str())
-    fast.encode_special_tokens = bool(getattr(loaded, "split_special_tokens", False))
-    if folder.settings.lower_case:
-        _lower_case(fast)
-    return LoadedTokenizer(
-        fast,
-        loaded.truncation_side,
-        frozenset(loaded.all_special_ids),
-        loaded.pad_token is not None,
-    )
 
 
 def _lower_case(fast: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from leaf_ray.errors import ConfigError, ModelNotFound
 
 TRANSFORMER, POOLING, NORMALIZE = "Transformer", "Pooling", "Normalize"
-# What sentence-transformers computes in them depends on token ids and their mask alone.
+# The modules whose result depends on token ids and their mask alone.
 _RUN_HERE = frozenset(
     {TRANSFORMER, POOLING, NORMALIZE, "Dense", "LayerNorm", "Dropout", "WeightedLayerPooling"}
 )
@@ -30,7 +30,7 @@ class Module:
 
 
 def read_modules(path: Path) -> list[Module]:
-    """The modules in the order in which they run; a bare transformer is one.
+    """The modules in the order in which they run; a bare transformer counts as one module.
 
     Raises:
         ModelNotFound: none of them is a transformer.
@@ -50,9 +50,9 @@ def read_modules(path: Path) -> list[Module]:
 
 
 def is_bare(path: Path) -> bool:
-    """Whether a model's folder is one of transformers alone.
+    """Whether a model's folder was written by transformers alone, without modules.json.
 
-    Of these, sentence-transformers reads no file of its own, whatever lies there.
+    In such a folder sentence-transformers reads none of its own files, even if there are any.
     """
     return not (path / "modules.json").is_file()
 

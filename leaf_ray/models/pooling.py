@@ -1,4 +1,4 @@
-"""How a model's folder says that tokens become one vector, as older and newer versions write it."""
+"""The pooling that a model's folder states, in the form of older and of newer versions."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from leaf_ray.models.module_list import POOLING, Module, is_bare, read_json
 def pooling_of(path: Path, modules: tuple[Module, ...], config: dict[str, Any]) -> tuple[str, bool]:
     """The mode's name, and whether the tokens of a prompt are pooled with those of the text.
 
-    path: the model's folder. config: of its transformer.
+    path: the model's folder. config: config.json of its transformer.
 
     Raises:
         ConfigError: the prompt is left out in a way that cannot be honoured.
@@ -35,7 +35,7 @@ def _mode(fields: dict[str, Any]) -> str:
     named = fields.get("pooling_mode") or []
     modes = [named] if isinstance(named, str) else list(named)
     if not modes:
-        # As older versions write it.
+        # Older versions write a flag for each mode.
         prefix = "pooling_mode_"
         modes = [k.removeprefix(prefix) for k, v in fields.items() if k.startswith(prefix) and v]
     return "+".join(_without_unit(mode) for mode in modes) or "mean"

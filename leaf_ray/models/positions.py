@@ -1,4 +1,4 @@
-"""How many tokens a model reads, from what its configuration says and how its family counts.
+"""How many tokens a model can read, by its configuration and by how its family counts positions.
 
 A limit is the length of a table of positions. Families with rotary or relative positions, or with
 ALiBi, have no table and thereby no limit, only a length that they were made for.
@@ -31,7 +31,7 @@ _BEHIND_PADDING = frozenset(
     }
 )
 _PADDING_ID = 1
-# Relative positions, of which the configuration may still name a number.
+# Families with relative positions, whose configuration may state a number that is no limit.
 _RELATIVE = frozenset(
     {"t5", "mt5", "umt5", "longt5", "switch_transformers", "xlnet", "transfo-xl", "funnel", "bloom"}
 )
@@ -43,7 +43,7 @@ _NO_TABLE = re.compile(r"(^|_)(rope|rotary|alibi)(_|$)")
 
 
 def max_positions(config: Mapping[str, Any]) -> int | None:
-    """Tokens that a text may have at most, special ones included; None where nothing limits them.
+    """The most tokens that a text may have, special ones included; None if there is no limit.
 
     config: the model's config.json.
     """
@@ -55,14 +55,14 @@ def max_positions(config: Mapping[str, Any]) -> int | None:
     if number is None or family not in _BEHIND_PADDING:
         return number
     padding = text.get("pad_token_id")
-    # MPNet's own code ignores what its configuration says of padding.
+    # MPNet's code ignores the padding token of its configuration.
     if padding is None or family == "mpnet":
         padding = _PADDING_ID
     return number - int(padding) - 1
 
 
 def stated_positions(config: Mapping[str, Any]) -> int | None:
-    """The number of positions that the configuration names, or that its family has else."""
+    """The number of positions that the configuration states, or else its family's default."""
     text = _of_texts(config)
     if text.get("model_type") in _RELATIVE:
         return None
@@ -74,7 +74,7 @@ def stated_positions(config: Mapping[str, Any]) -> int | None:
 
 
 def _of_texts(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The part of a configuration that is of texts, where a model reads images too."""
+    """The text part of a configuration, which models that read images too keep apart."""
     text: Mapping[str, Any] = config.get("text_config") or config
     return text
 
@@ -91,7 +91,7 @@ def _has_no_table(text: Mapping[str, Any]) -> bool:
 def _positions_of_family(family: str | None) -> int | None:
     if family is None:
         return None
-    # Seconds of import, for a configuration that leaves the number out.
+    # This import takes seconds, and only configurations without the number need it.
     from transformers import CONFIG_MAPPING
 
     if family not in CONFIG_MAPPING:

@@ -1,4 +1,4 @@
-"""What a folder says of how its transformer reads texts: sentence_bert_config.json.
+"""How a model's transformer reads texts, from its file sentence_bert_config.json.
 
 A setting that is not honoured here is refused by its name.
 """
@@ -30,9 +30,9 @@ _TASKS = ("feature-extraction", "fill-mask")
 class TransformerSettings:
     """How texts reach the transformer.
 
-    max_length: tokens that a text may have as the folder declares; None where it does not.
+    max_length: the most tokens of a text that the folder declares; None if it declares none.
     lower_case: whether texts are lower-cased before they are tokenised.
-    tokenizer: what the tokenizer is loaded with.
+    tokenizer: the keyword arguments with which transformers loads the tokenizer.
     """
 
     max_length: int | None = None
@@ -43,8 +43,8 @@ class TransformerSettings:
     def read(cls, folder: Path, *, is_bare: bool = False) -> "TransformerSettings":
         """Read the transformer's own folder.
 
-        is_bare: whether it is a transformer alone, of which sentence-transformers reads no
-            settings of its own.
+        is_bare: whether the folder holds a transformer alone, for which sentence-transformers
+            reads no settings.
 
         Raises:
             ConfigError: a setting cannot be honoured; the message names it.
@@ -56,7 +56,7 @@ class TransformerSettings:
         if file is not None:
             _refuse(fields, file)
         tokenizer = fields.get("processor_kwargs") or fields.get("tokenizer_args") or {}
-        # Never taken from a file: whoever loads the model decides.
+        # Whoever loads the model decides whether its code may run; its own files may not.
         tokenizer = {k: v for k, v in tokenizer.items() if k != "trust_remote_code"}
         return cls(
             max_length=tokenizer.get("model_max_length") or fields.get("max_seq_length"),
