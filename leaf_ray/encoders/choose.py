@@ -1,4 +1,4 @@
-"""The backend that computes a model: the one that is wanted, or what stands in for it."""
+"""The choice of the backend that computes a model: the configured one, or a stand-in for it."""
 
 import logging
 from collections.abc import Iterator
@@ -23,10 +23,10 @@ Passes = OpenVINOForward | TorchForward
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """What a forward pass may use.
+    """The resources that a forward pass may use.
 
-    threads: of the CPU. streams: passes at once on OpenVINO; torch makes one at a time.
-    device: that torch computes on. trust_remote_code: run code that comes with the model's folder.
+    threads: how many CPU threads. streams: how many passes at once on OpenVINO; torch makes one.
+    device: where torch computes. trust_remote_code: run code that comes with the model's folder.
     """
 
     threads: int
@@ -37,10 +37,10 @@ class Resources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """A forward pass and the backend that it is of.
+    """A forward pass and its backend.
 
-    pads: whether texts of several lengths may share a pass. note: why it is not the backend that
-        was wanted, or does not pad; empty where all is as usual.
+    pads: whether texts of several lengths may share a pass. note: why another backend than the
+        configured one computes, or why texts are not padded; "" if neither is so.
     """
 
     forward: Passes
@@ -57,17 +57,18 @@ def choose(
     *,
     reference: "SentenceTransformer | None" = None,
 ) -> Chosen:
-    """Load a model on the backend that is wanted, or on the first stand-in that computes it.
+    """Load a model on the configured backend, or on the first stand-in that computes it.
 
-    That holds for a backend that the user named too: the name says how exact vectors have to be,
-    and a stand-in is at least as exact. Which one computes is told, here and in manifests.
+    A stand-in may replace a backend that the user named too, because the name says how exact
+    vectors have to be, and a stand-in is at least as exact. The log and manifests name the backend
+    that computes.
 
-    reference: the model itself where it is loaded already, in float32.
+    wanted: the configured backend. reference: the model in float32, if it is loaded already.
 
     Raises:
         EncodingError: a trial was ended from outside.
     """
-    # A trial on a card takes less than to read a large model for the key of what is kept.
+    # On a GPU a trial takes less time than hashing a large model for the key of its verdict.
     trial = Trial(
         folder,
         threads=resources.threads,
@@ -80,11 +81,11 @@ def choose(
             forward, fault = _openvino(folder, backend, resources, trial)
         else:
             forward, fault = _torch(folder, backend, resources, trial, reference)
-            # In another precision from now on.
+            # The trial has cast its weights, so it is no float32 reference any more.
             reference = None
         if fault:
             faults.append(f"{backend} {fault}")
-        # Of float32 torch, which all are compared with, padding alone can be wrong.
+        # Float32 torch is what all are compared with, so its only possible fault is in padding.
         if forward is not None and (not fault or backend == "torch-f32"):
             break
     assert forward is not None
@@ -139,5 +140,5 @@ def _torch(
 
 @cache
 def _tell(message: str) -> None:
-    """Once for each process: a report loads the same leaf several times."""
+    """Log a message once per process, since a cost report loads the same leaf several times."""
     log.warning(message)

@@ -1,4 +1,4 @@
-"""Texts that a teacher fails on, told apart from those beside them.
+"""Finds the texts that a teacher fails on, among those of the same batch that it can encode.
 
 Shapes: N = texts, B = texts of one forward pass or request, D = dimensions.
 """
@@ -15,14 +15,14 @@ from leaf_ray.encoders.protocol import EncodedBatch
 from leaf_ray.errors import EncodingError, TextsRejected
 
 T = TypeVar("T")
-# When so many texts fail one by one and none succeeds, it is not the texts.
+# If this many texts fail alone and none succeeds, the teacher is at fault.
 PATIENCE = 20
 Encode = Callable[[Sequence[T]], Iterator[EncodedBatch]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Isolated:
-    """vectors_ND: float32, NaN for texts that failed. reasons: why, by position."""
+    """vectors_ND: float32 [N, D], NaN for texts that failed. reasons: why each failed, by row."""
 
     vectors_ND: npt.NDArray[np.float32]
     reasons: dict[int, str]
@@ -31,13 +31,12 @@ class Isolated:
 def encode_or_isolate(
     encode: Encode[T], items: Sequence[T], *, dimension: int, patience: int = PATIENCE
 ) -> Isolated:
-    """Encode all that can be encoded; what fails among others is tried alone before it is rejected.
+    """Encode every text that the teacher can encode; a text is rejected only if it fails alone.
 
     encode: yields the batches that succeed and then raises EncodingError for those that did not,
         or TextsRejected where it knows which texts those are.
-    A vector that is zero or not finite fails too: its text is encoded once more alone. After
-    `patience` texts in a row that alone fared no better, the others with such a vector are rejected
-    as they are.
+    A text whose vector is zero or not finite failed too, and is encoded again alone. After
+    `patience` such texts in a row, the others with the same fault are rejected without that.
 
     Raises:
         EncodingError: `patience` texts failed alone and none succeeded: the teacher is at fault.
@@ -45,7 +44,7 @@ def encode_or_isolate(
     vectors_ND = np.full((len(items), dimension), np.nan, dtype=np.float32)
     reasons = _halved(encode, items, vectors_ND, patience=patience)
     wrong = unusable(vectors_ND, reasons)
-    # A single text was alone already.
+    # A single text has been encoded alone already.
     reasons |= wrong if len(items) == 1 else _alone(encode, items, vectors_ND, wrong, patience)
     return Isolated(vectors_ND, reasons)
 
@@ -53,7 +52,7 @@ def encode_or_isolate(
 def _halved(
     encode: Encode[T], items: Sequence[T], vectors_ND: npt.NDArray[np.float32], *, patience: int
 ) -> dict[int, str]:
-    """Fill in vectors; what raises is halved until the texts at fault stand alone: why they do."""
+    """Fill in vectors, halving batches that fail; why each text that failed alone did, by row."""
     reasons: dict[int, str] = {}
     waiting = [np.arange(len(items))]
     while waiting:
@@ -64,7 +63,7 @@ def _halved(
                 vectors_ND[rows_B[found]] = vectors_BD
                 done[found] = True
         except TextsRejected as error:
-            # The teacher has tried them alone.
+            # The teacher has tried these texts alone already.
             reasons.update((int(rows_B[row]), why) for row, why in error.reasons.items())
         except EncodingError as error:
             left = rows_B[~done]
@@ -84,7 +83,7 @@ def _alone(
     wrong: Mapping[int, str],
     patience: int,
 ) -> dict[int, str]:
-    """Encode texts with unusable vectors one by one; why those that stay so do."""
+    """Encode texts with unusable vectors one by one; the reasons of those that fail again."""
     reasons: dict[int, str] = {}
     in_a_row: Counter[str] = Counter()
     for row, fault in wrong.items():
@@ -98,7 +97,7 @@ def _alone(
 def _retried(
     encode: Encode[T], items: Sequence[T], vectors_ND: npt.NDArray[np.float32], row: int
 ) -> str:
-    """Encode one text; why it has no usable vector, or nothing."""
+    """Encode one text; the reason why it has no usable vector, or ""."""
     try:
         for _, vectors_1D in encode([items[row]]):
             vectors_ND[row] = vectors_1D[0]
@@ -109,7 +108,7 @@ def _retried(
 
 def unusable(vectors_ND: npt.NDArray[np.floating], known: Mapping[int, str]) -> dict[int, str]:
     """Reasons by position for vectors that are zero or not finite, besides those known."""
-    # Squares of what fits in float16 do not fit in it.
+    # The square of a float16 number may exceed the range of float16.
     norms_N = np.linalg.norm(vectors_ND.astype(np.float32, copy=False), axis=1)
     wrong = np.flatnonzero(~np.isfinite(norms_N) | (norms_N == 0))
     return {

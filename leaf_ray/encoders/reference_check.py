@@ -1,7 +1,7 @@
-"""Whether texts get the vectors here that sentence-transformers itself gives them.
+"""A check that texts get the same vectors here as from sentence-transformers itself.
 
-A probe is taken through this package's own tokenizer and batches, and so says nothing of a setting
-that these leave out. Awkward texts go through `encode_query` and `encode_document` too.
+A probe uses this package's own tokenizer and batches, so it cannot show a setting that these leave
+out. This check therefore compares with `encode_query` and `encode_document`, on awkward texts.
 
 Shapes: N = texts, D = dimensions.
 """
@@ -19,12 +19,12 @@ from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.errors import SpaceMismatch
 
 if TYPE_CHECKING:
-    # Its import takes seconds, which whoever only reads the texts can do without.
+    # Its import takes seconds, which modules that only need the texts can do without.
     from sentence_transformers import SentenceTransformer
 
 Vector = npt.NDArray[np.float32]
 
-# Cased, accented, in two scripts, all but empty, and with what tokenizers treat as their own.
+# Texts with capitals, accents, several scripts, almost no content, or special tokens spelled out.
 AWKWARD_QUERIES = (
     "How do I read a PARQUET file?",
     "Wie heißt das Café in Zürich, 東京 or Москва?",
@@ -39,8 +39,8 @@ AWKWARD_DOCUMENTS = (
 )
 _SENTENCE = "The Old Town lies by the river, and rain falls on 17 bridges. "
 _LONG = _SENTENCE * 6
-# Of longer texts the tokens are compared alone: the same model makes the same vectors of the same
-# tokens, and they would take seconds of a small one and minutes of a large one.
+# Longer texts are compared by their tokens only. The same tokens get the same vectors, and
+# encoding them would take a small model seconds and a large one minutes.
 _LONGEST_ENCODED = 128
 _WAY_OUT = "Name another model, or serve this one by itself and name the address in space.endpoint"
 
@@ -61,11 +61,12 @@ class _Text:
 def require_as_reference(
     encoder: SentenceEncoder, reference: "SentenceTransformer", *, name: str, normalize: bool
 ) -> None:
-    """Compare awkward texts with what sentence-transformers makes of each by itself.
+    """Compare tokens and vectors of awkward texts with those of sentence-transformers.
 
-    encoder: in float32, whose prompts and length are the run's. reference: the same model, whose
-        length this sets to the encoder's.
-    normalize: whether the encoder scales vectors besides what the model does.
+    encoder: the model in float32, with the run's prompts and length. reference: the same model in
+        sentence-transformers; this sets its length to the encoder's.
+    name: how the message names the model. normalize: whether the encoder scales vectors to unit
+        length, whatever the model does.
 
     Raises:
         SpaceMismatch: tokens or vectors differ; the message names the text.
@@ -82,7 +83,7 @@ def require_as_reference(
             _require_tokens(case, encoder, reference, name=name)
         if max_length > _LONGEST_ENCODED:
             cases = [case for case in cases if case.text is not overlong]
-        # In batches here: what stands beside a text must not matter.
+        # The encoder gets them as a batch, since other texts in it must not matter.
         vectors_ND = encoder.encode([case.text for case in cases], kind=kind)
         for case, ours_D in zip(cases, vectors_ND, strict=True):
             theirs_D = _by_reference(case, reference, normalize=normalize)
@@ -117,7 +118,7 @@ def _first_difference(ours: list[int], theirs: list[int]) -> str:
 
 
 def _fault(ours_D: Vector, theirs_D: Vector, *, lowest_cosine: float) -> tuple[str, str] | None:
-    """What is found and what is wanted, where two vectors of one text differ."""
+    """What was found and what was wanted, if two vectors [D] of one text differ; else None."""
     if ours_D.shape == theirs_D.shape and np.allclose(
         ours_D, theirs_D, rtol=0, atol=1e-6, equal_nan=True
     ):

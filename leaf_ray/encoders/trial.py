@@ -27,12 +27,12 @@ _LONG, _SHORT = " ".join((*PROBE_DOCUMENTS, *PROBE_QUERIES)), "A"
 
 
 class Trial:
-    """One model, and what is wrong with backends that are to compute it.
+    """Tries backends on one model.
 
-    A fault is said in words that go on from the backend's name, and is empty where there is none.
+    A fault is a phrase that follows the backend's name in a message, or "" if there is none.
 
-    threads: CPU threads that a trial may use. keeps: whether faults are looked up and kept by the
-        content of the model's folder; otherwise each process tries for itself.
+    threads: CPU threads that a trial may use. keeps: whether faults are cached under the sha256 of
+        the model's folder; otherwise each process makes its own trial.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Trial:
 
     @cached_property
     def sha256(self) -> str:
-        """The folder's, for which all of it is read."""
+        """The sha256 of the model's folder; computing it reads the whole folder."""
         return self._folder.sha256()
 
     def openvino(self, precision: Precision) -> str:
@@ -77,9 +77,9 @@ class Trial:
         return self._judged(backend, tried, exact_TD, precision)
 
     def torch(self, forward: TorchForward, precision: Precision) -> str:
-        """The fault of torch in a precision, in which `forward` then computes.
+        """The fault of torch in a precision.
 
-        forward: the model in float32.
+        forward: the model in float32; this casts it to the precision.
         """
         backend = f"torch-{precision}"
         known = self._known(backend)
@@ -105,7 +105,7 @@ class Trial:
         return fault
 
     def _exact(self, load: Callable[[], TorchForward]) -> Vectors:
-        """The texts' vectors alone, in float32 by torch."""
+        """The vectors [T, D] of the texts, each computed alone by torch in float32."""
         if self._exact_TD is None and self._keeps:
             self._exact_TD = self._verdicts.exact(self._ids)
         if self._exact_TD is None:
@@ -141,7 +141,7 @@ class Trial:
     @cached_property
     def _ids(self) -> list[list[int]]:
         folder = self._folder
-        # Where prompts are left out of pooling their tokens are marked, which is to be tried too.
+        # A prompt that is left out of pooling has marked tokens, and the trial has to cover them.
         prompt = "" if folder.pools_prompt else folder.document_prompt or folder.query_prompt
         long, short = self._tokenizer([_LONG * 8, _SHORT], prompt=prompt)
         return [long, short or long[:1]]

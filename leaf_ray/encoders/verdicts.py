@@ -1,7 +1,7 @@
-"""What was found of backends and one model, kept on this machine, so that it is tried once.
+"""A cache of the trials of backends on a model, so that a machine makes each trial once.
 
-Whatever may change what a backend computes is part of a verdict's key: the model's content, the
-libraries' versions and the CPU.
+The key of a verdict holds everything that may change what a backend computes: the model's content,
+the libraries' versions and the CPU.
 """
 
 import contextlib
@@ -21,38 +21,41 @@ from leaf_ray.encoders.openvino.model import GRAPH_FORM
 from leaf_ray.encoders.openvino.quiet import import_openvino
 from leaf_ray.models.resolve import cache_folder
 
-# One more whenever a trial becomes another, so that what older ones found is found anew.
+# Raise this when the trial changes, so that verdicts of the old one are not read.
 _FORM = 1
 _LIBRARIES = ("torch", "transformers", "sentence-transformers")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """Of the model with this sha256 (`ModelFolder.sha256`)."""
+    """The verdicts on the model with this sha256 (`ModelFolder.sha256`)."""
 
     sha256: str
 
     def of(self, backend: str) -> str | None:
-        """What is wrong with the backend, empty where nothing is; None where it was not tried."""
+        """The fault of a backend, "" if it has none; None if it was not tried."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             return str(json.loads(self._file(backend, ".json").read_text("utf-8"))["fault"])
         return None
 
     def keep(self, fault: str, *backends: str) -> None:
-        """Keep what was found of one backend or more."""
+        """Store the fault of one backend or more; "" stands for none."""
         for backend in backends:
             said = json.dumps({"backend": backend, "fault": fault, "found_with": _found_with()})
             self._write(self._file(backend, ".json"), said.encode())
 
     def exact(self, ids: Sequence[Sequence[int]]) -> Vectors | None:
-        """The vectors in float32 torch of the trial's texts; None where they are not known."""
+        """The trial's vectors by torch, float32 [T, D]; None if they are not stored.
+
+        ids: the token ids of the T texts.
+        """
         with contextlib.suppress(OSError, ValueError):
             vectors_TD: Vectors = np.load(self._file(f"exact-{_digest(ids)}", ".npy"))
             return vectors_TD
         return None
 
     def keep_exact(self, ids: Sequence[Sequence[int]], vectors_TD: Vectors) -> None:
-        """Keep them."""
+        """Store the vectors that `exact` returns, float32 [T, D]."""
         self._write(self._file(f"exact-{_digest(ids)}", ".npy"), vectors_TD)
 
     def _file(self, name: str, suffix: str) -> Path:
@@ -61,16 +64,16 @@ class Verdicts:
 
     @staticmethod
     def _write(file: Path, content: bytes | Vectors) -> None:
-        """Write a file whole, or not at all: where that fails the next process tries once more."""
+        """Write a file whole or not at all; without it the next process makes the trial again."""
         with contextlib.suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=file.parent, prefix=".") as folder:
-                made = Path(folder) / file.name
+                draft = Path(folder) / file.name
                 if isinstance(content, bytes):
-                    made.write_bytes(content)
+                    draft.write_bytes(content)
                 else:
-                    np.save(made, content)
-                made.replace(file)
+                    np.save(draft, content)
+                draft.replace(file)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Where an endpoint is and the key to it, neither of which is shown with its secrets."""
+"""The URL of an endpoint and its key; no text made from them shows a secret."""
 
 import re
 from dataclasses import dataclass, field
@@ -44,9 +44,12 @@ class Address:
 
 
 def check_header(header: str, scheme: str) -> None:
-    """Raise ConfigError where a key cannot be sent so; the values are not shown, lest one is a key.
+    """Check that a key can be sent as `header: scheme key`.
 
-    header: the name of an HTTP header. scheme: what stands before the key, or "".
+    header: the name of an HTTP header. scheme: the word before the key, or "".
+
+    Raises:
+        ConfigError: it cannot. The values are not shown, since a user may have put the key there.
     """
     if not _HEADER.fullmatch(header) or header.lower() in _OWN:
         raise ConfigError(
@@ -61,10 +64,10 @@ def check_header(header: str, scheme: str) -> None:
 
 
 def embeddings_url(base: str) -> httpx.URL:
-    """`base` with `/embeddings` after its path, where it is not there yet; its query is kept.
+    """`base` with `/embeddings` at the end of its path, and its own query.
 
     Raises:
-        ConfigError: it is no URL of HTTP, or holds a password. It is not shown.
+        ConfigError: `base` is no URL of HTTP, or holds a password. The message does not show it.
     """
     try:
         url = httpx.URL(base)

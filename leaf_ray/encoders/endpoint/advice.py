@@ -1,18 +1,21 @@
-"""What to do where an endpoint answers nobody; each advice names a setting or a variable."""
+"""What to do when an endpoint answers no request: each advice names a setting or a variable."""
 
 from leaf_ray.encoders.endpoint.address import Address
 from leaf_ray.encoders.endpoint.faults import Fault, FaultKind
 
+_KEY = (
+    "{key}: set it to one that it accepts; embed.endpoint.key_header and key_scheme say how it is "
+    "sent"
+)
 _BY_STATUS = {
     200: "check the url, the model, {model}, and space.dimensions if that is set",
-    401: "{key}: set it to one that it accepts; embed.endpoint.key_header and key_scheme say how "
-    "it is sent",
+    401: _KEY,
     402: "check the account's quota and billing",
+    403: _KEY,
     404: "check the url and the model, {model}",
     429: "lower embed.endpoint.concurrency or requests_per_minute",
     None: "check the url and that the endpoint runs, or raise embed.endpoint.timeout_seconds",
 }
-_BY_STATUS[403] = _BY_STATUS[401]
 _BY_KIND: dict[FaultKind, str] = {
     "busy": "try again later, or lower embed.endpoint.concurrency",
     "failing": "try again later, or lower embed.endpoint.concurrency",
@@ -23,7 +26,7 @@ _BY_KIND: dict[FaultKind, str] = {
 
 
 def advice_of(fault: Fault, address: Address, *, model: str) -> str:
-    """One clause. model: its name, as the endpoint is asked for it."""
+    """One clause that says what to change. model: the name that requests ask the endpoint for."""
     if fault.advice:
         return fault.advice
     wrong = "holds a key that it does not accept" if address.key else "is not set"

@@ -1,4 +1,4 @@
-"""Texts of any number to their vectors, divided into requests that the endpoint answers.
+"""Embeds any number of texts in requests that are small enough for the endpoint.
 
 Shapes: N = texts, B = texts of one request, D = dimensions.
 """
@@ -18,11 +18,14 @@ from leaf_ray.encoders.endpoint.limits import Limits, Rows, parts_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Origin:
-    """Where a request comes from.
+    """How a request came about.
 
-    suspect: it is part of one that failed. explores: it is the only one under way that is larger
-    than what was ever answered. since: when that exploration began. waits: for the exploration of
-    another request, which one that is part of it must not do.
+    suspect: whether it is part of a request that failed.
+    explores: whether it looks for the endpoint's limit: it is larger than any request that was
+        answered, and the only such request under way.
+    since: when that exploration began, by time.monotonic.
+    waits: whether it waits while another request explores. A part of the exploring request does
+        not, since that would be a deadlock.
     """
 
     suspect: bool = False
@@ -70,7 +73,7 @@ class Divider:
         return await self._completed(texts, answer) if answer.reasons else answer
 
     async def _completed(self, texts: Sequence[str], answer: Answer) -> Answer:
-        """The same answer, after the texts without a vector were asked for by themselves."""
+        """`answer` with the vectors that a second request gives for the texts that lack one."""
         if len(texts) == 1:
             return answer
         rows = np.array(sorted(answer.reasons), dtype=np.int64)
@@ -82,7 +85,7 @@ class Divider:
     ) -> Answer:
         lengths = [len(text) for text in texts]
         by_size = origin.explores or (origin.waits and self._limits.explain(lengths))
-        # The words of other faults name no limit, and may be half a list of vectors.
+        # Only a certain fault's message can name a limit; another may be half a list of vectors.
         said = str(fault) if fault.certain else ""
         first, *rest = parts_of(len(texts), by_size=by_size, said=said)
         if by_size and origin.waits:
@@ -93,7 +96,7 @@ class Divider:
                 answers = await self._embed_parts(texts, [first], alone)
         else:
             answers = await self._embed_parts(texts, [first], origin) if by_size else []
-        # What the first part showed of a limit holds for the others.
+        # The first part may have shown a limit, which then holds for the others too.
         others = rest if by_size else [first, *rest]
         answers += await self._embed_parts(texts, others, replace(origin, explores=False))
         answer = _joined(answers, onto=self._nothing(len(texts)))

@@ -44,15 +44,15 @@ class EndpointSpec:
     url: its base, such as https://host/v1; `/embeddings` is put after its path.
     key_variable: the environment variable that holds the key, on the loading machine; without
         one no key is sent. key_header, key_scheme: the key is sent as `header: scheme key`.
-    concurrency: requests at once. requests_per_minute: evenly spaced; None is as fast as it goes.
-        Both are of one encoder: share them out if there are several.
+    concurrency: requests at once. requests_per_minute: the rate, evenly spaced; None is no limit.
+        Both hold for one encoder: divide them by the number of encoders.
     batch_texts, batch_characters: a request is full when either is reached.
-    timeout_seconds: of one try. attempts: tries of a request, before it is divided or the
-        endpoint counts as down.
-    dimensions: what to ask the endpoint for; None takes what it gives.
+    timeout_seconds: the longest time of one try. attempts: the tries of a request before it is
+        divided or the endpoint counts as down.
+    dimensions: how many dimensions to ask for; None takes the endpoint's own number.
     """
 
-    # A query may hold a secret.
+    # The query of a URL may hold a secret.
     url: str = field(repr=False)
     model: str
     key_variable: str = "OPENAI_API_KEY"
@@ -70,7 +70,7 @@ class EndpointSpec:
     document_prompt: str = ""
 
     def __post_init__(self) -> None:
-        """Raise ConfigError if a number is too small to get any answer with, or the key unsent."""
+        """Raise ConfigError if a number is too small, or a key cannot be sent under its header."""
         check_header(self.key_header, self.key_scheme)
         for name in ("concurrency", "batch_texts", "batch_characters", "attempts", "dimensions"):
             if (value := getattr(self, name)) is not None and value < 1:
@@ -101,7 +101,10 @@ class EndpointSpec:
         """
         key = os.environ.get(self.key_variable, "").strip()
         if not (key.isascii() and key.isprintable()):
-            raise ConfigError(f"{self.key_variable} is no key: set it to one, in plain ASCII")
+            raise ConfigError(
+                f"the environment variable {self.key_variable} is no key, since it holds a "
+                "character that is not printable ASCII: set it to the endpoint's key alone"
+            )
         return Address(
             url=embeddings_url(self.url),
             key=key,
@@ -111,7 +114,7 @@ class EndpointSpec:
         )
 
     def client(self) -> EndpointClient:
-        """What sends requests and tries them again.
+        """A client that sends requests, and sends them again after a failure.
 
         Raises:
             ConfigError: the url or the key cannot be one.
@@ -130,7 +133,7 @@ class EndpointEncoder:
     """Sends batches of texts, several at once, from an event loop on a thread of its own."""
 
     name = "endpoint"
-    # Services round, batch and change machines: as exact as bfloat16 is all that can be asked.
+    # Services round, batch and change machines, so they cannot be more exact than bfloat16.
     lowest_cosine = LOWEST_COSINE["bf16"]
 
     def __init__(self, spec: EndpointSpec) -> None:

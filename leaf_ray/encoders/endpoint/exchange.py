@@ -21,16 +21,17 @@ from leaf_ray.encoders.endpoint.rate_limit import Gate, Patience, retry_after_se
 from leaf_ray.errors import ConfigError
 
 Form = Literal["base64", "float"]
-# Cosines of the same text in two requests differ by less.
+# The vectors of one text in two requests differ by less than this in cosine.
 SAME = 1e-3
 
 
 class Exchange:
     """Sends requests to one address, from the tasks of one event loop.
 
-    fields: of each request, as `model`. answered_at: when vectors came last, by time.monotonic.
-    form: how vectors are asked for, once it is known that the endpoint takes that. patience: how
-    long an answer is waited for.
+    fields: the fields that every request has, such as `model`.
+    answered_at: when the last vectors came, by time.monotonic.
+    form: the encoding of vectors that the endpoint is known to take; None before its first answer.
+    patience: how many seconds to wait for an answer.
     """
 
     def __init__(
@@ -53,12 +54,12 @@ class Exchange:
         form: Form | None = None,
         timeout_seconds: float | None = None,
     ) -> Answer:
-        """Vectors of the texts, or of those that get one.
+        """The vectors of the texts, float32 [B, D], and a reason for each text that gets none.
 
-        form: None takes the known one. timeout_seconds: None is as patient as can be.
+        form: None stands for the known form. timeout_seconds: None stands for the longest time.
 
         Raises:
-            Fault: whatever else came.
+            Fault: no answer came, or one without vectors.
         """
         form = form or self.form or "base64"
         asked = {"encoding_format": "base64"} if form == "base64" else {}
@@ -110,10 +111,11 @@ class Exchange:
             raise
 
     async def _check_order(self, texts: Sequence[str], answer: Answer, form: Form) -> None:
-        """Ask for the last text alone, and see that its vector is the last.
+        """Check that vectors come in the order of their texts, by embedding the last text alone.
 
         Raises:
-            Fault: another vector is; the texts then have to be sent one by one.
+            Fault: the last text's vector stood in another place, so that the texts have to be sent
+                one by one.
         """
         last, vectors_BD = len(texts) - 1, np.nan_to_num(answer.vectors_BD)
         if last in answer.reasons:
@@ -128,7 +130,7 @@ class Exchange:
             fault = Fault("rejected", said)
             fault.sent = time.monotonic()
             raise fault
-        # Texts that are nearly equal tell nothing of the order.
+        # Vectors of nearly equal texts do not show in which order they came.
         self._order_checked = bool(cosines_B[last] > others + SAME)
 
 

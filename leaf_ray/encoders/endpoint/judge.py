@@ -1,8 +1,8 @@
 """Whether a request that failed is sent again, divided, or given up; nothing is sent here.
 
-Texts are at fault where they fail while others are answered; the endpoint is at fault where nobody
-is answered. Whoever is answered is seen by the requests that are under way anyway, and where there
-are none, by a canary: a short text that the endpoint is asked for.
+A request's texts are at fault if they fail while other requests are answered. The endpoint is at
+fault if no request is answered. The requests under way show which it is; if there are none, a
+canary shows it: a request for one short text.
 """
 
 import math
@@ -12,10 +12,10 @@ from typing import Literal
 from leaf_ray.encoders.endpoint.faults import FaultKind
 
 Verdict = Literal["again", "canary", "texts", "stop"]
-"""again: send the request once more. canary: see whether the endpoint answers at all, and stop
-where it does not. texts: the texts of the request are at fault. stop: the endpoint is."""
+"""again: send the request once more. canary: test whether the endpoint answers at all, and stop if
+it does not. texts: the request's texts are at fault. stop: the endpoint is at fault."""
 
-# Tries without an answer to anybody, before a canary is worth its request.
+# How many tries fail, with no other request answered, before a canary is sent.
 PATIENCE = 3
 # A text that an endpoint answers by chance is lost once in a million.
 LOST = 1e-6
@@ -25,11 +25,11 @@ BUSY_TRIES = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failures:
-    """What became of one request until now.
+    """How often one request has failed so far.
 
-    texts: how many it holds. suspect: it is part of a request that failed. tries: how often it
-    failed. counted: how often it failed while others were answered. silent: how often in a row
-    nobody was answered meanwhile.
+    texts: how many texts it holds. suspect: whether it is part of a request that failed.
+    tries: failures in all. counted: failures while other requests were answered.
+    silent: the latest failures in a row during which no request was answered.
     """
 
     texts: int
@@ -39,20 +39,20 @@ class Failures:
     silent: int = 0
 
     def again(self, *, others_answered: bool) -> "Failures":
-        """The same after one more try."""
+        """The counts after one more failure."""
         failures = replace(self, tries=self.tries + 1, silent=self.silent + 1)
         return failures.seen_answered() if others_answered else failures
 
     def seen_answered(self) -> "Failures":
-        """The same after it was seen that others are answered."""
+        """The counts after other requests proved to be answered."""
         return replace(self, counted=self.counted + 1, silent=0)
 
 
 def judge(kind: FaultKind, failures: Failures, *, attempts: int, failing_share: float) -> Verdict:
     """What to do after a try that failed.
 
-    attempts: tries of a request that is not known to be at fault. failing_share: of requests,
-        whatever their texts are.
+    attempts: the most tries of a request that is not known to be at fault.
+    failing_share: the share of all requests that fail, between 0 and 1.
     """
     if kind == "refused":
         return "stop"
@@ -81,7 +81,7 @@ def _is_doubtful(kind: FaultKind, failures: Failures, attempts: int) -> bool:
 
 
 def tries_of_one_text(failing_share: float, *, attempts: int) -> int:
-    """Tries after which a text that is the only one to fail is at fault, and not chance.
+    """The number of tries after which a text that alone fails is at fault, rather than unlucky.
 
     An endpoint that fails on a tenth of all requests fails six times in a row once in a million.
     """
@@ -93,9 +93,9 @@ def tries_of_one_text(failing_share: float, *, attempts: int) -> int:
 
 
 class FailingShare:
-    """The share of requests that fail lately, by the first tries of requests not suspected."""
+    """The share of recent requests that fail, measured on first tries of unsuspected requests."""
 
-    # What is taken for known before anything is: one of ten fails.
+    # The prior, failures and requests: one of ten fails.
     BEFORE = (1.0, 10.0)
     REMEMBERED = 200.0
 
@@ -108,7 +108,7 @@ class FailingShare:
         return self._failed / self._sent
 
     def note(self, *, failed: bool) -> None:
-        """Add a request, and let those long ago count less."""
+        """Add a request, and halve the weight of old ones once there are many."""
         if self._sent >= self.REMEMBERED:
             self._failed, self._sent = self._failed / 2, self._sent / 2
         self._failed += failed

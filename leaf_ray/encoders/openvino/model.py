@@ -1,4 +1,4 @@
-"""A model's OpenVINO form, converted once per machine and kept in the cache folder."""
+"""The conversion of a model to OpenVINO, made once per machine and kept in the cache folder."""
 
 import contextlib
 import logging
@@ -19,16 +19,16 @@ from leaf_ray.models.folder import ModelFolder
 from leaf_ray.models.reference import load_reference
 from leaf_ray.models.resolve import cache_folder
 
-# Counts the forms of graph that were made of the same model; one of another form is not taken.
+# The version of the converted graph; a cached graph of another version is not used.
 GRAPH_FORM = 2
 
 
 class NotTraced(ConfigError):
-    """OpenVINO cannot make a program of its own of a model that torch computes."""
+    """OpenVINO cannot convert a model that torch can compute."""
 
     @property
     def reason(self) -> BaseException:
-        """What failed in OpenVINO: its own words are advice on its Python interface."""
+        """The error below OpenVINO's, whose own message is advice on its Python interface."""
         said = self.__cause__ or self
         return said.__cause__ or said
 
@@ -36,17 +36,17 @@ class NotTraced(ConfigError):
 def openvino_ir(
     folder: ModelFolder, *, trust_remote_code: bool = False, sha256: str | None = None
 ) -> Path:
-    """The path of the float32 model.xml; converts first where there is none.
+    """The path of the float32 model.xml, which is made first if the cache does not hold it.
 
     The key is the content of the model's folder, so a changed model is never served by an old
     conversion. Processes that convert at once both succeed: the first rename wins.
 
-    sha256: the folder's, where it is known already.
+    sha256: the sha256 of the folder, if the caller knows it.
 
     Raises:
         NotTraced: OpenVINO cannot convert the model. A model that does not load or too little
             memory raises what it raises elsewhere.
-        StorageError: what it was converted to cannot be written.
+        StorageError: the converted model cannot be written.
     """
     openvino = import_openvino()
     # The parts of a version that change the file format; build numbers do not.
@@ -79,7 +79,7 @@ def _convert(folder: ModelFolder, into: Path, *, trust_remote_code: bool) -> Non
     with torch.no_grad(), warnings.catch_warnings(), _own_logging():
         # Tracing warns of every branch on a shape; the trial is what counts.
         warnings.simplefilter("ignore")
-        # What torch cannot compute is no fault of OpenVINO's.
+        # A model that torch cannot compute fails here, and is not reported as OpenVINO's fault.
         model(ids, mask)
         try:
             converted = openvino.convert_model(model, example_input=example)
@@ -96,7 +96,7 @@ def _convert(folder: ModelFolder, into: Path, *, trust_remote_code: bool) -> Non
         # OpenVINO says no more than that a stream failed, whatever was in its way.
         free = shutil.disk_usage(into).free
         raise StorageError(
-            f"the form of {folder.path.name} that OpenVINO computes cannot be written to "
+            f"the OpenVINO conversion of {folder.path.name} cannot be written to "
             f"{into.parent} ({one_line(error)}), where {free:,} bytes are free: make room, or let "
             "LEAF_RAY_CACHE name a folder with room for the model's weights"
         ) from error
