@@ -61,10 +61,10 @@ class DistillConfig(Section):
     warmup_steps: Annotated[int, Field(ge=0)] = 50
     """Steps of rising learning rate at the very start, a tenth of all at most."""
     weight_decay: NotNegative = 0.01
-    """Of matrices; biases, norms and, on CPUs, the embeddings of tokens are not decayed."""
+    """Weight decay of matrices; biases, norms and, on CPUs, token embeddings are not decayed."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of matrix products on CPUs, of whole passes on GPUs; weights are float32. auto: bfloat16
-    where the chip has it."""
+    """Precision of matrix products on CPUs, of whole passes on GPUs; weights are float32. auto:
+    bfloat16 where the chip has it."""
     held_out_share: Share = 0.02
     """Share of the training texts that are held out, to validate the leaf on as it is trained."""
     patience: Positive | None = None
@@ -85,7 +85,7 @@ class DistillConfig(Section):
 
     @property
     def most_workers(self) -> int:
-        """Of the range, or the number itself."""
+        """The upper end of the range of workers, or the number itself."""
         return self.workers if isinstance(self.workers, int) else self.workers[1]
 
     @property

@@ -108,7 +108,7 @@ def _problem(problem: ErrorDetails) -> str:
     if problem["type"] == "missing":
         return f"{where} is missing"
     if problem["type"] == "value_error":
-        # Of a whole section, whose other values need not be shown, and may hold a key.
+        # The problem is of a whole section, whose other values may hold a key and are not shown.
         return problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "tuple_type" and isinstance(problem["input"], str):
         return f"{where}: write a list, [{problem['input']}] (given: {problem['input']!r})"

@@ -117,7 +117,7 @@ class EndpointConfig(Section):
     batch_texts: Positive = 64
     """Texts of one request, at most; fewer where the endpoint takes no more."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
-    """Of one request."""
+    """The longest time of one request."""
     attempts: Positive = 6
     """Tries of a request, until the endpoint counts as down because it answers nobody. A text that
     fails alone is rejected after 3 tries, or more where others fail too."""
@@ -183,7 +183,7 @@ class EvaluateConfig(Section):
     bootstrap_samples: Positive = 2000
     """Resamples behind each 95 % interval."""
     seed: int = 0
-    """Of the resampling."""
+    """Seed of the resampling."""
     timed_queries: Positive = 200
     """Queries timed one by one, for the median."""
 
@@ -192,11 +192,11 @@ class ReportConfig(Section):
     """What teacher and leaf cost, at these prices."""
 
     machine_per_hour: NotNegative | None = None
-    """Of the machine that encodes. None: 0.05 for each core in use, and unknown with a GPU."""
+    """Price of the machine that encodes. None: 0.05 for each core in use, unknown with a GPU."""
     storage_gb_month: NotNegative = 0.023
-    """Of 1e9 bytes for a month; the default is what object storage costs."""
+    """Price of 1e9 bytes for a month; the default is what object storage costs."""
     tokens_per_million: NotNegative | None = None
-    """Of a million tokens at the teacher's endpoint. None: unknown."""
+    """Price of a million tokens at the teacher's endpoint. None: unknown."""
     currency: Annotated[str, Field(min_length=1, max_length=12)] = "USD"
     """What prices are in."""
     sizes: tuple[str, ...] = ()
