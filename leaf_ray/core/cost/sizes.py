@@ -53,7 +53,7 @@ class Sized:
 
     @property
     def size(self) -> str:
-        """As run files name it."""
+        """The size as run files spell it, such as `256 int8`."""
         return f"{self.dimensions} {self.stored}"
 
 

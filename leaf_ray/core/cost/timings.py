@@ -23,7 +23,7 @@ class Latency:
 
     @classmethod
     def of(cls, seconds_Q: Sequence[float]) -> "Latency":
-        """Of the seconds that each query took.
+        """The latency, from the seconds that each query took.
 
         Raises:
             InputError: there are none.
@@ -45,7 +45,7 @@ class Throughput:
 
     @classmethod
     def of(cls, num_documents: int, seconds: float) -> "Throughput":
-        """Of so many documents in so many seconds."""
+        """The throughput of so many documents in so many seconds."""
         return cls(num_documents / seconds, num_documents, seconds)
 
 

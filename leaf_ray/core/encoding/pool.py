@@ -6,7 +6,7 @@ from math import ceil, floor
 # The rest of a node's CPUs is for the tasks that read, tokenise and write. Were all of them
 # taken by encoders, those would wait for texts that nobody reads.
 RESERVED_SHARE = 0.9
-# Of each node, at least: on one or two CPUs a tenth is less than any task asks for.
+# The least CPUs left on each node: of one or two, a tenth is less than any task asks for.
 TASK_CPUS_PER_NODE = 0.5
 
 

@@ -113,7 +113,7 @@ class Candidates:
         query_C = torch.cat([self._query_C, *(query_C for query_C, _ in self._new)])
         key_C = torch.cat([self._key_C, *(key_C for _, key_C in self._new)])
         self._new, self._num_new = [], 0
-        # By query, and in each by falling key: the second sort keeps the order of the first.
+        # Sorted by query, then by falling key: the second sort keeps the order of the first.
         key_C, order = key_C.sort(descending=True)
         query_C, by_query = query_C[order].sort(stable=True)
         key_C = key_C[by_query]

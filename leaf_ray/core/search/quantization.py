@@ -21,9 +21,9 @@ from leaf_ray.core.search.stored import Stored
 from leaf_ray.errors import InputError
 
 Floats = npt.NDArray[np.float32]
-# Of any width, so that documents need not be made wider; `top_k` does, a block at a time.
+# Floats of any width: documents stay as they are, and `top_k` widens a block at a time.
 Numbers = npt.NDArray[np.floating[Any]]
-# Rows that are encoded at once: a whole collection in float32 beside itself may not fit.
+# How many rows are encoded at once; a float32 copy of a whole collection may not fit.
 BLOCK_ROWS = 4096
 # Candidates by bits for each rank that is wanted, as is usual for rescoring.
 RESCORED = 4
@@ -61,7 +61,7 @@ class Int8:
     @classmethod
     def calibrated(cls, vectors_ND: Numbers) -> "Int8":
         """The scales that just hold all numbers of a sample."""
-        # Of both ends, since the absolute values would be an array as large as the sample.
+        # Both ends are taken, since absolute values would be an array as large as the sample.
         ends = vectors_ND.max(axis=0, initial=0), -vectors_ND.min(axis=0, initial=0)
         largest_D = np.maximum(*ends).astype(np.float32)
         scale_D: Floats = np.where(largest_D > 0, largest_D / 127, 1).astype(np.float32)
@@ -137,7 +137,7 @@ def _as_stored(document_ND: Numbers, stored: Stored) -> Rows:
 def _rescored(
     query_QD: Floats, sign_ND: npt.NDArray[np.int8], first: Ranking, *, k: int
 ) -> Ranking:
-    # By row, so that equal scores keep the order of rows that `top_k` promises.
+    # Sorted by row, so that equal scores keep the order of rows that `top_k` promises.
     found_QC = np.sort(first.index_QK, axis=1)
     score_QC = np.stack(
         [sign_ND[found_C] @ query_D for found_C, query_D in zip(found_QC, query_QD, strict=True)]

@@ -34,7 +34,7 @@ _FEWEST_DOCUMENTS, _FEWEST_QUERIES, _FEWEST_DIMENSIONS = 20_000, 64, 128
 
 
 class TooCloseError(Exception):
-    """So many documents are as good as the k-th best that screening does not pay."""
+    """Too many documents are as good as the k-th best for screening to pay."""
 
 
 def screening_pays(query_QD: npt.NDArray[Any], document_ND: Rows, device: str) -> bool:

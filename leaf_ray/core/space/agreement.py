@@ -22,7 +22,7 @@ class Agreement:
 
     @classmethod
     def of(cls, original_ND: Vectors, other_ND: Vectors) -> "Agreement":
-        """Of at least one text; where dimensions differ or a number is NaN nothing agrees."""
+        """The agreement of vectors [N, D], N > 0; none if shapes differ or a number is NaN."""
         if original_ND.shape != other_ND.shape:
             return cls(-1.0, math.inf)
         a_ND, b_ND = original_ND.astype(np.float64), other_ND.astype(np.float64)

@@ -49,10 +49,10 @@ class Rotation:
             raise InputError(
                 f"a rotation is fitted on vectors [N, D], at least one, not on {vectors_ND.shape}"
             )
-        # Of the vectors as they are, not around their mean: the mean is a part of every score, and
-        # of the lengths that prefixes are brought back to. Axes around the mean do as well, to
-        # 0.006 nDCG@10 and overlap@10 either way; moving the vectors by it does not, it changes
-        # scores (benchmarks/rotation.py).
+        # The vectors are not centred: their mean is a part of every score, and of the lengths that
+        # prefixes are scaled back to. Axes around the mean do as well, within 0.006 nDCG@10 and
+        # overlap@10; subtracting the mean from the vectors does not, since it changes scores
+        # (benchmarks/rotation.py).
         moment_DD = _second_moment(vectors_ND)
         if not np.isfinite(moment_DD).all():
             raise InputError("a rotation is fitted on finite vectors, and one of these is not")

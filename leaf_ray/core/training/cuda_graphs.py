@@ -66,7 +66,7 @@ class GraphStepper:
         # In eval, since a graph would capture dropout for good.
         self._copy = deepcopy(model).eval()
         for copied in self._copy.parameters():
-            # Not the buffers, such as angles of rotary embeddings, which bfloat16 would blur.
+            # Buffers stay float32: bfloat16 would blur the angles of rotary embeddings.
             copied.data = copied.detach().to(dtype)
         self._copied = _trained(self._copy)
         self._weights = _trained(model)
@@ -134,7 +134,7 @@ class GraphStepper:
         with torch.autocast("cuda", enabled=False):
             leaf_BD = self._copy(batch.input_ids_BL, batch.attention_mask_BL).float()
             distance = self.recipe.loss(leaf_BD, batch.teacher_BD)
-            # Not by backward(), which would add to each weight's gradient by a kernel of its own.
+            # backward() would add to the gradient of each weight by a kernel of its own.
             found = torch.autograd.grad(distance * self.recipe.weight, self._copied)
         return distance.detach(), found
 
@@ -144,7 +144,7 @@ class GraphStepper:
             return None
         graph = torch.cuda.CUDAGraph()
         try:
-            # Of this thread alone: others pin memory meanwhile.
+            # Only this thread is captured, since others pin memory meanwhile.
             with torch.cuda.graph(
                 graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
             ):

@@ -51,7 +51,7 @@ class Order:
             rows[start : start + window] = part[np.argsort(self.lengths_N[part], kind="stable")]
         steps_SGB = rows.reshape(-1, self.micro_batches, self.batch_size)
         steps_SGB = steps_SGB[rng.permutation(len(steps_SGB))]
-        # So that no worker always gets the longest texts.
+        # Without this one worker would always get the longest texts.
         mixed_SG = np.argsort(rng.random(steps_SGB.shape[:2]), axis=1)
         return np.take_along_axis(steps_SGB, mixed_SG[:, :, None], axis=1)
 

@@ -16,7 +16,7 @@ from leaf_ray.errors import EncodingError
 
 # One bad batch is bad luck (an overflow); this many in a row is a run that cannot be saved.
 MAX_SKIPPED_IN_A_ROW = 10
-# Of the texts in them, so many are named.
+# How many of their texts a message names.
 NAMED_TEXTS = 10
 
 
@@ -75,7 +75,7 @@ class _Guard:
     """Finds out which texts a skipped step was broken by, and ends a training that cannot go on."""
 
     def __init__(self, model: nn.Module, name_of: Callable[[int], str]) -> None:
-        # Not through DDP, which would wait for workers whose own texts are fine.
+        # DDP is bypassed, since it would wait for workers whose own texts are fine.
         self._model: nn.Module = getattr(model, "module", model)
         self._name_of = name_of
         self._skipped: list[Step] = []

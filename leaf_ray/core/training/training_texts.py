@@ -41,8 +41,8 @@ class _File:
         )
 
     def looked_up(self, column: str, values: Mapping[str, float]) -> npt.NDArray[np.float64]:
-        """Of each text the value of what its column says, or 1."""
-        # By the few different strings, since there may be millions of texts.
+        """The value [N] for what each text has in the column; 1 where `values` has none."""
+        # The few different strings are looked up, since there may be millions of texts.
         encoded = self.batch.column(column).dictionary_encode()
         of_string = np.array([values.get(name, 1.0) for name in encoded.dictionary.to_pylist()])
         looked_up: npt.NDArray[np.float64] = of_string[encoded.indices.to_numpy()]

@@ -36,7 +36,7 @@ class Nearness:
         teacher_ND: npt.NDArray[np.float32],
         document_MD: npt.NDArray[np.float32],
     ) -> "Nearness":
-        """Of one text or more, each asked as a query by leaf and by teacher."""
+        """The metrics of one text or more, each a query of leaf and of teacher."""
         cosine_N = _cosines(leaf_ND, teacher_ND)
         overlap_N = _overlaps(leaf_ND, teacher_ND, document_MD)
         return cls(
@@ -44,7 +44,7 @@ class Nearness:
         )
 
     def to_json(self) -> dict[str, float]:
-        """By name."""
+        """The metrics by name."""
         return asdict(self)
 
 
