@@ -56,7 +56,7 @@ def _causes(error: BaseException, *, contexts: bool) -> list[BaseException]:
     # A task of Ray keeps what it failed with in the one, a worker of Ray Train in the other.
     named += [getattr(error, "cause", None), getattr(error, "_base_exc", None)]
     named += [getattr(error, "controller_failure", None)]
-    # Of a worker of Ray Train that was lost.
+    # Ray Train keeps the loss of a worker here.
     named += [getattr(error, "health_check_failure", None)]
     if isinstance(failures, dict):
         named.extend(failures.values())

@@ -44,7 +44,7 @@ class Worked:
 
     @classmethod
     def until_now(cls) -> "Worked":
-        """As the kernel counts them; what a host keeps from this machine is work of others."""
+        """The kernel's counts; time that the host takes from this machine is others' work."""
         cores = psutil.cpu_times(percpu=True)
         mine = [cores[core] for core in os.sched_getaffinity(0) if core < len(cores)]
         own = psutil.Process().cpu_times()

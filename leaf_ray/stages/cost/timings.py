@@ -195,7 +195,7 @@ def _found(table: DocumentTable, encoder: Encoder, query: str) -> list[Hit]:
 
 
 def _mean_tokens(encoder: Encoder, texts: Sequence[str], *, prompt: str) -> float:
-    """Of some of them, with the prompt that is put before each."""
+    """The mean number of tokens of the first texts, with the prompt before each."""
     some = [prompt + text for text in texts[:COUNTED]]
     return encoder.num_tokens(some) / len(some)
 

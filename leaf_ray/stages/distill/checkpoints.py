@@ -76,7 +76,7 @@ def save_state(state: State | None, *, training: Part) -> Path | None:
         return None
     folder = Path(tempfile.mkdtemp(prefix=_prefix(training)))
     fields = {name: getattr(state, name) for name in State.__slots__}
-    # By way of memory: torch's own writer tells of a full disk in other words.
+    # It is written from memory, since torch's own writer hides that a disk is full.
     file = io.BytesIO()
     torch.save(fields, file)
     (folder / STATE_FILE).write_bytes(file.getbuffer())
@@ -160,7 +160,7 @@ def _checkpoint(training: Part, name: str) -> Checkpoint:
 
 def _last_readable(training: Part) -> tuple[str, State | None]:
     notes: list[str] = []
-    # Not those alone that Ray has taken note of: half of one is found out by its digest.
+    # All are tried, also those that Ray has not registered: a digest shows which are incomplete.
     for name in reversed(_folders(training)):
         try:
             with _checkpoint(training, name).as_directory() as folder:

@@ -65,7 +65,7 @@ def local_texts(job: WorkerJob, *, clean: bool) -> Iterator[Path]:
         yield Path(job.texts.path)
         return
     folder, _, name = job.texts.path.rpartition("/")
-    # Of this training alone, so that no other is left without.
+    # The folder belongs to this training alone, so that removing it takes no other's texts.
     cache = Path(tempfile.gettempdir()) / f"leaf_ray-{temporary_name(job.training)}"
     yield replace(job.texts, path=folder).fetch(name, cache)
     if clean:

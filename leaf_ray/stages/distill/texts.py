@@ -32,7 +32,7 @@ TRAIN_FILE, HELD_OUT_FILE, COUNTS_FILE = "train-{:05}.arrow", "held-out-{:05}.ar
 TRAIN_FILES, HELD_OUT_FILES = "train-*.arrow", "held-out-*.arrow"
 # Changes with the form of the files.
 LAYOUT = 3
-# By which texts are held out. An old name: another would hold out others.
+# The purpose whose hash holds texts out. The old name stays: another would hold out others.
 HELD_OUT = "watch the training"
 # Broken rows are named up to this many.
 NAMED_ROWS = 5
@@ -53,7 +53,7 @@ def make_training_texts(sources: Sequence[Source], into: Part, tokenise: "Tokeni
         [{"number": number, "piece": piece} for number, piece in enumerate(pieces)],
         override_num_blocks=max(1, len(pieces)),
     )
-    # So that an error of ours is found among its causes.
+    # Otherwise an error of ours is not among the causes of what Ray raises.
     planned.context.raise_original_map_exception = True
     rows = planned.map(WritePiece(into, tokenise)).take_all()
     counts = Counts.total(Counts(**json.loads(row["counts"])) for row in rows)

@@ -18,7 +18,7 @@ from leaf_ray.core.training.validation import Nearness
 NUM_TEXTS, NUM_DOCUMENTS = 512, 10_000
 # With fewer queries than this, documents count too.
 FEWEST_QUERIES = 20
-# Of a forward pass without gradients.
+# The most texts and tokens of a forward pass without gradients.
 FORWARD_TEXTS, FORWARD_TOKENS = 64, 16_384
 
 

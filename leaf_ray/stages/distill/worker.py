@@ -42,7 +42,7 @@ from leaf_ray.stages.distill.validation import Validation, forward, is_better, i
 # Each costs a forward pass, a quarter of what a training step takes for it. A head of 4,096 finds
 # 0.04 less of the teacher's first ten, and 0.01 less after 32,000 texts (make bench NAME=ablation).
 HEAD_TEXTS = 32_768
-# Of long texts fewer, so that other workers need not wait for many minutes; but no fewer than this.
+# Fewer texts if they are long, so that other workers do not wait for minutes; at least 4,096.
 HEAD_TOKENS, FEWEST_HEAD_TEXTS = 1_000_000, 4096
 # The covariance of the teacher's vectors is known from fewer.
 SPREAD_TEXTS = 8192
@@ -104,7 +104,7 @@ class _Worker:
 
     @property
     def texts_per_step(self) -> int:
-        """Of all workers together."""
+        """The number of texts in one step of all workers together."""
         return self.job.settings.batch_size * self.job.settings.micro_batches
 
     @property
@@ -233,8 +233,9 @@ class _Worker:
         )
 
     def _score_root(self) -> torch.Tensor:
-        # Not of documents alone: those that are trained on are not those that will be searched, and
-        # queries are of more subjects (make bench NAME=ablation, "scores by documents").
+        # The sample has queries too: the documents that are trained on are not those that will be
+        # searched, and queries are of more subjects (make bench NAME=ablation, "scores by
+        # documents").
         vector_ND = self.texts.vectors(self._sample(SPREAD_TEXTS))
         return torch.from_numpy(score_root(vector_ND)).to(self.leaf.device)
 

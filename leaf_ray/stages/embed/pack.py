@@ -63,7 +63,7 @@ def pack(
         for number, chunks in enumerate(_groups(stats, rows=max(1, FILE_BYTES // row_bytes)))
     ]
     planned = ray.data.from_items(files, override_num_blocks=len(files))
-    # So that an error of `turn` is found among its causes.
+    # Otherwise an error of `turn` is not among the causes of what Ray raises.
     planned.context.raise_original_map_exception = True
     planned.map_batches(
         PackFile(work, into, turn), batch_size=1, batch_format="pyarrow"

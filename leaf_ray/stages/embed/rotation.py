@@ -89,7 +89,7 @@ class RotateChunk:
 
     @cached_property
     def _rotation(self) -> Rotation:
-        # Not sent along with each task: it is megabytes.
+        # Each actor reads it, since it has megabytes and would be sent along with each task.
         rotation = read_rotation(self.part, self.space)
         assert rotation is not None, "a rotated space"
         return rotation

@@ -197,7 +197,7 @@ def _made(
     if notes:
         counts["encoder_note"] = notes
     if prepare(job.config, space) is not None:
-        # Of what an endpoint reads and cuts nothing is known.
+        # How many tokens an endpoint reads and cuts is unknown, so only other teachers have counts.
         counts |= {name: total[name] for name in ("tokens", "truncated")}
     said = [f"{total['vectors']:,} vectors of {space.dimension} dimensions"]
     said += ["rotated onto their principal axes"] if space.rotation else []

@@ -128,7 +128,7 @@ def _begin(job: Job, own: Job, space: Space) -> None:
     rotation = read_rotation(job.run.vectors, space)
     teachers = space if rotation is None else rotation.unrotated(space)
     if work.exists(SPACE_FILE) and read_space(work).fingerprint != teachers.fingerprint:
-        # Of a teacher of the same name with other weights.
+        # These vectors are of a teacher with the same name and other weights.
         work.clear()
     write_space(work, teachers)
     if rotation is not None:

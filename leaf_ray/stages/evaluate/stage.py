@@ -77,7 +77,7 @@ class _Texts:
         documents = rows.to_table(columns=COLUMNS, filter=pc.field("kind") == DOCUMENT)
         is_test = (pc.field("kind") == QUERY) & (pc.field("split") == TEST)
         queries = rows.to_table(columns=COLUMNS, filter=is_test)
-        # By code points, as Python sorts: ties rank by it.
+        # Ids are sorted by code points, as Python does, since ties are ranked in that order.
         return cls(_by_id(documents), _by_id(queries))
 
 

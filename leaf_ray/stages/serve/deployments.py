@@ -59,7 +59,7 @@ class _Replica:
 
     def check_health(self) -> None:
         """Re-encode the probe: wrong weights, pooling, prompts or precision fail here."""
-        # Not with an endpoint, whose answers cost and may wait: a replica cannot mend it anyway.
+        # An endpoint is not checked: its answers cost and may wait, and no replica can mend it.
         encoder = self.encoder
         if isinstance(encoder, RotatedEncoder):
             encoder = encoder.encoder

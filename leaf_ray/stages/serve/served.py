@@ -19,7 +19,7 @@ class Served:
 
 
 def open_finished(config: RunConfig) -> Served:
-    """As `open_served`, of a run whose index is known to be whole.
+    """Open what `open_served` does, for a run whose index is known to be whole.
 
     Raises:
         MissingStage: the leaf or the index is not finished.
