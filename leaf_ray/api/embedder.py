@@ -43,7 +43,7 @@ class Embedder:
             InputError: a text is empty, or more dimensions are asked for than there are.
         """
         given = [request.input] if isinstance(request.input, str) else list(request.input)
-        # As a run's texts are: what is equal there has one vector here too.
+        # A run's texts are normalised too, so that texts that are equal there have one vector here.
         texts = [normalise(text) for text in given]
         if not all(texts):
             raise InputError(

@@ -51,7 +51,7 @@ class SearchResponse(BaseModel):
 
 
 class EmbeddingsRequest(_Request):
-    """As in the OpenAI API; `model` is accepted and each application answers with its own."""
+    """The request of the OpenAI API; `model` may be any, each application answers with its own."""
 
     input: Text | Annotated[list[Text], Field(min_length=1, max_length=MAX_TEXTS)]
     model: str = ""
@@ -81,7 +81,7 @@ class Usage(BaseModel):
 
 
 class EmbeddingsResponse(BaseModel):
-    """As in the OpenAI API."""
+    """The response of the OpenAI API."""
 
     object: Literal["list"] = "list"
     data: list[Embedding]

@@ -103,7 +103,7 @@ def _with_own_root(
         SpaceMismatch: what is given is no leaf, or one of a rotated space.
     """
     given = list(overrides) if leaf is None else [*_as_it_is(leaf), *overrides]
-    # Of several, the last one counts, as in the configuration.
+    # If there are several, the last one counts, as in the configuration.
     paths = [o.partition("=")[2] for o in given if o.startswith("texts.path=")]
     if not (paths or leaf) or any(o.startswith("root=") for o in given):
         return given
@@ -127,7 +127,7 @@ def _as_it_is(leaf: Path) -> list[str]:
         )
     return [
         f"space.teacher={space.teacher}",
-        # As YAML, in which a prompt's colon means something else.
+        # Quoted, since the value is read as YAML, where a colon has a meaning.
         f"space.query_prompt={json.dumps(space.query_prompt)}",
         f"space.document_prompt={json.dumps(space.document_prompt)}",
         f"distill.init={leaf}",

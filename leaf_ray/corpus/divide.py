@@ -1,4 +1,4 @@
-"""From a source to what is trained with and what is tested with, however large it is.
+"""Divides a source of any size into what is trained with and what is tested with.
 
 The source is read once and put on scratch disk (`gather`), the rows there are read for what
 choices go by (`survey`), and then once more, in the order of their content, for the result.
@@ -252,7 +252,7 @@ def _num_unknown(judged: pa.Table, qrels: pa.Table, found: Survey) -> tuple[int,
 
 
 def _is_known(qrels: pa.Table, found: Survey) -> Mask:
-    """Of which judgments the document is there."""
+    """Whether the corpus has the document of each judgment."""
     documents = hashes(qrels["document_id"].to_pylist(), purpose="document")
     return is_in(documents, np.sort(found.documents_N))
 

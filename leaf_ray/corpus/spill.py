@@ -17,7 +17,7 @@ STRETCH_BYTES = 16 << 20
 # Smaller pieces cost more time than they hold rows.
 _PIECE_BYTES = 64 << 10
 _MOST_BUCKETS, _USUAL_BUCKETS = 1024, 256
-# By so much Parquet and compressed files grow.
+# How many times larger Parquet and compressed files become when they are read.
 _GROWTH = 3
 _BITS = 32
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")

@@ -45,7 +45,7 @@ def write_onnx(leaf: Path, space: Space, into: Path) -> None:
     exporter.setLevel(logging.ERROR)
     try:
         with torch.no_grad(), warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-            # Of branches on a shape and of libraries that are not there; the check counts.
+            # It warns of branches on a shape and of missing libraries; the check after it decides.
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 model,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     # Its import takes seconds, which serving replicas can do without.
     from sentence_transformers import SentenceTransformer
 
-# Not runs/folder.py's name: a leaf is read outside runs too, where files of runs mean nothing.
+# These names are not those of runs/folder.py, since a leaf is read outside of runs too.
 SPACE_FILE = "space.json"
 PROBE_FILE = "probe.json"
 TRAINING_FILE = "training.json"

@@ -63,7 +63,7 @@ def _from_hub(name: str, code: list[str]) -> Path:
     try:
         patterns = ["*.json", "*.txt", "*.model", "*.safetensors", *code]
         folder = Path(snapshot_download(model_id, allow_patterns=patterns))
-        # As older models are stored, for the parts that have no other weights.
+        # Older models store weights in this form; it is fetched for parts that have no other.
         names = [
             str(part.relative_to(folder) / _OLDER_WEIGHTS)
             for part in (folder, *filter(_may_have_weights, folder.iterdir()))

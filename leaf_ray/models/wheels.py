@@ -51,7 +51,7 @@ class PackagedModel:
     folder: str
     """The model's folder inside the zip."""
     sha256: str
-    """Of model.safetensors."""
+    """The sha256 of model.safetensors."""
 
 
 MODELS = (

@@ -33,7 +33,7 @@ class BeirTask(AbsTaskRetrieval):  # type: ignore[misc]
         )
         super().__init__()
 
-    # Not an attribute of the instance: `unload_data` removes that one.
+    # A property, since `unload_data` removes an attribute of the instance.
     @property
     def metadata(self) -> TaskMetadata:
         """What mteb is told of the collection."""

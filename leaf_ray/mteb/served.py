@@ -222,7 +222,7 @@ def _meta(health: Mapping[str, Any], mode: SearchMode) -> Any:
 
 
 def _document(row: Mapping[str, Any]) -> str:
-    """As the sources of `leaf texts` join a title, and as the service keeps it."""
+    """Title and text, joined as `leaf texts` joins them and normalised as the service does."""
     title, text = row.get("title") or "", row.get("text") or ""
     return normalise(f"{title} {text}")[:MAX_CHARACTERS].strip()
 

@@ -153,7 +153,7 @@ def _loaded(task: Any, subset: str, split: str) -> Mapping[str, Any]:
 
     try:
         task.load_data()
-        # Of older tasks, which load another form.
+        # Older tasks load another form.
         task.convert_v1_dataset_format_to_v2(num_proc=None)
         collection: Mapping[str, Any] = task.dataset[subset][split]
     except (OSError, ValueError, RuntimeError, httpx.HTTPError, DatasetsError) as error:

@@ -49,7 +49,7 @@ def write_chunk(work: Part, vectors: pa.Table, rejected: pa.Table, stats: ChunkS
     if len(rejected):
         write_whole(work, f"{_REJECTED}/{name}", rejected)
     elif work.exists(f"{_REJECTED}/{name}"):
-        # Of an attempt that was cut short between its two files.
+        # An earlier attempt was cut short between its two files.
         work.filesystem.delete_file(work.file(f"{_REJECTED}/{name}"))
     metadata = {**(vectors.schema.metadata or {}), _STATS: json.dumps(stats.to_json()).encode()}
     write_whole(work, f"{_CHUNKS}/{name}", vectors.replace_schema_metadata(metadata))

@@ -159,7 +159,7 @@ class Part:
             # An object store shows an upload when it is complete.
             yield path
             return
-        # Of one writer alone: two that make the same file would cut off each other's.
+        # Each writer has its own name: two writers of one file would cut off each other's.
         partial = f"{path}.{uuid4().hex}.partial"
         try:
             yield partial
@@ -194,7 +194,7 @@ class Part:
             return Path(self.file(name))
         target = cache / name
         cache.mkdir(parents=True, exist_ok=True)
-        # Of several processes of this machine one fetches, and the others wait for it.
+        # One process of this machine fetches, and the others wait for it.
         with (cache / f".{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not target.is_dir():

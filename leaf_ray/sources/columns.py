@@ -98,8 +98,8 @@ class _Columns:
         return replace(rows, table=rows.table.drop_columns(dropped))
 
     def end(self, file: _File, layout: Layout) -> None:
-        """Take notice that a file has been read."""
-        # Of a file with no usable row nothing is known.
+        """Record that a file has been read."""
+        # The columns of a file without a usable row are unknown.
         if file.named:
             check_named(file.name, sorted(file.named), layout.columns)
         self._agreement.seen |= file.named

@@ -48,7 +48,7 @@ def opened(file: SourceFile) -> Iterator[tuple[Any, Callable[[], float]]]:
     """
     size = max(1, file.size())
     try:
-        # Of pyarrow's two kinds, only this one tells where it is.
+        # pyarrow has two kinds of input, and only this one knows its position.
         with file.filesystem.open_input_file(file.path) as raw:
             codec = next((c for s, c in COMPRESSIONS.items() if file.path.endswith(s)), None)
             stream = raw

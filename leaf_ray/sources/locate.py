@@ -12,7 +12,7 @@ from pyarrow import fs
 from leaf_ray.core.uri import shown
 from leaf_ray.errors import InputError
 
-# By suffix, with what pyarrow calls each.
+# Suffixes of compressed files, and pyarrow's names of their codecs.
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _WILDCARD = re.compile(r"[*?\[]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")

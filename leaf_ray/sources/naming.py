@@ -82,7 +82,7 @@ def _check(part: Part, names: list[str], columns: Mapping[str, str]) -> None:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise InputError(f"{part.name} has more than one column named {repeated}; rename them")
-    # Of a file whose columns may differ from part to part, the first has to have texts.
+    # If the columns of a file may differ from part to part, its first part has to have texts.
     may_come = part.is_open and (part.first_row or not part.table.num_rows)
     if "text" not in names and not may_come:
         wanted = columns.get("text", "text")

@@ -118,7 +118,7 @@ class Admission:
 
 
 class Gate:
-    """So many requests at once and so many a minute; for the tasks of one event loop."""
+    """Limits requests at once and requests a minute, for the tasks of one event loop."""
 
     def __init__(self, *, concurrency: int, requests_per_minute: float | None) -> None:
         self._admission = Admission(concurrency)
