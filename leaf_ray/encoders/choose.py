@@ -66,7 +66,8 @@ def choose(
     wanted: the configured backend. reference: the model in float32, if it is loaded already.
 
     Raises:
-        EncodingError: a trial was ended from outside.
+        EncodingError: a trial was ended from outside, or the vectors of the model depend on the
+            order of texts.
     """
     # On a GPU a trial takes less time than hashing a large model for the key of its verdict.
     trial = Trial(

@@ -62,7 +62,8 @@ class EncoderSpec:
 
         Raises:
             ModelNotFound: `folder` is no model.
-            EncodingError: the trial of a backend was ended from outside.
+            EncodingError: the trial of a backend was ended from outside, or the model's vectors
+                depend on the order of texts.
         """
         folder = ModelFolder.read(
             resolve_model(self.folder, trust_remote_code=self.trust_remote_code)

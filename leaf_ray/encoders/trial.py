@@ -6,9 +6,12 @@ Shapes: T = the two texts of the trial, D = dimensions.
 from collections.abc import Callable
 from functools import cached_property
 
+import numpy as np
+
 from leaf_ray.core.encoding.backend import LOWEST_COSINE, Precision
 from leaf_ray.core.encoding.trial import Tried, Vectors, alone
 from leaf_ray.core.failures.reason import one_line
+from leaf_ray.core.space.agreement import Agreement
 from leaf_ray.core.space.probe import PROBE_DOCUMENTS, PROBE_QUERIES
 from leaf_ray.encoders.forward import TorchForward
 from leaf_ray.encoders.memory import is_passing
@@ -58,7 +61,8 @@ class Trial:
         """The fault of OpenVINO in a precision.
 
         Raises:
-            EncodingError: the trial was ended from outside.
+            EncodingError: the trial was ended from outside, or the model's vectors depend on the
+                order of texts.
         """
         backend = f"openvino-{precision}"
         known = self._known(backend)
@@ -109,7 +113,9 @@ class Trial:
         if self._exact_TD is None and self._keeps:
             self._exact_TD = self._verdicts.exact(self._ids)
         if self._exact_TD is None:
-            self._exact_TD = self._computed(load())
+            forward = load()
+            self._exact_TD = self._computed(forward)
+            self._require_no_memory(forward, self._exact_TD)
             if self._keeps:
                 self._verdicts.keep_exact(self._ids, self._exact_TD)
         return self._exact_TD
@@ -128,6 +134,21 @@ class Trial:
                     ) from error
                 # The folder may say that the model reads more tokens than it has positions for.
                 self._ids[0] = self._ids[0][: len(self._ids[0]) // 2]
+
+    def _require_no_memory(self, forward: TorchForward, exact_TD: Vectors) -> None:
+        """Raise EncodingError if the long text's vector changed since the short one was computed.
+
+        BigBird's sparse attention is such a model: its first short text turns it off for good.
+        """
+        again_1D = alone(forward, self._ids[:1], pad_id=self._pad_id)
+        fault = Agreement.of(exact_TD[:1], again_1D).fault(lowest_cosine=LOWEST_COSINE["f32"])
+        if fault is not None and np.isfinite(exact_TD[0]).all():
+            raise EncodingError(
+                f"{self._folder.path.name} gives one text another vector once it has read a "
+                f"shorter one ({fault[0]}, wanted {fault[1]}), so its vectors depend on the order "
+                "of texts: name another model, or an attention in its config.json that does not "
+                'change (attention_type "original_full" for BigBird)'
+            )
 
     def _reference(self) -> TorchForward:
         return TorchForward(

@@ -1,5 +1,6 @@
 """Loading a model by sentence-transformers itself: what all other backends are compared with."""
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,17 @@ if TYPE_CHECKING:
 
 # Characters of a library's error: some print whole lists of files.
 _MOST_SAID = 300
+# transformers replaces torch's initialisers and default device for the whole process while it
+# loads a model, so that two loads at once leave weights without data.
+_LOADING = threading.Lock()
 
 
 def load_reference(
     folder: Path, *, device: str = "cpu", trust_remote_code: bool = False
 ) -> "SentenceTransformer":
     """The model in float32, loaded without a progress bar or advice on the terminal.
+
+    Threads that load at once wait for each other.
 
     Raises:
         ConfigError: sentence-transformers does not load it.
@@ -28,12 +34,13 @@ def load_reference(
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     try:
-        return SentenceTransformer(
-            str(folder),
-            device=device,
-            trust_remote_code=trust_remote_code,
-            model_kwargs={"dtype": "float32"},
-        )
+        with _LOADING:
+            return SentenceTransformer(
+                str(folder),
+                device=device,
+                trust_remote_code=trust_remote_code,
+                model_kwargs={"dtype": "float32"},
+            )
     # A model's folder can be wrong in any way, and bring code that raises anything.
     except Exception as error:
         if isinstance(plain_error(error), MemoryExhausted):

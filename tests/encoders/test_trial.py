@@ -71,6 +71,43 @@ def test_torch_takes_over_what_openvino_cannot_compute_and_says_so_once(
     np.testing.assert_allclose(encoder.encode(TEXTS, kind=DOCUMENT), alone(folder), atol=0.02)
 
 
+@pytest.mark.parametrize("backend", ["openvino-f32", "torch-f32"])
+def test_a_model_of_which_openvino_returns_no_vectors_runs_on_torch(
+    family: Family, backend: Backend
+) -> None:
+    folder = family("mamba")
+    encoder = load(folder, backend)
+    assert encoder.name == "torch-f32"
+    assert (
+        encoder.note
+        == {
+            "openvino-f32": "openvino-f32 gives 0 vectors for 2 texts",
+            "torch-f32": "",
+        }[backend]
+    )
+    np.testing.assert_allclose(encoder.encode(TEXTS, kind=DOCUMENT), alone(folder), atol=1e-5)
+
+
+@pytest.mark.parametrize("backend", ["openvino-f32", "torch-f32"])
+def test_a_model_whose_vectors_depend_on_the_order_of_texts_is_refused(
+    family: Family, backend: Backend
+) -> None:
+    folder = family("bigbird")
+    for _ in range(2):
+        with pytest.raises(EncodingError, match=r"another vector once .*original_full"):
+            load(folder, backend)
+
+
+def test_the_same_model_is_computed_once_its_attention_does_not_change(
+    family: Family, tmp_path: Path
+) -> None:
+    full = {"attention_type": "original_full"}
+    folder = a_copy(family("bigbird"), tmp_path / "bigbird", config=full)
+    encoder = load(folder, "torch-f32")
+    assert (encoder.note, encoder.pads) == ("", True)
+    np.testing.assert_allclose(encoder.encode(TEXTS, kind=DOCUMENT), alone(folder), atol=1e-5)
+
+
 def test_what_was_found_is_kept_for_other_processes(
     family: Family, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -170,6 +170,31 @@ SEE_PADDING: dict[str, Family] = {
     "fnet": Family("FNet", BERT, _sized()),
 }
 
+# OpenVINO's conversion of this one computes, and returns no vector.
+NOT_CONVERTED: dict[str, Family] = {
+    "mamba": Family(
+        "Mamba",
+        QWEN,
+        {
+            "hidden_size": WIDTH,
+            "num_hidden_layers": 2,
+            "state_size": 4,
+            "use_cache": False,
+            "pad_token_id": 1,
+            "eos_token_id": 1,
+            "bos_token_id": 1,
+        },
+    ),
+}
+# Its first short text turns its sparse attention off, so that later vectors are others.
+KEEPS_STATE: dict[str, Family] = {
+    "bigbird": Family(
+        "BigBird",
+        BERT,
+        _sized(attention_type="block_sparse", block_size=4, num_random_blocks=1, pad_token_id=0),
+    ),
+}
+
 
 def write_family(
     name: str, folder: Path, *, seed: int = 3, letters: str = LETTERS, **settings: Any
@@ -184,7 +209,7 @@ def write_family(
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer import modules
 
-    family = {**FAMILIES, **SEE_PADDING}[name]
+    family = {**FAMILIES, **SEE_PADDING, **NOT_CONVERTED, **KEEPS_STATE}[name]
     tokenizer = _tokenizer(family.special, letters)
     torch.manual_seed(seed)
     config = getattr(transformers, f"{family.kind}Config")(

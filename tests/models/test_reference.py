@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from leaf_ray.encoders.teacher import describe_space
 from leaf_ray.errors import ConfigError
+from leaf_ray.models.reference import load_reference
 from tests.examples.tiny_models import a_copy, edit
 
 
@@ -66,3 +68,10 @@ def test_a_model_that_does_not_load_is_told_of_in_one_line(
         describe_space(folder, name="a", max_length=None, query_prompt=None, document_prompt=None)
     assert "\n" not in str(refusal.value)
     assert len(str(refusal.value)) < 700
+
+
+def test_threads_may_load_models_at_once(family: Callable[[str], Path]) -> None:
+    folders = [family("t5"), family("mpnet")] * 8
+    with ThreadPoolExecutor(4) as pool:
+        models = list(pool.map(load_reference, folders))
+    assert [model.get_embedding_dimension() for model in models] == [24, 32] * 8

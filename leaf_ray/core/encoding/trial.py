@@ -48,6 +48,8 @@ class Tried:
         if not has_direction_T.any():
             return ""
         for which, vectors_TD in (("a text", self.alone_TD), ("a padded text", self.padded_TD)):
+            if len(vectors_TD) != len(exact_TD):
+                return f"gives {len(vectors_TD)} vectors for {len(exact_TD)} texts"
             found = _fault(exact_TD[has_direction_T], vectors_TD[has_direction_T], lowest_cosine)
             if found:
                 return f"gives {which} {found}"

@@ -44,8 +44,19 @@ def test_vectors_as_near_as_the_precision_explains_are_right() -> None:
             EXACT_TD[:, :2],
             "gives a text another vector than float32 torch does (lowest cosine -1",
         ),
+        (EXACT_TD[:0], EXACT_TD[:0], "gives 0 vectors for 2 texts"),
+        (EXACT_TD, EXACT_TD[:1], "gives 1 vectors for 2 texts"),
     ],
-    ids=["NaN", "NaN padded", "other", "other padded", "longer padded", "another dimension"],
+    ids=[
+        "NaN",
+        "NaN padded",
+        "other",
+        "other padded",
+        "longer padded",
+        "another dimension",
+        "no vector",
+        "one vector for both",
+    ],
 )
 def test_what_is_wrong_is_said(alone_TD: Vectors, padded_TD: Vectors, said: str) -> None:
     assert fault(alone_TD, padded_TD).startswith(said)
