@@ -58,7 +58,7 @@ class Choices:
     """What is chosen; the defaults are those that everything is compared with."""
 
     loss: str = DEFAULT.loss
-    scores: float = DEFAULT.score_weight
+    scores: float = DEFAULT.covariance_weight
     spread: Literal["documents", "both"] = "both"
     head_texts: int = HEAD_TEXTS
     layers: tuple[int, ...] = (6,)
@@ -116,7 +116,7 @@ def training_texts(init: Path) -> TrainingTexts:
     run = Run.open(config.root)
     space, folder = read_space(run.vectors), ModelFolder.read(init)
     source = own_source(run.vectors, source_column="source")
-    tokenise = Tokenise(folder, space, held_out_share=config.distill.held_out_share)
+    tokenise = Tokenise(folder, space, validation_share=config.distill.validation_share)
     made_with = json.dumps([source.version, *tokenise.made_with()])
     key = hashlib.sha256(made_with.encode()).hexdigest()[:8]
     into = Run.open(str(WORK)).work(f"texts-{init.name}-{key}")
@@ -213,7 +213,7 @@ def trained(choices: Choices) -> dict[str, Any]:
     recipe = Recipe(
         loss=objective(
             choices.loss,
-            score_weight=choices.scores,
+            covariance_weight=choices.scores,
             score_root_DD=torch.from_numpy(score_root(texts.vectors(spread))),
             similarity_weight=choices.similarity,
         ),

@@ -49,7 +49,7 @@ from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.models.resolve import cache_folder, resolve_model
 from leaf_ray.runs import Run
 from leaf_ray.runs.parts import read_space, vectors_dataset
-from leaf_ray.stages.distill.texts import HELD_OUT
+from leaf_ray.stages.distill.texts import VALIDATION_PURPOSE
 from leaf_ray.stages.distill.worker import HEAD_TEXTS
 
 PEER = (
@@ -100,18 +100,20 @@ class Given:
 
     @property
     def files(self) -> tuple[Path, Path]:
-        """What is trained on and what is held out, as Parquet, for the peer and for the loss."""
-        train, held_out = (WORK / f"{self.name}-{part}.parquet" for part in ("train", "held-out"))
-        if not held_out.exists():
+        """Training and validation texts as Parquet, for the peer and for the loss."""
+        train, validation_texts = (
+            WORK / f"{self.name}-{part}.parquet" for part in ("train", "validation")
+        )
+        if not validation_texts.exists():
             WORK.mkdir(parents=True, exist_ok=True)
             rows = vectors_dataset(Run.open(self.config.root).vectors).to_table(
                 columns=["id", "text", "kind", "vector"]
             )
-            shares = hash_shares(rows["id"].to_pylist(), purpose=HELD_OUT)
-            is_held_out = pa.array(shares < self.config.distill.held_out_share)
-            pq.write_table(rows.filter(pc.invert(is_held_out)), train)
-            pq.write_table(rows.filter(is_held_out), held_out)
-        return train, held_out
+            shares = hash_shares(rows["id"].to_pylist(), purpose=VALIDATION_PURPOSE)
+            is_validation = pa.array(shares < self.config.distill.validation_share)
+            pq.write_table(rows.filter(pc.invert(is_validation)), train)
+            pq.write_table(rows.filter(is_validation), validation_texts)
+        return train, validation_texts
 
     @property
     def student(self) -> Path:
@@ -171,7 +173,7 @@ class Given:
         subprocess.run(["taskset", "-c", cores, LEAF, "distill", str(file)], check=True)
         return root / "leaf" / "model", time.monotonic() - began
 
-    def held_out_loss(self, leaf: Path) -> float:
+    def validation_loss(self, leaf: Path) -> float:
         """Mean distance to the teacher on texts that were not trained on."""
         rows = pq.read_table(self.files[1])
         encoder = EncoderSpec(folder=str(leaf), backend="torch-f32").load()
@@ -194,7 +196,7 @@ def steady_rate(leaf: Path) -> float:
 
 
 def speed(precision: str) -> dict[str, float]:
-    """Texts a second of the steps alone, and the held-out loss of both after as many texts."""
+    """Texts a second of the steps alone, and the validation loss of both after as many texts."""
     folder, theirs = FEW.peer(SPEED_STEPS, precision, f"speed-{precision}-peer")
     leaf, seconds = FEW.ours(SPEED_STEPS, f"speed-{precision}-ours", precision=precision)
     last = curve_of(leaf)[-1]
@@ -203,8 +205,8 @@ def speed(precision: str) -> dict[str, float]:
         "ours": last["texts"] / last["seconds"],
         "ours, of the whole command": last["texts"] / seconds,
         "peer": theirs["texts"] / theirs["seconds"],
-        "our loss": FEW.held_out_loss(leaf),
-        "peer's loss": FEW.held_out_loss(folder),
+        "our loss": FEW.validation_loss(leaf),
+        "peer's loss": FEW.validation_loss(folder),
     }
 
 

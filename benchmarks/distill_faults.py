@@ -37,7 +37,7 @@ LAST_KILLED = 0.7
 RUN = """
 root: {root}
 space: {{teacher: {folder}/teacher, max_length: 24}}
-texts: {{path: {folder}/texts.parquet, num_held_out: 0}}
+texts: {{path: {folder}/texts.parquet, num_test_queries: 0}}
 distill:
   init: {folder}/init
   vectors: [{folder}/given]
@@ -45,7 +45,7 @@ distill:
   workers: {workers}
   batch_size: 16
   learning_rate: 1e-3
-  held_out_share: 0.1
+  validation_share: 0.1
   checkpoint_steps: {checkpoint_steps}
 """
 
@@ -195,7 +195,7 @@ def main() -> None:
             repeated = sum(case.repeated() for case in cases)
             targets += [
                 Target(f"{name} killed: validations by other texts than in calm", "<=", 0, off),
-                Target(f"{name} killed: final held-out loss off by, share", "<=", 0.01, loss),
+                Target(f"{name} killed: final validation loss off by, share", "<=", 0.01, loss),
                 Target(f"{name} killed: repeated more than since a checkpoint", "<=", 0, repeated),
             ]
         for holds_run, name in ((False, "temporary folder"), (True, "run")):

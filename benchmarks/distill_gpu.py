@@ -75,7 +75,7 @@ class Given:
             NUM_TEXTS, columns=["id", "text", "kind", "source", "vector"]
         )
         pq.write_table(rows, folder / "texts.parquet")
-        train_rows, _ = Tokenise(init, space, held_out_share=0.0)(rows)
+        train_rows, _ = Tokenise(init, space, validation_share=0.0)(rows)
         write_training_texts(train_rows, str(folder / "train.arrow"))
         texts = TrainingTexts([folder / "train.arrow"], pad_id=init.pad_id)
         build_leaf(init.path, space).save(str(folder / "student"), create_model_card=False)

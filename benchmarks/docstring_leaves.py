@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.kills import LEAF
-from benchmarks.reports import held_out_rows
+from benchmarks.reports import test_rows
 
 QUICKSTART = str(Path(__file__).parents[1] / "jobs" / "quickstart_from_scratch.yaml")
 PASSES = ("texts.num_documents=6000", "texts.num_train_queries=null", "embed.dtype=float16")
@@ -105,7 +105,7 @@ def _distilled(given: Path, root: Path, passes: Sequence[str]) -> dict[str, Any]
     """What a leaf of embedded docstrings keeps, and the end and minutes of its training."""
     minutes = _trained(given, root, passes) / 60
     subprocess.run([LEAF, "evaluate", QUICKSTART, *passes, f"root={root}"], check=True)
-    rows = held_out_rows(root)
+    rows = test_rows(root)
     return {
         "ndcg@10": {role: row["ndcg"]["mean"] for role, row in rows.items()},
         "kept": {role: row["kept"] for role, row in rows.items() if row["kept"]},

@@ -93,7 +93,7 @@ def embed(folder: Path, name: str, texts: Path, *overrides: str) -> dict[str, An
         f"root: {folder / name}\nspace: {{teacher: {TEACHER}}}\ntexts: {{path: {texts}}}\n"
     )
     leaf = [str(Path(sys.executable).parent / "leaf")]
-    arguments = [str(run_file), "texts.num_held_out=1", "texts.num_train_queries=1", *overrides]
+    arguments = [str(run_file), "texts.num_test_queries=1", "texts.num_train_queries=1", *overrides]
     subprocess.run([*leaf, "texts", *arguments], check=True, stdout=subprocess.DEVNULL)
     program = str(Path(__file__).parent / "peers" / "leaf_ray_embed.py")
     with PeakMemory() as memory:

@@ -29,7 +29,7 @@ KILLS, NUM_TEXTS, SEED = 20, 20_000, 0
 RUN = """
 root: {root}
 space: {{teacher: sentence-transformers/all-MiniLM-L6-v2, max_length: 24}}
-texts: {{path: {texts}, num_held_out: 1, num_train_queries: 1}}
+texts: {{path: {texts}, num_test_queries: 1, num_train_queries: 1}}
 embed: {{actors: {actors}, backend: openvino-f32}}
 """
 

@@ -19,7 +19,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.memory import PeakMemory
-from benchmarks.reports import held_out_report
+from benchmarks.reports import test_report
 from benchmarks.targets import Target, finish
 
 REPOSITORY = Path(__file__).parents[1]
@@ -91,7 +91,7 @@ def main() -> None:
             part.parent.name: json.loads(part.read_text())["seconds"]
             for part in folder.glob("runs/quickstart/*/manifest.json")
         }
-        report = held_out_report(folder / "runs/quickstart")
+        report = test_report(folder / "runs/quickstart")
         rows, remaining = {row["role"]: row for row in report["rows"]}, left_behind(folder)
         leaf, teacher = rows["asymmetric"], rows["teacher"]
         foreign = foreign_lines(log.read_text())

@@ -42,7 +42,7 @@ def evaluated() -> dict[str, dict[str, Any]]:
                 "path": str(shared("texts/queries.parquet")),
                 "kind": QUERY,
                 "num_train_queries": NUM_TEXTS,
-                "num_held_out": 0,
+                "num_test_queries": 0,
             },
             "embed": {"dtype": "float16", "backend": "openvino-int8"},
             "distill": {"init": str(PUBLISHED), "head": "init", "epochs": 0},
@@ -55,7 +55,7 @@ def evaluated() -> dict[str, dict[str, Any]]:
         # The folder in release/ keeps its name when its leaf is another.
         distill(config, progress=progress, again=True)
         evaluate(config, progress=progress)
-    average = read_json(Run.open(config.root).report, "report.json")["average"]
+    average = read_json(Run.open(config.root).evaluation, "evaluation.json")["average"]
     return {row["role"]: row for row in average}
 
 

@@ -2,7 +2,7 @@
 
 Twenty minutes on two cores; quality only, so other work beside it does no harm. Vectors are kept
 in the cache, so that a second run takes one minute. A finished run's folder as an argument adds its
-leaf, on the run's own held-out queries; the run has to be without a rotation.
+leaf, on the run's own test queries; the run has to be without a rotation.
 """
 
 import json
@@ -134,7 +134,7 @@ def largest_change(search: Searched, rotation: Rotation) -> float:
 
 
 def of_run(root: str) -> dict[str, Any]:
-    """The teacher and the leaf of a run, which has no rotation, on its held-out queries."""
+    """The teacher and the leaf of a run, which has no rotation, on its test queries."""
     run = Run.open(root)
     space = read_space(run.vectors)
     if space.rotation:

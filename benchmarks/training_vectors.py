@@ -49,7 +49,7 @@ def training_run(
         {
             "root": str(root),
             "space": {"teacher": TEACHER, "rotation": rotation},
-            "texts": {"path": str(file), "num_held_out": 0},
+            "texts": {"path": str(file), "num_test_queries": 0},
             # int8 takes a quarter of float32's time, and is nearer to it than any leaf will be.
             "embed": {"dtype": "float16", "backend": "auto" if on_gpu else "openvino-int8"},
         }

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from leaf_ray.mteb.tasks import beir_task as beir_task
     from leaf_ray.sources.sts import read_sts as read_sts
     from leaf_ray.stages.serve.search import Searcher as Searcher
+    from leaf_ray.stages.verbs import cost as cost
     from leaf_ray.stages.verbs import distill as distill
     from leaf_ray.stages.verbs import embed as embed
     from leaf_ray.stages.verbs import evaluate as evaluate
     from leaf_ray.stages.verbs import index as index
-    from leaf_ray.stages.verbs import report as report
     from leaf_ray.stages.verbs import run as run
     from leaf_ray.stages.verbs import serving as serving
     from leaf_ray.stages.verbs import texts as texts
@@ -43,7 +43,7 @@ _HOMES = {
     "distill": "leaf_ray.stages.verbs",
     "index": "leaf_ray.stages.verbs",
     "evaluate": "leaf_ray.stages.verbs",
-    "report": "leaf_ray.stages.verbs",
+    "cost": "leaf_ray.stages.verbs",
     "run": "leaf_ray.stages.verbs",
     "serving": "leaf_ray.stages.verbs",
 }

@@ -61,7 +61,7 @@ def test_the_papers_mixture_is_taken_whole(name: str) -> None:
     queries, documents = 502 + 979 + 273 + 27, 3000 + 900 + 479
     config = job(name)
     assert config.distill.documents_per_query * queries >= documents
-    assert config.texts.num_held_out == 0
+    assert config.texts.num_test_queries == 0
     assert config.texts.num_documents is config.texts.num_train_queries is None
 
 
@@ -88,7 +88,7 @@ def test_the_papers_objective_and_start_are_kept(name: str) -> None:
     distill = job(name).distill
     assert distill.init == "nreimers/MiniLM-L6-H384-uncased"
     assert distill.loss == "l2"
-    assert distill.score_weight == distill.similarity_weight == 0
+    assert distill.covariance_weight == distill.similarity_weight == 0
     assert distill.prefix_weights == {}
 
 

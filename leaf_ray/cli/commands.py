@@ -204,7 +204,7 @@ def export(
 
 
 @app.command(rich_help_panel="Looking")
-def report(
+def cost(
     file: RunFile,
     overrides: Overrides = None,
     again: Annotated[
@@ -220,9 +220,9 @@ def report(
 
     What was timed is kept: with other prices or sizes it takes no time at all.
 
-    For example: `leaf report run.yaml report.machine_per_hour=0.34 'report.sizes=[256 int8]'`
+    For example: `leaf cost run.yaml cost.machine_per_hour=0.34 'cost.sizes=[256 int8]'`
     """
-    _run_verb("report", file, overrides, again=again)
+    _run_verb("cost", file, overrides, again=again)
 
 
 @app.command(rich_help_panel="Looking")

@@ -27,7 +27,7 @@ from leaf_ray.stages import verbs
 from leaf_ray.table.schema import Hit
 
 RUN_FILE, FROM_SCRATCH = "quickstart.yaml", "quickstart_from_scratch.yaml"
-# Asked of the API documentation; own texts are asked their own held-out queries.
+# Asked of the API documentation; own texts are asked their own test queries.
 QUESTIONS = (
     "make a temporary folder that is deleted afterwards",
     "remove rows that contain missing values from a table",
@@ -143,12 +143,12 @@ def _folder_name(name: str) -> str:
 def _questions(config: RunConfig) -> Sequence[str]:
     if config.texts.path.startswith("docstrings:"):
         return QUESTIONS
-    held_out = texts_dataset(Run.open(config.root).texts).head(
+    tested = texts_dataset(Run.open(config.root).texts).head(
         len(QUESTIONS),
         columns=["text"],
         filter=(pc.field("kind") == QUERY) & (pc.field("split") == TEST),
     )
-    asked: list[str] = held_out["text"].to_pylist()
+    asked: list[str] = tested["text"].to_pylist()
     return asked
 
 
@@ -182,7 +182,7 @@ go on with
   {leaf} show {run_file}
   {leaf} quickstart texts.path=my.jsonl
 the leaf:   {config.root}/leaf/model
-the report: {config.root}/report/report.md""",
+the report: {config.root}/evaluation/evaluation.md""",
         markup=False,
         highlight=False,
     )

@@ -12,7 +12,13 @@ from leaf_ray.core.evaluation.evaluation import evaluation_from_json
 from leaf_ray.core.evaluation.results import Report
 from leaf_ray.pages.report_words import evaluation_verdict, score
 from leaf_ray.runs import PARTS, Manifest, Run
-from leaf_ray.runs.folder import COST_PAGE, GRID_PLOT, REPORT_JSON, REPORT_MARKDOWN, REPORT_PLOT
+from leaf_ray.runs.folder import (
+    COST_PAGE,
+    EVALUATION_JSON,
+    EVALUATION_MARKDOWN,
+    EVALUATION_PLOT,
+    GRID_PLOT,
+)
 from leaf_ray.runs.parts import read_as
 from leaf_ray.table.schema import Hit
 
@@ -29,7 +35,7 @@ def print_run(console: Console, config: RunConfig) -> None:
         said = "not made yet" if manifest is None else _in_words(manifest)
         table.add_row(name, f"leaf {stage}", escape(said))
     console.print(table)
-    if run.report.manifest() is not None:
+    if run.evaluation.manifest() is not None:
         print_report(console, run)
     if run.cost.manifest() is not None:
         console.print(f"  {run.cost.uri}/{COST_PAGE}", markup=False, highlight=False)
@@ -37,12 +43,12 @@ def print_run(console: Console, config: RunConfig) -> None:
 
 def print_report(console: Console, run: Run) -> None:
     """The comparison, its verdict, and where the whole report lies."""
-    evaluation = read_as(run.report, REPORT_JSON, evaluation_from_json)
+    evaluation = read_as(run.evaluation, EVALUATION_JSON, evaluation_from_json)
     for report in evaluation.reports:
         console.print(_rows(report))
     console.print(escape(evaluation_verdict(evaluation)), highlight=False)
-    for name in (REPORT_MARKDOWN, REPORT_PLOT, GRID_PLOT):
-        console.print(f"  {run.report.uri}/{name}", markup=False, highlight=False)
+    for name in (EVALUATION_MARKDOWN, EVALUATION_PLOT, GRID_PLOT):
+        console.print(f"  {run.evaluation.uri}/{name}", markup=False, highlight=False)
 
 
 def print_hits(console: Console, hits: Sequence[Hit]) -> None:

@@ -31,7 +31,7 @@ class DistillConfig(Section):
     prefix_weights: dict[Positive, NotNegative] = Field(default_factory=dict)
     """What the same distance between leading dimensions weighs beside that between all, which
     weighs 1: {64: 0.5, 256: 0.5}."""
-    score_weight: NotNegative = 1.0
+    covariance_weight: NotNegative = 1.0
     """Weight of a second distance beside the plain one, which weighs 1: it counts an error by what
     it changes in the scores of documents (by the covariance of the teacher's vectors). 0 is the
     objective of LEAF."""
@@ -65,8 +65,8 @@ class DistillConfig(Section):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of matrix products on CPUs, of whole passes on GPUs; weights are float32. auto:
     bfloat16 where the chip has it."""
-    held_out_share: Share = 0.02
-    """Share of the training texts that are held out, to validate the leaf on as it is trained."""
+    validation_share: Share = 0.02
+    """Share of the texts that are not trained on, but validated on as the leaf is trained."""
     patience: Positive | None = None
     """Validations without a better overlap with the teacher, after which training
     stops. None: it goes on to its end."""

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from leaf_ray.config.parse import parse_yaml, yaml_problem
 from leaf_ray.config.sections import RunConfig
+from leaf_ray.core.former_names import SETTINGS, VALUES
 from leaf_ray.errors import ConfigError
 
 _LONGEST_NAME = 300
@@ -112,14 +113,18 @@ def _problem(problem: ErrorDetails) -> str:
         return problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "tuple_type" and isinstance(problem["input"], str):
         return f"{where}: write a list, [{problem['input']}] (given: {problem['input']!r})"
+    if (present := VALUES.get((where, str(problem["input"])))) is not None:
+        return f"{where}: {problem['input']!r} is called {present!r} now"
     return f"{where}: {problem['msg']} (given: {problem['input']!r})"
 
 
 def _unknown(location: list[str]) -> str:
+    if (present := SETTINGS.get(".".join(location))) is not None:
+        return f"{'.'.join(location)} is called {present} now: rename it"
     section: type[BaseModel] = RunConfig
     for name in location[:-1]:
         section = cast(type[BaseModel], section.model_fields[name].annotation)
     known = list(section.model_fields)
     near = get_close_matches(location[-1], known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown key {'.'.join(location)!r}: {hint}known there are {', '.join(known)}"
+    return f"unknown key {'.'.join(location)!r}: {hint}known keys: {', '.join(known)}"

@@ -16,7 +16,7 @@ A run file holds these, one section for each stage; `section.key=value` on the c
 overrides one. `root`, `space.teacher` and `texts.path` are all that it must have. A part that is
 finished stays as it is when a setting of it changes: the command says so and stops, until `--again`
 is given. Those with a \\* say how to work and not what is made, and may change at any time; of
-`distill.workers` and `distill.accumulate` the product has to stay. What is in `report` and `serve`
+`distill.workers` and `distill.accumulate` the product has to stay. What is in `cost` and `serve`
 may change at any time too.
 """
 

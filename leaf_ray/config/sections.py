@@ -77,7 +77,7 @@ class TextsConfig(Section):
     for CSV, false for TSV."""
     num_documents: Positive | None = None
     """Documents to index, chosen by hash of id. None: all."""
-    num_held_out: Annotated[int, Field(ge=0)] | None = 500
+    num_test_queries: Annotated[int, Field(ge=0)] | None = 500
     """Queries kept from training, to test with. 0: none; a leaf is then tested on
     `evaluate.collections`, and of texts without queries no first sentences are made into some.
     None: all."""
@@ -133,9 +133,9 @@ class EmbedConfig(Section):
     """How the teacher is computed: CUDA or OpenVINO by what the machine has, or as named."""
     vectors: str | None = None
     """The teacher's vectors that exist already (Parquet, Lance or .npy, with ids)."""
-    long_texts: Literal["truncate", "chunk"] = "truncate"
+    long_texts: Literal["truncate", "window"] = "truncate"
     """A document longer than the teacher reads is cut, or embedded in windows (not evaluated)."""
-    chunk_overlap: Annotated[int, Field(ge=0)] = 32
+    window_overlap: Annotated[int, Field(ge=0)] = 32
     """Tokens that a window shares with the one before."""
     max_rejected: Annotated[int, Field(ge=0)] = 100
     """Texts without a usable vector that a run goes on with; more stop it."""
@@ -172,7 +172,7 @@ class EvaluateConfig(Section):
     """What the leaf keeps of its teacher."""
 
     collections: tuple[str, ...] = ()
-    """Collections to measure on, besides the queries that are held out: BEIR folders, or names of
+    """Collections to measure on, besides the test queries: BEIR folders, or names of
     mteb retrieval tasks (`Name:subset` where there are several). Their documents are embedded
     once, and kept for other leaves."""
     baseline: str | None = None
@@ -188,7 +188,7 @@ class EvaluateConfig(Section):
     """Queries timed one by one, for the median."""
 
 
-class ReportConfig(Section):
+class CostConfig(Section):
     """What teacher and leaf cost, at these prices."""
 
     machine_per_hour: NotNegative | None = None
@@ -230,15 +230,15 @@ class RunConfig(Section):
     distill: DistillConfig = DistillConfig()
     index: IndexConfig = IndexConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
-    report: ReportConfig = ReportConfig()
+    cost: CostConfig = CostConfig()
     serve: ServeConfig = ServeConfig()
 
     @model_validator(mode="after")
     def _windows_need_a_tokenizer(self) -> Self:
         untold = self.space.endpoint is not None or self.embed.vectors is not None
-        if self.embed.long_texts == "chunk" and untold:
+        if self.embed.long_texts == "window" and untold:
             raise ValueError(
-                "embed.long_texts=chunk needs a local teacher, whose tokenizer says where to cut; "
+                "embed.long_texts=window needs a local teacher, whose tokenizer says where to cut; "
                 "cut the texts beforehand, or use truncate"
             )
         return self

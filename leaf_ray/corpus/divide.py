@@ -20,7 +20,7 @@ from leaf_ray.core.text.queries import QueryKeys
 from leaf_ray.core.text.splits import (
     Mask,
     choose_documents,
-    hold_out,
+    choose_test_queries,
     is_in,
     smallest,
     train_queries,
@@ -51,7 +51,7 @@ class Sizes:
     """How much of a corpus is wanted; None stands for no limit."""
 
     num_documents: int | None = None
-    num_held_out: int | None = 500
+    num_test_queries: int | None = 500
     num_train_queries: int | None = None
 
 
@@ -113,7 +113,7 @@ class Divided:
             "documents": int(num_documents),
             "query_rows": int(num_query_rows),
             "train_queries": int(self.is_train_Q.sum()),
-            "held_out_queries": int(self.is_test_Q.sum()),
+            "test_queries": int(self.is_test_Q.sum()),
             "query_form": self.survey.form,
             "judgments": len(self.qrels),
             "judgments_of_unknown_queries": self.num_unknown_queries,
@@ -166,29 +166,29 @@ def divide(
 ) -> Divided:
     """Return the division of a source; `folder` is scratch space that it needs while it is used.
 
-    With judgments, the judged queries are the test. Else `num_held_out` queries are, taken from
+    With judgments, the judged queries are the test. Else `num_test_queries` queries are, taken from
     column `query`, else from rows of kind query, else from first sentences; where there are not
     so many, a fifth of those that there are. A test query is unique and no train query equals it.
-    With `num_held_out=None` all of them are; with 0 none is, whatever is judged, and all queries of
-    the source are to train with; there may be none, and no document.
+    With `num_test_queries=None` all of them are; with 0 none is, whatever is judged, and all
+    queries of the source are to train with; there may be none, and no document.
     The corpus is the documents that answer test queries and others up to `num_documents`; train
     queries come from all rows, up to `num_train_queries`.
 
     Raises InputError as the source's rows do, when more than `max_rejected` of them cannot be used,
     those that have the id of another text among them, when all judgments are of texts that are not
-    there, and when queries are to be held out and there is no document or none
-    that can be.
+    there, and when test queries are wanted and there is no document, or no query
+    that can be one.
     """
     gathered = gather(source, folder / "rows", max_rejected=max_rejected, tell=tell_read)
-    if sizes.num_held_out != 0 and not gathered.num_documents:
+    if sizes.num_test_queries != 0 and not gathered.num_documents:
         raise InputError(
             f"{source.name} has no documents, only queries; add rows of kind 'document', or set "
-            "texts.num_held_out to 0 for a run that only embeds"
+            "texts.num_test_queries to 0 for a run that only embeds"
         )
-    form = gathered.form(holds_out=sizes.num_held_out != 0)
+    form = gathered.form(has_test=sizes.num_test_queries != 0)
     found = survey(gathered, folder / "queries", form, tell=tell_surveyed)
     judged = gathered.qrels if form == "judged" else None
-    qrels, is_test_Q = _held_out(judged, found, sizes, source.name)
+    qrels, is_test_Q = _choose_test_queries(judged, found, sizes, source.name)
     is_needed_N = is_in(found.documents_N, _hashes(qrels, "document_id", purpose="document"))
     return Divided(
         gathered,
@@ -201,23 +201,25 @@ def divide(
     )
 
 
-def _held_out(
+def _choose_test_queries(
     judged: pa.Table | None, found: Survey, sizes: Sizes, name: str
 ) -> tuple[pa.Table, Mask]:
-    """Return the judgments of the queries that are held out, and which these are."""
+    """Return the judgments of the test queries, and which queries these are."""
     queries = found.queries
-    if sizes.num_held_out == 0:
+    if sizes.num_test_queries == 0:
         return QRELS_SCHEMA.empty_table(), np.zeros(len(queries), dtype=bool)
     if judged is not None:
         qrels = _of_known_queries(judged, found, name)
         return qrels, is_in(queries.train_Q, _hashes(qrels, "query_id", purpose="train"))
-    is_test_Q = hold_out(queries, wanted=sizes.num_held_out, num_documents=sizes.num_documents)
+    is_test_Q = choose_test_queries(
+        queries, wanted=sizes.num_test_queries, num_documents=sizes.num_documents
+    )
     return _answers(found, is_test_Q), is_test_Q
 
 
 def _train(queries: QueryKeys, is_test_Q: Mask, sizes: Sizes) -> Mask:
     limit = sizes.num_train_queries
-    if sizes.num_held_out != 0:
+    if sizes.num_test_queries != 0:
         return train_queries(queries, is_test_Q, ~is_test_Q, limit=limit)
     # A run that only embeds loses no row, not even one whose text is that of another id.
     number = len(queries) if limit is None else limit

@@ -87,13 +87,13 @@ class Gathered:
         answered = {"given": self.num_given, "derived": self.num_documents}
         return self.num_rows - self.num_documents + answered.get(form, 0)
 
-    def form(self, *, holds_out: bool) -> QueryForm:
-        """Where queries come from; judgments and first sentences only serve to hold some out."""
-        if holds_out and self.qrels is not None and self.qrels.num_rows:
+    def form(self, *, has_test: bool) -> QueryForm:
+        """Where queries come from; judgments and first sentences only serve to test with."""
+        if has_test and self.qrels is not None and self.qrels.num_rows:
             return "judged"
         if self.num_given or self.num_rows > self.num_documents:
             return "given"
-        return "derived" if holds_out else "none"
+        return "derived" if has_test else "none"
 
 
 def gather(

@@ -101,7 +101,7 @@ def _windows(
         return tokenizer.windows(text, prompt=prompt, overlap=overlap)
     except ValueError as error:
         raise ConfigError(
-            f"embed.chunk_overlap: {error}; lower it, or raise space.max_length"
+            f"embed.window_overlap: {error}; lower it, or raise space.max_length"
         ) from error
 
 
@@ -109,7 +109,7 @@ def _refuse_window_id(text_id: str) -> None:
     if _WINDOW_ID.search(text_id):
         raise InputError(
             f"the document {text_id!r} is named as windows of long documents are: with "
-            "embed.long_texts=chunk no id may end in # and a number; name another column as ids "
+            "embed.long_texts=window no id may end in # and a number; name another column as ids "
             "in texts.columns.id, or leave the ids out"
         )
 

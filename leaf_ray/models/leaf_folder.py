@@ -49,7 +49,7 @@ def save_leaf(
 ) -> None:
     """Write the model, its space, its own probe, what trained it, and a model card.
 
-    settings: the run file's `distill` section. curve: what was found on held-out texts.
+    settings: the run file's `distill` section. curve: what was found on validation texts.
     course: what else is to be known of how the training went.
     """
     leaf.eval()

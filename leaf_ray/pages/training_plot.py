@@ -55,7 +55,7 @@ def _draw_validations(
 ) -> None:
     texts = [point["texts"] for point in curve]
     for key, colour, label in (
-        (name, MEAN_COLOUR, "all held-out texts"),
+        (name, MEAN_COLOUR, "all validation texts"),
         (f"worst_{name}", WORST_COLOUR, "worst tenth of them"),
     ):
         values = [point[key] for point in curve]

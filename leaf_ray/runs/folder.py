@@ -22,9 +22,9 @@ PARTS: Mapping[str, str] = {
     "vectors": "embed",
     "leaf": "distill",
     "index": "index",
-    "report": "evaluate",
-    "timings": "report",
-    "cost": "report",
+    "evaluation": "evaluate",
+    "timings": "cost",
+    "cost": "cost",
 }
 # What each part is made from.
 READS: Mapping[str, tuple[str, ...]] = {
@@ -32,9 +32,9 @@ READS: Mapping[str, tuple[str, ...]] = {
     "vectors": ("texts",),
     "leaf": ("vectors",),
     "index": ("vectors",),
-    "report": ("texts", "vectors", "leaf"),
+    "evaluation": ("texts", "vectors", "leaf"),
     "timings": ("texts", "vectors", "leaf"),
-    "cost": ("report", "timings"),
+    "cost": ("evaluation", "timings"),
 }
 MANIFEST = "manifest.json"
 # Inside texts and vectors: the rows that could not be used, and why.
@@ -53,8 +53,8 @@ MODEL_FOLDER, UNTRAINED_FOLDER, TRAINING_PLOT = "model", "untrained", "training.
 # Beside an unfinished leaf: the weights of the best validation so far, by its step.
 BEST_FILE = "best-{}.pt"
 # Inside report.
-REPORT_JSON, REPORT_MARKDOWN = "report.json", "report.md"
-REPORT_PLOT, GRID_PLOT = "report.png", "grid.png"
+EVALUATION_JSON, EVALUATION_MARKDOWN = "evaluation.json", "evaluation.md"
+EVALUATION_PLOT, GRID_PLOT = "evaluation.png", "grid.png"
 # Inside timings and cost.
 TIMINGS_JSON = "timings.json"
 COST_JSON, COST_MARKDOWN, COST_PAGE = "cost.json", "cost.md", "cost.html"
@@ -291,9 +291,9 @@ class Run:
         return self.part("index")
 
     @property
-    def report(self) -> Part:
+    def evaluation(self) -> Part:
         """What the leaf keeps of its teacher."""
-        return self.part("report")
+        return self.part("evaluation")
 
     @property
     def timings(self) -> Part:

@@ -3,11 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from typing import Any
+
+from leaf_ray.core.former_names import present_counts, present_sections
 
 VERSIONED = (
     "leaf-ray",
@@ -36,6 +38,8 @@ class Manifest:
     counts: rows and the like, by name. seconds: wall time of the stage.
     space: fingerprint of the space its vectors belong to; "" for parts without vectors.
     summary: the counts as a line for people; "" in manifests of earlier versions.
+    recorded_id: the id of a manifest that was read. It is that of the names in the file, which may
+        be former ones.
     """
 
     stage: str
@@ -49,21 +53,27 @@ class Manifest:
         default_factory=lambda: datetime.now(UTC).isoformat(timespec="microseconds")
     )
     versions: Mapping[str, str] = field(default_factory=installed_versions)
+    recorded_id: str = field(default="", compare=False)
 
     @property
     def id(self) -> str:
         """Changes whenever the part is made again."""
+        if self.recorded_id:
+            return self.recorded_id
         # Without what earlier versions did not write, so that their parts keep their ids.
-        fields = {name: value for name, value in asdict(self).items() if name != "summary"}
+        fields = {name: value for name, value in self._fields().items() if name != "summary"}
         return hashlib.sha256(_json(fields).encode()).hexdigest()[:16]
 
     def to_json(self) -> str:
         """Indented, for people."""
-        return _json(asdict(self))
+        return _json(self._fields())
+
+    def _fields(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if name != "recorded_id"}
 
     @classmethod
     def from_json(cls, text: str) -> "Manifest":
-        """Read `to_json`'s form.
+        """Read `to_json`'s form, also with the names that earlier versions gave to settings.
 
         Raises:
             ValueError: it is no JSON, or fields are missing or unknown.
@@ -72,9 +82,15 @@ class Manifest:
         if not isinstance(fields, dict):
             raise ValueError("it holds no JSON object")
         try:
-            return cls(**fields)
+            written = cls(**fields)
         except TypeError as error:
             raise ValueError(f"it has other fields than a manifest ({error})") from None
+        return replace(
+            written,
+            made_with=present_sections(written.made_with),
+            counts=present_counts(written.counts),
+            recorded_id=written.id,
+        )
 
 
 def _json(fields: Mapping[str, Any]) -> str:

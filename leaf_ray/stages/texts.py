@@ -30,7 +30,7 @@ def _make(job: Job) -> Made:
             scratch,
             Sizes(
                 num_documents=settings.num_documents,
-                num_held_out=settings.num_held_out,
+                num_test_queries=settings.num_test_queries,
                 num_train_queries=settings.num_train_queries,
             ),
             max_rejected=settings.max_rejected,
@@ -89,7 +89,7 @@ def _read(source: Source, num_rows: int) -> str:
 def _summary(part: Part, counts: dict[str, Any]) -> str:
     summary = (
         f"{counts['documents']:,} documents, {counts['train_queries']:,} queries to train on, "
-        f"{counts['held_out_queries']:,} held out"
+        f"{counts['test_queries']:,} to test with"
     )
     unknown = {kind: counts[f"judgments_of_unknown_{kind}"] for kind in ("queries", "documents")}
     said = [f"{number:,} judgments of unknown {kind}" for kind, number in unknown.items() if number]
@@ -108,7 +108,7 @@ def _summary(part: Part, counts: dict[str, Any]) -> str:
 TEXTS = Stage(
     name="texts",
     part="texts",
-    about="documents, training queries and held-out queries",
+    about="documents, training queries and test queries",
     sections=("texts",),
     make=_make,
 )

@@ -81,8 +81,8 @@ def evaluate(config: RunConfig, *, progress: Progress = SILENT, again: bool = Fa
 def run(config: RunConfig, *, progress: Progress = SILENT) -> dict[str, Manifest]:
     """Run all stages in order; those that are finished are skipped.
 
-    There is no report where nothing was held out, nor of documents in windows, since judgments
-    are of whole ones.
+    Nothing is evaluated without test queries or collections, nor with documents in windows, since
+    judgments are of whole documents.
 
     Returns: the manifest of each stage, by name.
 
@@ -113,14 +113,14 @@ def _refuse_lost_writes(config: RunConfig) -> None:
 
 
 def _can_be_evaluated(config: RunConfig) -> bool:
-    has_queries = config.texts.num_held_out != 0 or bool(config.evaluate.collections)
-    return has_queries and config.embed.long_texts != "chunk"
+    has_queries = config.texts.num_test_queries != 0 or bool(config.evaluate.collections)
+    return has_queries and config.embed.long_texts != "window"
 
 
-def report(config: RunConfig, *, progress: Progress = SILENT, again: bool = False) -> Manifest:
+def cost(config: RunConfig, *, progress: Progress = SILENT, again: bool = False) -> Manifest:
     """Time teacher and leaf on this machine, and write what both cost beside what they find.
 
-    What was timed is kept: other prices or sizes (`config.report`) are counted anew from it.
+    What was timed is kept: other prices or sizes (`config.cost`) are counted anew from it.
     again: time them anew too.
 
     Returns: the manifest of the part `cost`, which holds cost.html, cost.md and cost.json.
@@ -164,7 +164,7 @@ def export(
     """Write a leaf in a form that others load, with its card, once it is seen to encode the same.
 
     source: a run whose leaf is finished, or a leaf's folder. The leaf of a run is checked on its
-        held-out queries and documents too, and its card says what the run knows.
+        test queries and documents too, and its card says what the run knows.
     folder: a local one that is not there yet, or is empty.
     precision: of OpenVINO's products, bf16 or int8; f16 stores the weights of a plain
         sentence-transformers model in half the space. All else is float32.

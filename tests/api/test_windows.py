@@ -35,7 +35,7 @@ def uri(small: SmallTable, tmp_path: Path) -> str:
 
 @pytest.fixture
 def app(small: SmallTable, uri: str) -> FastAPI:
-    made = documents_app(small.documents(uri, long_texts="chunk", chunk_overlap=8))
+    made = documents_app(small.documents(uri, long_texts="window", window_overlap=8))
     assert upsert(made, {"id": "long", "text": LONG, "metadata": {"year": 1990}})["truncated"] == 0
     return made
 

@@ -16,7 +16,7 @@ from leaf_ray.models.leaf_folder import save_leaf
 from leaf_ray.models.reference import load_reference
 from leaf_ray.pages.report_words import verdict
 from leaf_ray.runs import PARTS, Manifest, Run
-from leaf_ray.runs.folder import MODEL_FOLDER, REPORT_JSON
+from leaf_ray.runs.folder import EVALUATION_JSON, MODEL_FOLDER
 from leaf_ray.table.schema import Hit
 from tests.cli.conftest import Said
 from tests.examples.results import LEAF, REPORT
@@ -75,17 +75,19 @@ def test_a_run_shows_how_far_it_is_and_what_is_in_it(leaf: Leaf, run_file: Path,
 
 
 def test_a_finished_run_shows_its_report(leaf: Leaf, run_file: Path, run: Run) -> None:
-    run.report.write(REPORT_JSON, json.dumps(evaluation_to_json(Evaluation((REPORT,)))).encode())
-    finish(run, "report")
+    run.evaluation.write(
+        EVALUATION_JSON, json.dumps(evaluation_to_json(Evaluation((REPORT,)))).encode()
+    )
+    finish(run, "evaluation")
     said = leaf("show", run_file)
     assert (said.code, said.err) == (0, "")
     assert "0.600 [0.55, 0.65]" in said.out and "350 queries, adi" in said.out
     assert verdict(REPORT) in said.out
-    assert f"{run.report.uri}/report.md" in said.out
+    assert f"{run.evaluation.uri}/evaluation.md" in said.out
 
 
 def test_a_report_that_was_lost_is_a_missing_stage(leaf: Leaf, run_file: Path, run: Run) -> None:
-    finish(run, "report")
+    finish(run, "evaluation")
     said = leaf("show", run_file)
     assert said.code == 1 and "MissingStage: " in said.err and "--again" in said.err
 

@@ -113,7 +113,7 @@ def test_a_missing_section_and_a_missing_key_are_named(run_file: Path) -> None:
 def test_an_unknown_section_offers_the_nearest_one(run_file: Path) -> None:
     message = refusal(run_file, "distil.epochs=1")
     assert "unknown key 'distil': did you mean 'distill'?" in message
-    assert "known there are root, space, texts" in message
+    assert "known keys: root, space, texts" in message
 
 
 def test_an_unknown_key_offers_the_nearest_one_of_its_section(run_file: Path) -> None:
@@ -124,7 +124,7 @@ def test_an_unknown_key_offers_the_nearest_one_of_its_section(run_file: Path) ->
 def test_an_unknown_key_that_is_near_none_lists_the_known_ones(run_file: Path) -> None:
     message = refusal(run_file, "index.zzz=1")
     assert "did you mean" not in message
-    assert "known there are table, vector_index_rows" in message
+    assert "known keys: table, vector_index_rows" in message
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_an_unknown_key_that_is_near_none_lists_the_known_ones(run_file: Path) -
         ("distill.epochs=.inf", "distill.epochs"),
         ("distill.learning_rate=.inf", "distill.learning_rate"),
         ("distill.weight_decay=.inf", "distill.weight_decay"),
-        ("distill.held_out_share=1", "distill.held_out_share"),
+        ("distill.validation_share=1", "distill.validation_share"),
         ("distill.init_layers=[0]", "distill.init_layers.0"),
         ("distill.weights={wiki: -1}", "distill.weights.wiki"),
         ("distill.weights={wiki: .inf}", "distill.weights.wiki"),
@@ -215,7 +215,7 @@ def test_what_a_part_was_made_with_leaves_out_how_it_was_run(run_file: Path) -> 
         "backend": "auto",
         "vectors": None,
         "long_texts": "truncate",
-        "chunk_overlap": 32,
+        "window_overlap": 32,
     }
     assert config.distill.made_with()["learning_rate"] == 3e-4
 
@@ -256,9 +256,9 @@ def test_manifests_hold_no_keys_of_uris_in_lists_either(run_file: Path) -> None:
 
 def test_a_refused_section_does_not_show_its_other_values(run_file: Path) -> None:
     said = refusal(
-        run_file, "embed.long_texts=chunk", "space.endpoint=https://host/v1?api-key=SECRET"
+        run_file, "embed.long_texts=window", "space.endpoint=https://host/v1?api-key=SECRET"
     )
-    assert "long_texts=chunk" in said
+    assert "long_texts=window" in said
     assert "SECRET" not in said
 
 
@@ -272,8 +272,8 @@ def test_a_misspelt_key_of_a_section_inside_a_section_is_offered_the_nearest(
 def test_windows_are_refused_where_nobody_can_tell_their_tokens(
     run_file: Path, teacher: str
 ) -> None:
-    said = refusal(run_file, "embed.long_texts=chunk", teacher)
-    assert "long_texts=chunk needs a local teacher" in said
+    said = refusal(run_file, "embed.long_texts=window", teacher)
+    assert "long_texts=window needs a local teacher" in said
 
 
 def test_a_pool_does_not_shrink_under_load(run_file: Path) -> None:
@@ -285,8 +285,8 @@ def test_a_pool_does_not_shrink_under_load(run_file: Path) -> None:
 @pytest.mark.parametrize("price", ["-1", ".nan", ".inf", "free"])
 @pytest.mark.parametrize("key", ["machine_per_hour", "storage_gb_month", "tokens_per_million"])
 def test_a_price_is_a_number_and_not_below_nothing(run_file: Path, key: str, price: str) -> None:
-    assert f"report.{key}" in refusal(run_file, f"report.{key}={price}")
-    assert getattr(load_config(run_file, [f"report.{key}=0"]).report, key) == 0
+    assert f"cost.{key}" in refusal(run_file, f"cost.{key}={price}")
+    assert getattr(load_config(run_file, [f"cost.{key}=0"]).cost, key) == 0
 
 
 @pytest.mark.parametrize("name", SECTIONS)

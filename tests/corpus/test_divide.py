@@ -54,10 +54,10 @@ def test_pieces_of_any_size_make_the_same_texts(
     tmp_path: Path,
     rows: list[dict[str, Any]],
     at_once: int,
-    num_held_out: int,
+    num_test_queries: int,
     num_documents: int | None,
 ) -> None:
-    sizes = {"num_held_out": num_held_out, "num_documents": num_documents}
+    sizes = {"num_test_queries": num_test_queries, "num_documents": num_documents}
     whole = outcome(rows, tmp_path, **sizes)
     with pytest.MonkeyPatch.context() as patches:
         in_pieces(patches, rows=at_once)
@@ -68,9 +68,9 @@ def test_pieces_of_any_size_make_the_same_texts(
 @law
 @given(ROWS, st.integers(0, 3), st.one_of(st.none(), st.integers(1, 6)))
 def test_every_row_is_kept_once_or_left_out_for_a_reason(
-    tmp_path: Path, rows: list[dict[str, Any]], num_held_out: int, num_documents: int | None
+    tmp_path: Path, rows: list[dict[str, Any]], num_test_queries: int, num_documents: int | None
 ) -> None:
-    split = outcome(rows, tmp_path, num_held_out=num_held_out, num_documents=num_documents)
+    split = outcome(rows, tmp_path, num_test_queries=num_test_queries, num_documents=num_documents)
     if isinstance(split, str):
         return
     counts = split.counts
@@ -79,7 +79,7 @@ def test_every_row_is_kept_once_or_left_out_for_a_reason(
     assert counts["read"] == kept + sum(counts["dropped"].values())
     assert counts["dropped"]["empty"] == sum(not row["text"] for row in rows)
     assert keeps_contract(split.texts)
-    in_all = counts["documents"] + counts["train_queries"] + counts["held_out_queries"]
+    in_all = counts["documents"] + counts["train_queries"] + counts["test_queries"]
     assert in_all == split.texts.num_rows
 
 
@@ -92,7 +92,7 @@ def test_rows_are_sorted_by_their_content_and_equal_texts_follow_each_other(
         row["id"] = str(number)
     with pytest.MonkeyPatch.context() as patches:
         in_pieces(patches, rows=2)
-        split = outcome(rows, tmp_path, num_held_out=1)
+        split = outcome(rows, tmp_path, num_test_queries=1)
     if isinstance(split, str):
         return
     keys = [content_id(row["text"], kind=row["kind"]) for row in split.texts.to_pylist()]
@@ -108,7 +108,7 @@ def test_all_copies_of_a_text_lie_in_one_row_group(
     monkeypatch.setattr("leaf_ray.runs.parts.chunk_rows", lambda _: 25)
     written = Run.open(str(tmp_path / "run")).texts
     (tmp_path / "scratch").mkdir()
-    divided = divide(source_of(rows, tmp_path), tmp_path / "scratch", Sizes(num_held_out=2))
+    divided = divide(source_of(rows, tmp_path), tmp_path / "scratch", Sizes(num_test_queries=2))
     with TextsWriter(written, num_rows=divided.num_rows) as writer:
         for table in divided.tables():
             writer.add(table)
@@ -137,12 +137,12 @@ def test_ids_whose_hashes_are_equal_by_chance_are_two_ids(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [{"id": str(i), "text": f"text {i}", "query": f"ask {i}"} for i in range(9)]
-    honest = split_of(source_of(rows, tmp_path), num_held_out=2)
+    honest = split_of(source_of(rows, tmp_path), num_test_queries=2)
     monkeypatch.setattr(
         "leaf_ray.corpus.survey.hashes",
         lambda keys, *, purpose: pa.array([7] * len(keys), pa.uint64()).to_numpy(),
     )
-    assert split_of(source_of(rows, tmp_path), num_held_out=2) == honest
+    assert split_of(source_of(rows, tmp_path), num_test_queries=2) == honest
 
 
 def test_of_repeats_the_first_keeps_its_metadata(
@@ -163,7 +163,7 @@ def test_queries_that_are_rows_keep_their_metadata_and_others_have_none(
     ]
     rows += [{"text": f"it is {i}", "query": f"why {i}?", "year": -i} for i in range(9)]
     in_pieces(monkeypatch, rows=4)
-    texts = split_of(source_of(rows, tmp_path), num_held_out=0).texts.to_pylist()
+    texts = split_of(source_of(rows, tmp_path), num_test_queries=0).texts.to_pylist()
     years = {row["text"]: row["year"] for row in texts if row["kind"] == "query"}
     given = {text: year for text, year in years.items() if text.startswith("what")}
     assert given == {f"what is {i}?": i for i in range(9)}
@@ -173,6 +173,6 @@ def test_queries_that_are_rows_keep_their_metadata_and_others_have_none(
 @pytest.mark.parametrize("name", ["answer", "place", "query_id", "high"])
 def test_metadata_may_have_any_name_of_ours_inside(tmp_path: Path, name: str) -> None:
     rows = [{"text": f"text {i}", "query": f"ask {i}", name: i} for i in range(3)]
-    texts = split_of(source_of(rows, tmp_path), num_held_out=1).texts.to_pylist()
+    texts = split_of(source_of(rows, tmp_path), num_test_queries=1).texts.to_pylist()
     assert {row[name] for row in texts if row["kind"] == "document"} == {0, 1, 2}
     assert {row[name] for row in texts if row["kind"] == "query"} == {None}

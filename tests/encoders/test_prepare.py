@@ -89,7 +89,7 @@ def test_windows_keep_the_order_of_the_rows(model: str) -> None:
 def test_an_overlap_that_leaves_no_room_names_the_setting_and_the_fix(
     model: str, overlap: int
 ) -> None:
-    wanted = rf"embed\.chunk_overlap: overlap {overlap} .*lower it, or raise space\.max_length"
+    wanted = rf"embed\.window_overlap: overlap {overlap} .*lower it, or raise space\.max_length"
     with pytest.raises(ConfigError, match=wanted):
         prepared(model, overlap=overlap, max_length=30)
 

@@ -5,10 +5,10 @@ from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.stages.distill.counts import Counts
 
 # Ten queries and forty documents, of two sources.
-HELD_OUT = {QUERY: {"mine": 5}, DOCUMENT: {"mine": 1}}
+VALIDATION = {QUERY: {"mine": 5}, DOCUMENT: {"mine": 1}}
 
 
-COUNTS = Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 30, "wiki": 10}}, HELD_OUT)
+COUNTS = Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 30, "wiki": 10}}, VALIDATION)
 
 
 ONLY_DOCUMENTS = Counts({QUERY: {}, DOCUMENT: {"mine": 40}}, {DOCUMENT: {"mine": 5}})

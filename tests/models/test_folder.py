@@ -213,7 +213,7 @@ def test_a_change_of_pooling_leaves_the_weights_what_they_were(copy: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "report.md", "grid.png", "training.json", "space.json", "probe.json"]
+    "name", ["README.md", "evaluation.md", "grid.png", "training.json", "space.json", "probe.json"]
 )
 def test_the_hash_does_not_change_with_what_is_only_said_of_a_model(copy: Path, name: str) -> None:
     before = ModelFolder.read(copy).sha256()

@@ -115,10 +115,10 @@ def test_an_input_that_is_not_finished_is_refused_with_the_stage_that_makes_it(
         ("texts", []),
         ("vectors", ["texts"]),
         ("leaf", ["texts", "vectors", "index"]),
-        ("index", ["texts", "vectors", "leaf", "report", "timings", "cost"]),
-        ("report", ["texts", "vectors", "leaf", "index", "timings"]),
-        ("timings", ["texts", "vectors", "leaf", "index", "report"]),
-        ("cost", ["texts", "vectors", "leaf", "index", "report", "timings"]),
+        ("index", ["texts", "vectors", "leaf", "evaluation", "timings", "cost"]),
+        ("evaluation", ["texts", "vectors", "leaf", "index", "timings"]),
+        ("timings", ["texts", "vectors", "leaf", "index", "evaluation"]),
+        ("cost", ["texts", "vectors", "leaf", "index", "evaluation", "timings"]),
     ],
 )
 def test_unfinishing_takes_a_part_and_what_is_made_from_it_and_no_other(
@@ -146,7 +146,7 @@ def test_what_is_made_from_a_part_goes_even_when_a_part_between_was_gone_before(
     tmp_path: Path,
 ) -> None:
     run = finished_run(tmp_path)
-    run.report.unfinish()
+    run.evaluation.unfinish()
     unfinish_from(run, run.vectors)
     assert finished_parts(run) == ["texts"]
 

@@ -85,10 +85,10 @@ def test_clearing_one_part_leaves_its_neighbours(run: Run) -> None:
 
 
 def test_a_file_is_read_as_it_was_last_written(run: Run) -> None:
-    run.report.write("report.md", b"a long first version")
-    run.report.write("report.md", b"second")
-    assert run.report.read("report.md") == b"second"
-    assert run.report.read("no.md") is None
+    run.evaluation.write("evaluation.md", b"a long first version")
+    run.evaluation.write("evaluation.md", b"second")
+    assert run.evaluation.read("evaluation.md") == b"second"
+    assert run.evaluation.read("no.md") is None
 
 
 def test_a_half_written_manifest_does_not_finish_a_part(tmp_path: Path) -> None:
@@ -123,17 +123,17 @@ def test_two_writers_of_one_file_do_not_cut_off_each_other(tmp_path: Path) -> No
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
-    part = Run.open(str(tmp_path)).report
-    part.write("report.json", b"whole")
+    part = Run.open(str(tmp_path)).evaluation
+    part.write("evaluation.json", b"whole")
     not_bytes: bytes = object()  # type: ignore[assignment]
     with pytest.raises(TypeError):
-        part.write("report.json", not_bytes)
-    assert part.read("report.json") == b"whole"
+        part.write("evaluation.json", not_bytes)
+    assert part.read("evaluation.json") == b"whole"
 
 
 def test_the_parts_lie_in_the_root_under_their_own_names(tmp_path: Path) -> None:
     run = Run.open(str(tmp_path))
-    parts = [run.texts, run.vectors, run.leaf, run.index, run.report, run.timings, run.cost]
+    parts = [run.texts, run.vectors, run.leaf, run.index, run.evaluation, run.timings, run.cost]
     assert [part.name for part in parts] == list(PARTS)
     assert [part.path for part in parts] == [f"{tmp_path}/{name}" for name in PARTS]
 

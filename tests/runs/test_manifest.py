@@ -74,3 +74,14 @@ def test_a_summary_changes_no_id_so_that_parts_of_earlier_versions_keep_theirs()
     )
     # As it was before there were summaries.
     assert plain.id == "c70582932a6133b4"
+
+
+def test_a_manifest_of_an_earlier_version_has_present_names_and_keeps_its_id() -> None:
+    former = a_manifest(
+        made_with={"texts": {"num_held_out": 5}}, counts={"documents": 9, "held_out_queries": 5}
+    )
+    read = Manifest.from_json(former.to_json())
+    assert read.made_with == {"texts": {"num_test_queries": 5}}
+    assert read.counts == {"documents": 9, "test_queries": 5}
+    assert read.id == former.id
+    assert Manifest.from_json(read.to_json()).id != former.id

@@ -131,22 +131,22 @@ def test_the_rotation_of_a_space_comes_back_and_another_is_refused(part: Part) -
 
 
 def test_json_of_a_part_is_read_as_a_mapping(part: Part) -> None:
-    part.write("report.json", b'{"queries": 3}')
-    assert read_json(part, "report.json") == {"queries": 3}
+    part.write("evaluation.json", b'{"queries": 3}')
+    assert read_json(part, "evaluation.json") == {"queries": 3}
 
 
 @pytest.mark.parametrize("content", [b"", b'{"a": ', b"[1]", b"\xff", b"null"])
 def test_a_damaged_json_file_of_a_part_is_named(part: Part, content: bytes) -> None:
-    part.write("report.json", content)
+    part.write("evaluation.json", content)
     for read in (read_json, lambda part, name: read_as(part, name, dict)):
-        with pytest.raises(DamagedPart, match=r"report.json is damaged"):
-            read(part, "report.json")
+        with pytest.raises(DamagedPart, match=r"evaluation.json is damaged"):
+            read(part, "evaluation.json")
 
 
 def test_json_of_another_form_than_is_read_is_a_damaged_file_too(part: Part) -> None:
-    part.write("report.json", b'{"a": 1}')
-    with pytest.raises(DamagedPart, match=r"report.json is damaged"):
-        read_as(part, "report.json", lambda fields: fields["b"])
+    part.write("evaluation.json", b'{"a": 1}')
+    with pytest.raises(DamagedPart, match=r"evaluation.json is damaged"):
+        read_as(part, "evaluation.json", lambda fields: fields["b"])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])

@@ -46,7 +46,7 @@ def read_corpus(path: str, **layout: Any) -> Corpus:
     with TemporaryDirectory() as scratch:
         gathered = gather(replace(source, rows=iter(parts)), Path(scratch) / "rows")
         if gathered.num_documents:
-            survey(gathered, Path(scratch) / "queries", gathered.form(holds_out=True))
+            survey(gathered, Path(scratch) / "queries", gathered.form(has_test=True))
     table = pa.concat_tables([part.table for part in parts], promote_options="permissive")
     passed_over = [name for name in source.agreement.passed_over if name in table.column_names]
     table = table.drop_columns([name for name in passed_over if name not in OURS])

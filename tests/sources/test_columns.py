@@ -198,7 +198,7 @@ def test_files_of_different_types_are_joined_only_where_no_value_changes(
     for name, column in (("a", one), ("b", other)):
         table = pa.table({"text": [name], "n": column})
         pq.write_table(table, tmp_path / f"{name}.parquet")
-    split = split_of(open_source(str(tmp_path)), num_held_out=0)
+    split = split_of(open_source(str(tmp_path)), num_test_queries=0)
     assert split.counts["passed_over"].keys() == ({"n"} if wanted is None else set())
     if wanted is not None:
         assert split.texts.schema.field("n").type == wanted
@@ -254,7 +254,7 @@ def test_a_name_that_metadata_cannot_have_is_passed_over(
         jsonl(tmp_path / "a.jsonl", *rows)
     else:
         pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
-    split = split_of(open_source(str(tmp_path)), num_held_out=0)
+    split = split_of(open_source(str(tmp_path)), num_test_queries=0)
     assert split.texts.column_names == ["id", "text", "kind", "split", "n"]
     assert split.counts["passed_over"].keys() == {name}
 

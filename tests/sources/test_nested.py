@@ -23,7 +23,7 @@ from tests.sources.corpora import split_of
 
 def divided(path: Path) -> pa.Table:
     """All rows of a source as a run has them, in the order of the source."""
-    texts = split_of(open_source(str(path)), num_held_out=0).texts
+    texts = split_of(open_source(str(path)), num_test_queries=0).texts
     # A file has to be able to hold them.
     pq.write_table(texts, path.parent / "texts.parquet")
     return pq.read_table(path.parent / "texts.parquet").sort_by("text")

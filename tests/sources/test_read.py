@@ -123,7 +123,7 @@ def test_another_kind_is_refused_with_its_line(tmp_path: Path) -> None:
 
 def test_a_column_named_split_is_passed_over_and_told(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "a.jsonl", '{"text": "one", "split": "dev"}')
-    split = split_of(open_source(path), num_held_out=0)
+    split = split_of(open_source(path), num_test_queries=0)
     assert split.texts["split"].to_pylist() == ["train"]
     assert "division into train and test" in split.counts["passed_over"]["split"]
 

@@ -53,7 +53,7 @@ FIRST = b'{"text": "the first one", "id": "first"}\n'
 
 def split(path: Path, *, max_rejected: int = 100, **layout: Any) -> Split:
     source = open_source(str(path), Layout(**layout))
-    return split_of(source, max_rejected=max_rejected, num_held_out=0)
+    return split_of(source, max_rejected=max_rejected, num_test_queries=0)
 
 
 def rejected(path: Path, **layout: Any) -> list[tuple[str, str]]:

@@ -58,13 +58,13 @@ def small_config(
         {
             "root": str(tmp_path_factory.mktemp("run")),
             "space": {"teacher": str(tiny_teacher), "max_length": 32},
-            "texts": {"path": str(texts_file), "num_held_out": 12},
+            "texts": {"path": str(texts_file), "num_test_queries": 12},
             "embed": {"dtype": "float16"},
             "distill": {
                 "init": str(tiny_init),
                 "epochs": 4,
                 "batch_size": 8,
-                "held_out_share": 0.1,
+                "validation_share": 0.1,
                 "checkpoint_steps": 5,
                 "learning_rate": 1e-3,
             },

@@ -51,7 +51,7 @@ def a_config(root: Path, source: Path, **sections: dict[str, Any]) -> RunConfig:
     return RunConfig.model_validate(
         {
             "root": str(root),
-            "texts": {"path": str(source), "num_held_out": 5},
+            "texts": {"path": str(source), "num_test_queries": 5},
             "space": sections["space"],
             "embed": {"backend": "openvino-f32", **sections.get("embed", {})},
         }

@@ -76,7 +76,7 @@ def test_all_parts_carry_one_space(small_run: RunConfig) -> None:
     table = DocumentTable(run.index.uri, small_run.index.table)
     leaf = leaf_space(Path(small_run.root) / "leaf/model")
     assert {s.fingerprint for s in (space, in_files, table.space, leaf)} == {space.fingerprint}
-    assert run.report.require(command="").space == space.fingerprint
+    assert run.evaluation.require(command="").space == space.fingerprint
 
 
 def test_the_table_holds_exactly_the_documents_with_their_metadata(small_run: RunConfig) -> None:
@@ -111,13 +111,13 @@ def test_training_brings_the_leaf_nearer_to_its_teacher(small_run: RunConfig) ->
 
 def test_the_report_compares_five_pairs_of_encoders(small_run: RunConfig) -> None:
     run = Run.open(small_run.root)
-    (report,) = read_json(run.report, "report.json")["reports"]
+    (report,) = read_json(run.evaluation, "evaluation.json")["reports"]
     assert [row["role"] for row in report["rows"]] == [
         "teacher", "asymmetric", "symmetric", "untrained", "baseline",
     ]  # fmt: skip
     assert report["query_form"] == "given"
-    assert b"PNG" in (run.report.read("report.png") or b"")[:8]
-    assert "overlap@10 with the teacher" in (run.report.read("report.md") or b"").decode()
+    assert b"PNG" in (run.evaluation.read("evaluation.png") or b"")[:8]
+    assert "overlap@10 with the teacher" in (run.evaluation.read("evaluation.md") or b"").decode()
 
 
 def test_a_rerun_skips_what_is_finished(small_run: RunConfig) -> None:
@@ -151,7 +151,7 @@ def test_a_leaf_of_another_space_is_refused(small_run: RunConfig, tmp_path: Path
     space = leaf_space(file.parent)
     other = Space.from_json({**space.to_json(), "query_prompt": "q: ", "fingerprint": _of(space)})
     file.write_text(json.dumps(other.to_json()), "utf-8")
-    (Path(config.root) / "report/manifest.json").unlink()
+    (Path(config.root) / "evaluation/manifest.json").unlink()
     with pytest.raises(SpaceMismatch, match=r"query_prompt: 'q: ' against ''"):
         verbs.evaluate(config)
     with pytest.raises(SpaceMismatch, match=r"query_prompt"), verbs.serving(config):

@@ -106,7 +106,7 @@ def test_the_real_leaf_gives_the_same_vectors_in_sentence_transformers(
 def test_the_leaf_finds_what_its_teacher_finds_more_often_than_chance(
     finished: RunConfig,
 ) -> None:
-    (report,) = read_json(Run.open(finished.root).report, "report.json")["reports"]
+    (report,) = read_json(Run.open(finished.root).evaluation, "evaluation.json")["reports"]
     rows = report["rows"]
     leaf = next(row for row in rows if row["role"] == "asymmetric")
     # Ten of a hundred documents at random would overlap in one of ten.

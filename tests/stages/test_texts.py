@@ -26,14 +26,14 @@ from tests.examples.spaces import a_space, unit_vectors
 
 @pytest.fixture
 def config(tmp_path: Path, tiny_teacher: Path) -> RunConfig:
-    """Twenty documents of one sentence each, of which none is held out."""
+    """Twenty documents of one sentence each, of which none is a test query."""
     source = tmp_path / "documents.txt"
     source.write_text("".join(f"Document number {i} says nothing more.\n" for i in range(20)))
     return RunConfig.model_validate(
         {
             "root": str(tmp_path / "run"),
             "space": {"teacher": str(tiny_teacher), "max_length": 32},
-            "texts": {"path": str(source), "num_held_out": 0},
+            "texts": {"path": str(source), "num_test_queries": 0},
         }
     )
 
@@ -55,12 +55,12 @@ def with_texts(config: RunConfig, **settings: Any) -> RunConfig:
 
 
 def test_a_run_that_holds_nothing_out_is_refused_unless_it_says_so(config: RunConfig) -> None:
-    texts = config.texts.model_copy(update={"num_held_out": 5})
-    with pytest.raises(InputError, match=r"set texts\.num_held_out to 0 for a run"):
+    texts = config.texts.model_copy(update={"num_test_queries": 5})
+    with pytest.raises(InputError, match=r"set texts\.num_test_queries to 0 for a run"):
         verbs.texts(config.model_copy(update={"texts": texts}))
     counts = verbs.texts(config).counts
     assert (counts["documents"], counts["query_form"]) == (20, "none")
-    assert counts["train_queries"] == counts["held_out_queries"] == 0
+    assert counts["train_queries"] == counts["test_queries"] == 0
 
 
 def test_what_a_killed_run_left_on_scratch_goes_and_nothing_stays(
@@ -214,5 +214,7 @@ def test_a_run_that_holds_nothing_out_is_embedded_and_indexed_but_not_evaluated(
             name: repr(column[i].as_py()) for name, column in COLUMNS.items()
         }
     run.leaf.finish(Manifest(stage="distill", made_with={}, inputs={}, counts={}, seconds=0))
-    with pytest.raises(InputError, match=r"no queries are held out: texts\.num_held_out is 0"):
+    with pytest.raises(
+        InputError, match=r"there are no test queries: texts\.num_test_queries is 0"
+    ):
         verbs.evaluate(config)

@@ -137,7 +137,7 @@ def chosen(cells: Sequence[Sized], sizes: Sequence[str]) -> tuple[Sized, ...]:
     for size in sizes:
         if size not in known:
             raise ConfigError(
-                f"report.sizes: {size!r} is not in the grid of the evaluation, which has "
+                f"cost.sizes: {size!r} is not in the grid of the evaluation, which has "
                 f"{'; '.join(known) or 'none'}. Other dimensions come with evaluate.dimensions"
             )
     return tuple(known[size] for size in dict.fromkeys(sizes))

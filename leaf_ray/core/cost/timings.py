@@ -117,7 +117,7 @@ def timings_from_json(fields: Mapping[str, Any]) -> Timings:
     except (KeyError, TypeError) as error:
         raise InputError(
             f"these are no timings that this version of leaf_ray wrote ({error!r}); "
-            "run `leaf report FILE --again`"
+            "run `leaf cost FILE --again`"
         ) from error
 
 

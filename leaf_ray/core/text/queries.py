@@ -24,12 +24,12 @@ class QueryKeys:
     """What is kept of each query in memory, however many there are: 25 bytes.
 
     folded_Q: a hash of the text without differences of case and white space.
-    held_out_Q, train_Q: hashes of the id, to hold queries out by and to train by.
+    test_Q, train_Q: hashes of the id, to hold queries out by and to train by.
     answered_Q: whether the document that answers the query is known.
     """
 
     folded_Q: Hashes
-    held_out_Q: Hashes
+    test_Q: Hashes
     train_Q: Hashes
     answered_Q: npt.NDArray[np.bool_]
 
@@ -57,7 +57,7 @@ class QueryKeys:
         """Write keys over those from `begin` on."""
         end = begin + len(keys)
         self.folded_Q[begin:end] = keys.folded_Q
-        self.held_out_Q[begin:end] = keys.held_out_Q
+        self.test_Q[begin:end] = keys.test_Q
         self.train_Q[begin:end] = keys.train_Q
         self.answered_Q[begin:end] = keys.answered_Q
 
@@ -65,7 +65,7 @@ class QueryKeys:
         """Return the first keys, which are not copied."""
         return QueryKeys(
             self.folded_Q[:number],
-            self.held_out_Q[:number],
+            self.test_Q[:number],
             self.train_Q[:number],
             self.answered_Q[:number],
         )

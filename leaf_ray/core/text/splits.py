@@ -1,4 +1,4 @@
-"""Which texts to train with, which to hold out, and which documents answer the held-out queries.
+"""Which texts to train with, which queries to test with, and which documents answer those.
 
 All choices go by a hash of ids: the same corpus is split the same way everywhere, and rows that
 are added later move few others. They are made on hashes alone, 8 bytes for a document and 25 for
@@ -20,22 +20,24 @@ from leaf_ray.errors import InputError
 QueryForm = Literal["judged", "given", "derived", "none"]
 """Where queries come from: judgments, the source's own rows and column, or first sentences.
 
-none: nowhere, since none are held out and the source has none.
+none: nowhere, since no test queries are wanted and the source has no queries.
 """
 Mask = npt.NDArray[np.bool_]
 
 _BLOCK = 1 << 18
 
 
-def hold_out(queries: QueryKeys, *, wanted: int | None, num_documents: int | None) -> Mask:
-    """Return which queries are held out where none is judged and some are wanted.
+def choose_test_queries(
+    queries: QueryKeys, *, wanted: int | None, num_documents: int | None
+) -> Mask:
+    """Return the test queries of a corpus without judgments.
 
     They are unique, and taken from those that documents answer if there are such: `wanted` of
     them, or a fifth of those that there are where these are fewer; and no more than
     `num_documents`, since the document that answers each is kept. None stands for all of them, and
     for no limit.
 
-    Raises InputError when there is nothing that can be held out.
+    Raises InputError when no query can be one.
     """
     from_documents = bool(queries.answered_Q.any())
     pool_Q = queries.answered_Q if from_documents else np.ones(len(queries), dtype=bool)
@@ -43,10 +45,10 @@ def hold_out(queries: QueryKeys, *, wanted: int | None, num_documents: int | Non
     num_unique = int(unique_Q.sum())
     if not num_unique:
         raise InputError(
-            f"{num_unique} of {int(pool_Q.sum())} queries are unique and {wanted or 'all'} are to "
-            "be held out; at least one is needed: give judgments, a column `query`, rows of kind "
-            "'query', or texts of more than one sentence; or set texts.num_held_out to 0 for a "
-            "run that only embeds"
+            f"{num_unique} of {int(pool_Q.sum())} queries are unique and {wanted or 'all'} are "
+            "wanted to test with; at least one is needed: give judgments, a column `query`, rows "
+            "of kind 'query', or texts of more than one sentence; or set texts.num_test_queries to "
+            "0 for a run that only embeds"
         )
     if wanted is None:
         number = num_unique
@@ -54,7 +56,7 @@ def hold_out(queries: QueryKeys, *, wanted: int | None, num_documents: int | Non
         number = wanted if wanted <= num_unique else max(1, num_unique // 5)
     if num_documents is not None and from_documents:
         number = min(number, num_documents)
-    return smallest(queries.held_out_Q, number, among=unique_Q)
+    return smallest(queries.test_Q, number, among=unique_Q)
 
 
 def train_queries(

@@ -38,7 +38,7 @@ def objective(
     name: str,
     *,
     prefix_weights: Mapping[int, float] | None = None,
-    score_weight: float = 0.0,
+    covariance_weight: float = 0.0,
     score_root_DD: Tensor | None = None,
     similarity_weight: float = 0.0,
 ) -> AlignmentLoss:
@@ -46,25 +46,25 @@ def objective(
 
     prefix_weights: of the same distance between the leading dimensions alone, made unit length
         (MRL, arXiv 2205.13147). In a rotated space these are the principal dimensions.
-    score_weight: of the same distance as documents' scores notice it, after
+    covariance_weight: of the same distance as documents' scores notice it, after
         `score_root_DD` (see `score_root`). The distance over all dimensions weighs 1,
         and the sum of these three is divided by all weights.
     similarity_weight: of `similarity_error`.
 
     Raises:
-        ValueError: a score_weight without score_root_DD.
+        ValueError: a covariance_weight without score_root_DD.
     """
-    if score_weight and score_root_DD is None:
-        raise ValueError("score_weight needs score_root_DD")
+    if covariance_weight and score_root_DD is None:
+        raise ValueError("covariance_weight needs score_root_DD")
     distance = LOSSES[name]
     prefix_weights = prefix_weights or {}
-    total = 1.0 + sum(prefix_weights.values()) + score_weight
+    total = 1.0 + sum(prefix_weights.values()) + covariance_weight
 
     def loss(leaf_BD: Tensor, teacher_BD: Tensor) -> Tensor:
         value = distance(leaf_BD, teacher_BD)
-        if score_weight and score_root_DD is not None:
+        if covariance_weight and score_root_DD is not None:
             error_BD = (leaf_BD - teacher_BD) @ score_root_DD
-            value = value + score_weight * distance(error_BD, error_BD.new_zeros(()))
+            value = value + covariance_weight * distance(error_BD, error_BD.new_zeros(()))
         for length, weight in prefix_weights.items():
             prefixes = (normalize(v_BD[:, :length]) for v_BD in (leaf_BD, teacher_BD))
             value = value + weight * distance(*prefixes)

@@ -29,12 +29,12 @@ def fit_head(
     feature_NF: npt.NDArray[np.float32],
     teacher_ND: npt.NDArray[np.float32],
     *,
-    held_out_share: float = 0.1,
+    validation_share: float = 0.1,
 ) -> Head:
     """Fit the head on the first rows and choose its strength by cosine on the last rows.
 
     The returned head is fitted again on all rows with the chosen strength; `cosine` is the mean
-    cosine to the teacher on the held-out rows, before that.
+    cosine to the teacher on the last rows, before that.
     Method: Hoerl and Kennard, Ridge Regression, 1970; intercept by centring.
 
     Raises:
@@ -42,7 +42,7 @@ def fit_head(
     """
     if len(feature_NF) < 10:
         raise ValueError(f"a head needs at least 10 texts to be fitted on, not {len(feature_NF)}")
-    cut = len(feature_NF) - max(1, round(held_out_share * len(feature_NF)))
+    cut = len(feature_NF) - max(1, round(validation_share * len(feature_NF)))
     train = _Moments(feature_NF[:cut], teacher_ND[:cut])
     scored = []
     for strength in STRENGTHS:

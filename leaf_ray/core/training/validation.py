@@ -2,7 +2,7 @@
 
 Overlap of what both find is the figure to go by: a mean cosine rises while the order of near
 documents, which is what a search shows, still gets worse.
-Shapes: N = held-out texts, M = documents, D = dimensions, K = neighbours.
+Shapes: N = validation texts, M = documents, D = dimensions, K = neighbours.
 """
 
 from dataclasses import asdict, dataclass
@@ -19,7 +19,7 @@ WORST_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Nearness:
-    """Means over the held-out texts, and over the worst tenth of them.
+    """Means over the validation texts, and over the worst tenth of them.
 
     overlap: the share of the teacher's ten nearest documents that the leaf finds too.
     """

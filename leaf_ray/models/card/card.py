@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from leaf_ray.core.encoding.backend import Precision
+from leaf_ray.core.former_names import present_settings
 from leaf_ray.core.markdown import table
 from leaf_ray.core.space.space import Space
 from leaf_ray.models.card.snippets import Form, usage
@@ -89,9 +90,11 @@ class Release:
 def model_card(space: Space, training: Mapping[str, Any], release: Release | None = None) -> str:
     """Markdown with the front matter that model hubs read.
 
-    training: what training.json holds: `settings`, `curve` and `versions`.
+    training: what training.json holds: `settings`, `curve` and `versions`. Settings may have the
+        names of earlier versions.
     """
     release = release or Release()
+    training = {**training, "settings": present_settings("distill", training["settings"])}
     library = _LIBRARIES.get(release.form, "sentence-transformers")
     return _CARD.format(
         library=library,
@@ -135,7 +138,7 @@ def _method(settings: Mapping[str, Any]) -> str:
         return f"It took no step of training, and is as it began: {begins}."
     scores = (
         ", and that distance as the scores of documents notice it"
-        if settings.get("score_weight")
+        if settings.get("covariance_weight")
         else ""
     )
     return (
@@ -159,7 +162,7 @@ def _recipe(training: Mapping[str, Any]) -> dict[str, str]:
 def _results(space: Space, training: Mapping[str, Any], release: Release) -> list[str]:
     before, after = _cosines(training)
     said = [
-        f"Mean cosine to the teacher on held-out texts: {before} before the first step, {after} "
+        f"Mean cosine to the teacher on validation texts: {before} before the first step, {after} "
         "after."
     ]
     if release.results:

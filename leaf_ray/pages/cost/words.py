@@ -66,7 +66,7 @@ def stated_prices(report: CostReport) -> list[tuple[str, str, str]]:
     """What is priced, its price, and where the price comes from."""
     prices, rows = report.prices, []
     if any(timed.place == "machine" for timed in _timed(report)):
-        source = "report.machine_per_hour"
+        source = "cost.machine_per_hour"
         if prices.machine_is_assumed:
             source = (
                 f"assumed: {CORE_PER_HOUR} for each of {report.timings.machine.cores} cores; set "
@@ -77,9 +77,9 @@ def stated_prices(report: CostReport) -> list[tuple[str, str, str]]:
         )
     if any(timed.place == "endpoint" for timed in _timed(report)):
         price = _price(prices.tokens_per_million)
-        rows.append(("a million tokens at the endpoint", price, "report.tokens_per_million"))
+        rows.append(("a million tokens at the endpoint", price, "cost.tokens_per_million"))
     stored = _price(prices.storage_gb_month)
-    return [*rows, ("a GB stored for a month", stored, "report.storage_gb_month")]
+    return [*rows, ("a GB stored for a month", stored, "cost.storage_gb_month")]
 
 
 def _price(value: float | None) -> str:
@@ -93,11 +93,11 @@ def missing_prices(report: CostReport) -> list[str]:
     if "machine" in places and report.prices.machine_per_hour is None:
         missing.append(
             "The price of this machine's hour is not set, and a machine with a GPU has no default: "
-            "set report.machine_per_hour to see what its time costs."
+            "set cost.machine_per_hour to see what its time costs."
         )
     if "endpoint" in places and report.prices.tokens_per_million is None:
         missing.append(
-            "The price of the endpoint's tokens is not set: set report.tokens_per_million to see "
+            "The price of the endpoint's tokens is not set: set cost.tokens_per_million to see "
             "what the teacher costs."
         )
     return missing

@@ -1,4 +1,4 @@
-"""report: what teacher and leaf cost beside what they find, on one page."""
+"""cost: what teacher and leaf cost beside what they find, on one page."""
 
 import json
 
@@ -16,7 +16,7 @@ from leaf_ray.runs.folder import (
     COST_JSON,
     COST_MARKDOWN,
     COST_PAGE,
-    REPORT_JSON,
+    EVALUATION_JSON,
     TIMINGS_JSON,
 )
 from leaf_ray.runs.parts import read_as, read_space
@@ -29,14 +29,14 @@ from leaf_ray.stages.stage import Job, Made, Stage, perform
 def write_report(
     config: RunConfig, *, progress: Progress, cluster: Cluster, again: bool
 ) -> Manifest:
-    """Time the models unless they were timed, and write the page; see `Raises` of `verbs.report`.
+    """Time the models unless they were timed, and write the page; see `Raises` of `verbs.cost`.
 
     again: time them anew.
     """
     run = Run.open(config.root)
     _require_queries(config, run)
     # Before the clocks run for minutes.
-    chosen_sizes(_evaluation(run), config.report.sizes)
+    chosen_sizes(_evaluation(run), config.cost.sizes)
     perform(TIMINGS, config, progress=progress, cluster=cluster, again=again)
     # Writing takes no time, so it is never refused: other prices are why one calls it again.
     return perform(COST, config, progress=progress, cluster=cluster, again=True)
@@ -44,18 +44,18 @@ def write_report(
 
 def _require_queries(config: RunConfig, run: Run) -> None:
     texts = run.texts.manifest()
-    nothing = texts is not None and not texts.counts["held_out_queries"]
+    nothing = texts is not None and not texts.counts["test_queries"]
     if nothing and not config.evaluate.collections:
         raise InputError(
-            "the run has no queries that are held out and no collections, so there is no quality "
-            "to set beside the cost: raise texts.num_held_out and make the texts anew, or name "
+            "the run has no test queries and no collections, so there is no quality "
+            "to set beside the cost: raise texts.num_test_queries and make the texts anew, or name "
             "collections in evaluate.collections, and run `leaf evaluate FILE`"
         )
 
 
 def _evaluation(run: Run) -> Evaluation:
-    run.report.require(command="leaf evaluate FILE")
-    return read_as(run.report, REPORT_JSON, evaluation_from_json)
+    run.evaluation.require(command="leaf evaluate FILE")
+    return read_as(run.evaluation, EVALUATION_JSON, evaluation_from_json)
 
 
 def _make(job: Job) -> Made:
@@ -73,7 +73,7 @@ def _make(job: Job) -> Made:
 
 
 def _report(job: Job) -> CostReport:
-    wanted = job.config.report
+    wanted = job.config.cost
     timings = read_as(job.run.timings, TIMINGS_JSON, timings_from_json)
     prices = Prices.on(
         timings.machine,
@@ -92,9 +92,9 @@ def _report(job: Job) -> CostReport:
 
 
 COST = Stage(
-    name="report",
+    name="cost",
     part="cost",
     about="what teacher and leaf cost, beside what they find",
-    sections=("report",),
+    sections=("cost",),
     make=_make,
 )

@@ -123,7 +123,7 @@ def _texts(job: Job) -> _Texts:
     """Held-out queries and documents of the run, or of the first collection that it names."""
     named = job.config.texts.path
     run = job.run
-    if not run.texts.require(command="leaf texts FILE").counts["held_out_queries"]:
+    if not run.texts.require(command="leaf texts FILE").counts["test_queries"]:
         named = label(job.config.evaluate.collections[0])
         run = collection_job(job, job.config.evaluate.collections[0]).run
     rows = texts_dataset(run.texts)
@@ -207,7 +207,7 @@ def _versions(config: RunConfig, run: Run) -> Mapping[str, str]:
 
 
 TIMINGS = Stage(
-    name="report",
+    name="cost",
     part="timings",
     about="teacher and leaf, timed on this machine",
     sections=(),

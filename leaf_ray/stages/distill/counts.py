@@ -1,4 +1,4 @@
-"""How many texts there are to train on and held out to validate on, by kind and source."""
+"""How many texts there are to train on and to validate on, by kind and source."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,10 +12,10 @@ ByKind = dict[str, dict[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Texts to train on and texts held out: of each kind, of each source within it."""
+    """Training texts and validation texts: of each kind, of each source within it."""
 
     trained_by_kind: ByKind = field(default_factory=dict)
-    held_out_by_kind: ByKind = field(default_factory=dict)
+    validation_by_kind: ByKind = field(default_factory=dict)
 
     @property
     def trained(self) -> int:
@@ -23,9 +23,9 @@ class Counts:
         return _sum(self.trained_by_kind)
 
     @property
-    def held_out(self) -> int:
-        """All texts held out."""
-        return _sum(self.held_out_by_kind)
+    def validation_texts(self) -> int:
+        """All validation texts."""
+        return _sum(self.validation_by_kind)
 
     @property
     def sources(self) -> set[str]:
@@ -45,7 +45,7 @@ class Counts:
                 for kind, sources in of.items()
                 if of_kind.get(kind, 0.0) > 0
             }
-            for of in (self.trained_by_kind, self.held_out_by_kind)
+            for of in (self.trained_by_kind, self.validation_by_kind)
         ]
         return Counts(*left)
 
@@ -54,21 +54,22 @@ class Counts:
         """The sum."""
         known = list(parts)
         return cls(
-            _total(p.trained_by_kind for p in known), _total(p.held_out_by_kind for p in known)
+            _total(p.trained_by_kind for p in known), _total(p.validation_by_kind for p in known)
         )
 
 
-def check_seen(counts: Counts, *, trained: int, held_out: int, place: str) -> None:
+def check_seen(counts: Counts, *, trained: int, validation_texts: int, place: str) -> None:
     """Refuse to train on a part of the texts, as a worker sees them.
 
     Raises:
         ConfigError: another machine has the others.
     """
-    if (trained, held_out) != (counts.trained, counts.held_out):
+    if (trained, validation_texts) != (counts.trained, counts.validation_texts):
+        in_all = counts.trained + counts.validation_texts
         raise ConfigError(
-            f"{place} has {trained + held_out} of {counts.trained + counts.held_out} training "
-            "texts on this machine; other nodes wrote the rest to their own disks: put `root` "
-            "where all nodes see it, on object storage or a shared folder"
+            f"{place} has {trained + validation_texts} of {in_all} training texts on this machine; "
+            "other nodes wrote the rest to their own disks: put `root` where all nodes see it, on "
+            "object storage or a shared folder"
         )
 
 

@@ -26,7 +26,7 @@ class Inputs:
 
     @property
     def rows(self) -> int:
-        """All texts with vectors, those that are held out too."""
+        """All texts with vectors, validation texts among them."""
         return sum(source.rows for source in self.sources)
 
 

@@ -25,8 +25,8 @@ from leaf_ray.stages.stage import Job
 
 # The fewest that a head can be fitted on.
 FEWEST_TEXTS = 10
-# Texts that are held out, at least, as long as they are no more than this share.
-FEWEST_HELD_OUT, LARGEST_SHARE = 12, 0.2
+# Fewest validation texts, as long as they are no more than this share.
+FEWEST_VALIDATION_TEXTS, LARGEST_SHARE = 12, 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +55,10 @@ def plan_mix(job: Job, inputs: Inputs) -> Mix:
         InputError: there are too few texts, or one cannot be used.
     """
     settings = job.config.distill
-    share = max(settings.held_out_share, min(LARGEST_SHARE, FEWEST_HELD_OUT / max(1, inputs.rows)))
-    tokenise = Tokenise(inputs.init, inputs.space, held_out_share=share)
+    share = max(
+        settings.validation_share, min(LARGEST_SHARE, FEWEST_VALIDATION_TEXTS / max(1, inputs.rows))
+    )
+    tokenise = Tokenise(inputs.init, inputs.space, validation_share=share)
     key = key_of([source.version for source in inputs.sources], tokenise.made_with())
     texts = job.run.work(f"training/texts-{key}")
     job.progress.update(0, 0, note="laying texts out")
@@ -110,10 +112,9 @@ def check_texts(settings: DistillConfig, counts: Counts, of_kind: Mapping[str, f
             f"of {settings.batch_size} takes {needed}. Bring more texts, or lower "
             "distill.batch_size, distill.workers or distill.accumulate, or raise distill.weights"
         )
-    if not left.held_out:
+    if not left.validation_texts:
         raise InputError(
-            f"none of {left.trained} texts is held out to validate the leaf on: raise "
-            "distill.held_out_share"
+            f"none of {left.trained} texts is a validation text: raise distill.validation_share"
         )
 
 

@@ -34,7 +34,7 @@ def _made(course: Mapping[str, Any], counts: Counts, space: Space) -> Made:
     before = curve[0]
     made = {
         "texts": counts.trained,
-        "held_out": counts.held_out,
+        "validation_texts": counts.validation_texts,
         "steps": curve[-1]["step"],
         "texts_seen": curve[-1]["texts"],
         "cosine_before": before["cosine"],
@@ -51,7 +51,7 @@ def _made(course: Mapping[str, Any], counts: Counts, space: Space) -> Made:
     notes = "".join(f"; {note}" for note in told_of)
     return Made(
         counts=made,
-        summary=f"{made['steps']:,} steps on {made['texts']:,} texts, held-out cosine "
+        summary=f"{made['steps']:,} steps on {made['texts']:,} texts, validation cosine "
         f"{before['cosine']:.3f} to {best['cosine']:.3f}, overlap@10 with the teacher "
         f"{before['overlap']:.3f} to {best['overlap']:.3f}{notes}",
         space=space.fingerprint,

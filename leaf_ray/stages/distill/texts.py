@@ -1,7 +1,7 @@
 """Training texts, made once by Ray Data: tokenised, split, and laid out to be mapped into memory.
 
-Each piece of a source becomes one file of texts to train on and one of texts held
-out to validate on. A training reads no text and asks no teacher.
+Each piece of a source becomes one file of texts to train on and one of validation
+texts. A training reads no text and asks no teacher.
 """
 
 import json
@@ -28,12 +28,16 @@ from leaf_ray.runs import Part
 from leaf_ray.stages.distill.counts import Counts
 from leaf_ray.stages.distill.sources import Source
 
-TRAIN_FILE, HELD_OUT_FILE, COUNTS_FILE = "train-{:05}.arrow", "held-out-{:05}.arrow", "counts.json"
-TRAIN_FILES, HELD_OUT_FILES = "train-*.arrow", "held-out-*.arrow"
+TRAIN_FILE, VALIDATION_FILE, COUNTS_FILE = (
+    "train-{:05}.arrow",
+    "validation-{:05}.arrow",
+    "counts.json",
+)
+TRAIN_FILES, VALIDATION_FILES = "train-*.arrow", "validation-*.arrow"
 # Changes with the form of the files.
-LAYOUT = 3
-# The purpose whose hash holds texts out. The old name stays: another would hold out others.
-HELD_OUT = "watch the training"
+LAYOUT = 4
+# The purpose whose hash chooses validation texts. Another purpose would choose others.
+VALIDATION_PURPOSE = "watch the training"
 # Broken rows are named up to this many.
 NAMED_ROWS = 5
 
@@ -70,31 +74,31 @@ class WritePiece:
 
     def __call__(self, row: dict[str, Any]) -> dict[str, str]:
         """Write the files of one piece."""
-        train, held_out = self.tokenise(row["piece"].read())
-        for name, table in ((TRAIN_FILE, train), (HELD_OUT_FILE, held_out)):
+        train, validation_texts = self.tokenise(row["piece"].read())
+        for name, table in ((TRAIN_FILE, train), (VALIDATION_FILE, validation_texts)):
             with (
                 self.into.whole(name.format(row["number"])) as path,
                 self.into.filesystem.open_output_stream(path) as sink,
             ):
                 write_training_texts(table, sink)
-        counts = Counts(*(_by_kind_and_source(table) for table in (train, held_out)))
+        counts = Counts(*(_by_kind_and_source(table) for table in (train, validation_texts)))
         return {"counts": json.dumps(asdict(counts))}
 
 
 class Tokenise:
     """Rows with texts and vectors in; token ids to train on and to validate on come out.
 
-    held_out_share: of the texts, by hash of id, that are held out.
+    validation_share: share of the texts to validate on, chosen by hash of id.
     """
 
-    def __init__(self, folder: ModelFolder, space: Space, *, held_out_share: float) -> None:
+    def __init__(self, folder: ModelFolder, space: Space, *, validation_share: float) -> None:
         self.folder = folder
         self.space = space
-        self.held_out_share = held_out_share
+        self.validation_share = validation_share
 
     def made_with(self) -> list[Any]:
         """All that decides what is made of given rows."""
-        return [LAYOUT, self.space.fingerprint, self.folder.sha256(), self.held_out_share]
+        return [LAYOUT, self.space.fingerprint, self.folder.sha256(), self.validation_share]
 
     def __call__(self, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
         """Lay out one piece.
@@ -104,12 +108,12 @@ class Tokenise:
                 space's dimension.
         """
         self._check(rows)
-        shares = hash_shares(rows["id"].to_pylist(), purpose=HELD_OUT)
-        is_held_out = pa.array(shares < self.held_out_share)
-        train, held_out = (
-            self._laid_out(rows.filter(m)) for m in (pc.invert(is_held_out), is_held_out)
+        shares = hash_shares(rows["id"].to_pylist(), purpose=VALIDATION_PURPOSE)
+        is_validation = pa.array(shares < self.validation_share)
+        train, validation_texts = (
+            self._laid_out(rows.filter(m)) for m in (pc.invert(is_validation), is_validation)
         )
-        return train, held_out
+        return train, validation_texts
 
     def _check(self, rows: pa.Table) -> None:
         dimension = rows.schema.field(VECTOR).type.list_size

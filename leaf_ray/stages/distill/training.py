@@ -19,7 +19,7 @@ from leaf_ray.stages.distill.worker_errors import ERRORS_FOLDER, told
 from leaf_ray.stages.stage import Job
 
 _NOTES = (
-    "loss {loss:.3f}, held-out cosine {cosine:.3f}, overlap@10 {overlap:.3f}, "
+    "loss {loss:.3f}, validation cosine {cosine:.3f}, overlap@10 {overlap:.3f}, "
     "{texts_rate:.0f} texts/s"
 )
 

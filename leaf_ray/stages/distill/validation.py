@@ -1,6 +1,6 @@
-"""Validation on held-out texts while a leaf is trained: the curve, the best leaf, when to stop.
+"""Validation on validation texts while a leaf is trained: the curve, the best leaf, when to stop.
 
-Shapes: N = held-out texts, M = documents, D = dimensions.
+Shapes: N = validation texts, M = documents, D = dimensions.
 """
 
 from typing import Any
@@ -23,27 +23,27 @@ FORWARD_TEXTS, FORWARD_TOKENS = 64, 16_384
 
 
 class Validation:
-    """The held-out texts, and the teacher's vectors of documents to find.
+    """The validation texts, and the teacher's vectors of documents to find.
 
-    is_measured_N: which held-out texts count, as those that are trained on do.
+    is_measured_N: which validation texts count, as those that are trained on do.
     is_found_M: which texts that are trained on may be found.
     """
 
     def __init__(
         self,
-        held_out: TrainingTexts,
+        validation_texts: TrainingTexts,
         is_measured_N: npt.NDArray[np.bool_],
         trained_on: TrainingTexts,
         is_found_M: npt.NDArray[np.bool_],
     ) -> None:
-        queries = held_out.is_query_N & is_measured_N
+        queries = validation_texts.is_query_N & is_measured_N
         enough = queries.sum() >= FEWEST_QUERIES
-        self._texts = held_out
-        self._rows = held_out.sample(NUM_TEXTS, among=queries if enough else is_measured_N)
+        self._texts = validation_texts
+        self._rows = validation_texts.sample(NUM_TEXTS, among=queries if enough else is_measured_N)
         documents = ~trained_on.is_query_N & is_found_M
         found = trained_on.sample(NUM_DOCUMENTS, among=documents if documents.any() else is_found_M)
         self._document_MD = trained_on.vectors(found)
-        self._teacher_ND = held_out.vectors(self._rows)
+        self._teacher_ND = validation_texts.vectors(self._rows)
 
     def measure(self, leaf: SentenceTransformer) -> dict[str, float]:
         """How near the leaf is now."""

@@ -36,7 +36,7 @@ from leaf_ray.stages.distill.counts import check_seen
 from leaf_ray.stages.distill.device import built, shared_model, stepper_of
 from leaf_ray.stages.distill.disk import check_disk
 from leaf_ray.stages.distill.job import WorkerJob, local_texts
-from leaf_ray.stages.distill.texts import HELD_OUT_FILES, TRAIN_FILES
+from leaf_ray.stages.distill.texts import TRAIN_FILES, VALIDATION_FILES
 from leaf_ray.stages.distill.validation import Validation, forward, is_better, is_stale
 
 # Each costs a forward pass, a quarter of what a training step takes for it. A head of 4,096 finds
@@ -61,11 +61,16 @@ def train_worker(job: WorkerJob) -> None:
     cores = min(job.cores, cores_per_node())
     torch.set_num_threads(max(1, cores // context.get_local_world_size()))
     with local_texts(job, clean=context.get_local_rank() == 0) as folder:
-        texts, held_out = (
+        texts, validation_texts = (
             TrainingTexts(sorted(folder.glob(files)), pad_id=job.pad_id)
-            for files in (TRAIN_FILES, HELD_OUT_FILES)
+            for files in (TRAIN_FILES, VALIDATION_FILES)
         )
-        check_seen(job.counts, trained=len(texts), held_out=len(held_out), place=job.texts.uri)
+        check_seen(
+            job.counts,
+            trained=len(texts),
+            validation_texts=len(validation_texts),
+            place=job.texts.uri,
+        )
         leaf = built(job)
         if context.get_world_rank() == 0 and job.settings.epochs:
             forget_unsent(job.training)
@@ -77,7 +82,7 @@ def train_worker(job: WorkerJob) -> None:
             leaf.load_state_dict(state.leaf)
         elif worker.is_first:
             worker.begin()
-        validation = worker.validation(held_out) if worker.is_first else None
+        validation = worker.validation(validation_texts) if worker.is_first else None
         with autocast(leaf.device, job.settings.precision):
             worker.run(validation)
         if worker.is_first:
@@ -130,12 +135,12 @@ class _Worker:
             take_head(self.leaf, self.job.local_init())
         self.keeper.save(self.leaf, UNTRAINED_FOLDER)
 
-    def validation(self, held_out: TrainingTexts) -> Validation:
+    def validation(self, validation_texts: TrainingTexts) -> Validation:
         """Held-out texts, of which those count that are like what is trained on."""
-        is_measured = self.expected_N(held_out, by_kind=True) > 0
+        is_measured = self.expected_N(validation_texts, by_kind=True) > 0
         # Documents are searched whether they are trained on or not.
         is_found = self.expected_N(self.texts, by_kind=False) > 0
-        return Validation(held_out, is_measured, self.texts, is_found)
+        return Validation(validation_texts, is_measured, self.texts, is_found)
 
     def run(self, validation: Validation | None) -> None:
         """Take the steps that are left; stops early where the validations say so."""
@@ -217,8 +222,8 @@ class _Worker:
             loss=objective(
                 settings.loss,
                 prefix_weights=settings.prefix_weights,
-                score_weight=settings.score_weight,
-                score_root_DD=self._score_root() if settings.score_weight else None,
+                covariance_weight=settings.covariance_weight,
+                score_root_DD=self._score_root() if settings.covariance_weight else None,
                 similarity_weight=settings.similarity_weight,
             ),
             learning_rate=lambda step: linear_cycles(

@@ -68,7 +68,7 @@ def _sample(
         if wanted <= 0:
             return
         chunk = chunk_vectors(work, stats[place].chunk)
-        # What is held out must not shape the space that it is used to judge.
+        # Test queries must not shape the space that it is used to judge.
         chunk = chunk.filter((pc.field("split") == TRAIN) & pc.field("kind").isin(kinds))
         if len(chunk):
             first_U, _ = different_texts(chunk)

@@ -171,7 +171,7 @@ def prepare(config: RunConfig, space: Space) -> Tokenise | None:
         portable_name(config),
         max_length=space.max_length,
         prompts=(space.query_prompt, space.document_prompt),
-        overlap=settings.chunk_overlap if settings.long_texts == "chunk" else None,
+        overlap=settings.window_overlap if settings.long_texts == "window" else None,
         trust_remote_code=config.space.trust_remote_code,
     )
 

@@ -89,7 +89,9 @@ def _own_job(job: Job, name: str) -> Job:
             "root": root,
             # A collection's queries to train on are embedded for nothing, and a collection that
             # lacks a row is another one, with other figures.
-            "texts": TextsConfig(path=path, num_held_out=None, num_train_queries=1, max_rejected=0),
+            "texts": TextsConfig(
+                path=path, num_test_queries=None, num_train_queries=1, max_rejected=0
+            ),
             "embed": job.config.embed.model_copy(update={"vectors": None}),
         }
     )

@@ -1,4 +1,4 @@
-"""evaluate: what the leaf keeps of its teacher, over held-out queries and collections.
+"""evaluate: what the leaf keeps of its teacher, over test queries and collections.
 
 Shapes: Q = queries, N = documents, K = ranks, D = dimensions.
 """
@@ -29,12 +29,12 @@ from leaf_ray.pages.grid_plot import plot_grid
 from leaf_ray.pages.report_page import to_markdown
 from leaf_ray.pages.report_plot import plot
 from leaf_ray.runs.folder import (
+    EVALUATION_JSON,
+    EVALUATION_MARKDOWN,
+    EVALUATION_PLOT,
     GRID_PLOT,
     JUDGMENTS_FILE,
     MODEL_FOLDER,
-    REPORT_JSON,
-    REPORT_MARKDOWN,
-    REPORT_PLOT,
     UNTRAINED_FOLDER,
 )
 from leaf_ray.runs.parts import read_space, read_table, vectors_dataset
@@ -61,7 +61,7 @@ class _Compares:
 
 @dataclass(frozen=True, slots=True)
 class _Texts:
-    """Documents and held-out queries with the teacher's vectors, sorted by id."""
+    """Documents and test queries with the teacher's vectors, sorted by id."""
 
     documents: pa.Table
     queries: pa.Table
@@ -71,7 +71,7 @@ class _Texts:
         rows = vectors_dataset(job.run.vectors)
         if PARENT in rows.schema.names:
             raise ConfigError(
-                "the documents are embedded in windows (embed.long_texts=chunk), which judgments "
+                "the documents are embedded in windows (embed.long_texts=window), which judgments "
                 "and rankings of whole documents know nothing of: evaluate a run that truncates"
             )
         documents = rows.to_table(columns=COLUMNS, filter=pc.field("kind") == DOCUMENT)
@@ -144,25 +144,26 @@ def _baseline(config: RunConfig) -> Path | None:
     return None if is_as_it_was else resolve_model(made.init)
 
 
-def _held_out(job: Job) -> int:
-    return int(job.run.texts.require(command="leaf texts FILE").counts["held_out_queries"])
+def _num_test_queries(job: Job) -> int:
+    return int(job.run.texts.require(command="leaf texts FILE").counts["test_queries"])
 
 
 def _require_queries(job: Job) -> None:
-    if not _held_out(job) and not job.config.evaluate.collections:
+    if not _num_test_queries(job) and not job.config.evaluate.collections:
+        wanted = job.config.texts.num_test_queries
         raise InputError(
-            f"no queries are held out: texts.num_held_out is {job.config.texts.num_held_out}, so "
-            "there is nothing to evaluate with; raise it and make the texts anew, in another root "
-            "or by `leaf texts FILE --again`, or name collections in evaluate.collections"
+            f"there are no test queries: texts.num_test_queries is {wanted}, so there is nothing "
+            "to evaluate with; raise it and make the texts anew, in another root or by "
+            "`leaf texts FILE --again`, or name collections in evaluate.collections"
         )
 
 
 def _collections(job: Job, space: Space) -> list[tuple[str, Job]]:
-    """The run's own held-out queries, if there are some, then the collections that are named."""
+    """The run's own test queries, if there are some, then the collections that are named."""
     named = [(label(name), collection_job(job, name)) for name in job.config.evaluate.collections]
     for _, own in named:
         embed_collection(job, own, space)
-    return [(_named(job.config.texts.path), job), *named] if _held_out(job) else named
+    return [(_named(job.config.texts.path), job), *named] if _num_test_queries(job) else named
 
 
 def _measured(named: str, job: Job, compares: _Compares) -> tuple[Report, Compared]:
@@ -198,7 +199,7 @@ def _measured(named: str, job: Job, compares: _Compares) -> tuple[Report, Compar
         grid=tuple(_watched(cells, job.progress)),
         lengths=compared.lengths,
         num_unknown=counts["judgments_of_unknown_documents"],
-        num_queries_left_out=counts["held_out_queries"] - len(texts.queries),
+        num_queries_left_out=counts["test_queries"] - len(texts.queries),
         num_documents_left_out=counts["documents"] - len(texts.documents),
         num_own_documents=collection.num_own,
     )
@@ -252,15 +253,15 @@ def _judgments(job: Job, queries: pa.Table) -> list[dict[str, int]] | None:
 def _write(job: Job, evaluation: Evaluation) -> None:
     job.part.clear()
     fields = evaluation_to_json(evaluation)
-    job.part.write(REPORT_JSON, json.dumps(fields, indent=2).encode())
-    job.part.write(REPORT_MARKDOWN, to_markdown(evaluation).encode())
-    job.part.write(REPORT_PLOT, plot(evaluation.reports[0]))
+    job.part.write(EVALUATION_JSON, json.dumps(fields, indent=2).encode())
+    job.part.write(EVALUATION_MARKDOWN, to_markdown(evaluation).encode())
+    job.part.write(EVALUATION_PLOT, plot(evaluation.reports[0]))
     job.part.write(GRID_PLOT, plot_grid(evaluation))
 
 
 EVALUATE = Stage(
     name="evaluate",
-    part="report",
+    part="evaluation",
     about="what the leaf keeps of its teacher",
     sections=("evaluate",),
     make=_make,

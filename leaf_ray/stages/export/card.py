@@ -13,14 +13,14 @@ from leaf_ray.pages.grid_plot import grid_lines, share_of
 from leaf_ray.pages.report_page import average_lines
 from leaf_ray.pages.report_words import evaluation_verdict, score
 from leaf_ray.runs import Manifest, Run
-from leaf_ray.runs.folder import REPORT_JSON
+from leaf_ray.runs.folder import EVALUATION_JSON
 from leaf_ray.runs.parts import read_as, vectors_dataset
 
 # What a card calls the counts of the texts.
 _COUNTED = {
     "documents": "documents",
     "train_queries": "queries to train on",
-    "held_out_queries": "queries held out",
+    "test_queries": "test queries",
 }
 
 # A card names so many, and counts the rest.
@@ -52,7 +52,7 @@ def _data(run: Run) -> dict[str, str]:
         data.update({_COUNTED[name]: f"{count:,}" for name, count in counts.items() if count})
     if leaf is not None:
         data["texts trained on"] = f"{leaf.counts.get('texts', 0):,}"
-        data["texts that it was validated on"] = f"{leaf.counts.get('held_out', 0):,}"
+        data["texts that it was validated on"] = f"{leaf.counts.get('validation_texts', 0):,}"
         if sources := _sources(run, leaf):
             data["texts by source"] = sources
     return data
@@ -90,9 +90,9 @@ def _named(path: str) -> str:
 
 def _evaluation(run: Run) -> Evaluation | None:
     """The finished report of this leaf, its collections as a card names them; None without one."""
-    if run.report.manifest() is None:
+    if run.evaluation.manifest() is None:
         return None
-    found = read_as(run.report, REPORT_JSON, evaluation_from_json)
+    found = read_as(run.evaluation, EVALUATION_JSON, evaluation_from_json)
     reports = (replace(each, collection=public_name(each.collection)) for each in found.reports)
     return replace(found, reports=tuple(reports))
 

@@ -220,7 +220,7 @@ def _write_router(
 
 
 def _texts(run: Run) -> dict[str, tuple[str, ...]]:
-    """Some of the run's held-out queries and documents."""
+    """Some of the run's test queries and documents."""
     if run.texts.manifest() is None:
         return {}
     rows = texts_dataset(run.texts)

@@ -54,7 +54,7 @@ def _make(job: Job, *, replaces: bool = False) -> Made:
             "of queries alone ends with `leaf embed FILE`"
         )
     metadata = [field for field in dataset.schema if field.name not in RUN_COLUMNS]
-    in_windows = job.config.embed.long_texts == "chunk"
+    in_windows = job.config.embed.long_texts == "window"
     schema = table_schema(space.dimension, metadata, space, in_windows=in_windows)
     load = uuid4().hex
     schema = schema.with_metadata({**(schema.metadata or {}), LOAD: load.encode()})

@@ -52,7 +52,7 @@ def test_timings_survive_json(timings: Timings) -> None:
 def test_what_is_no_timings_is_refused(damage: Callable[[dict[str, Any]], Any]) -> None:
     fields = timings_to_json(TIMINGS)
     damage(fields)
-    with pytest.raises(InputError, match="run `leaf report FILE --again`"):
+    with pytest.raises(InputError, match="run `leaf cost FILE --again`"):
         timings_from_json(fields)
 
 

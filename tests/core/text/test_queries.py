@@ -28,7 +28,7 @@ def test_a_text_without_a_fitting_first_sentence_has_no_derived_query(text: str)
 def test_keys_of_queries_are_equal_where_their_texts_fold_to_the_same() -> None:
     keys = QueryKeys.of(["a", "b", "c"], ["Why  so?", "why so?", "why not?"], answered=True)
     assert keys.folded_Q[0] == keys.folded_Q[1] != keys.folded_Q[2]
-    assert len(set(keys.train_Q.tolist())) == len(set(keys.held_out_Q.tolist())) == 3
+    assert len(set(keys.train_Q.tolist())) == len(set(keys.test_Q.tolist())) == 3
 
 
 def test_keys_are_put_together_in_order() -> None:

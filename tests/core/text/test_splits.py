@@ -46,7 +46,7 @@ def judged(num_documents: int, num_queries: int, num_judged: int) -> tuple[pa.Ta
 def divide(texts: pa.Table, qrels: pa.Table | None = None, **changes: int | None) -> Split:
     """Split a corpus as the stage does, through scratch disk."""
     rows = iter([canonical(Part(texts, "corpus"), Layout())])
-    return split_of(Source("corpus", rows, qrels=qrels), **({"num_held_out": 2} | changes))
+    return split_of(Source("corpus", rows, qrels=qrels), **({"num_test_queries": 2} | changes))
 
 
 def ids(table: pa.Table, kind: str, part: str) -> list[str]:
@@ -107,15 +107,15 @@ def test_a_train_query_that_equals_a_judged_one_is_left_out() -> None:
 @law
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 50), st.integers(0, 50))
 def test_given_queries_are_split_into_disjoint_parts_of_the_wanted_sizes(
-    num_rows: int, num_held_out: int, num_documents: int, num_train: int
+    num_rows: int, num_test_queries: int, num_documents: int, num_train: int
 ) -> None:
     result = divide(
         asking(num_rows),
         num_documents=num_documents,
-        num_held_out=num_held_out,
+        num_test_queries=num_test_queries,
         num_train_queries=num_train,
     )
-    wanted = num_held_out if num_held_out <= num_rows else max(1, num_rows // 5)
+    wanted = num_test_queries if num_test_queries <= num_rows else max(1, num_rows // 5)
     test, train = queries(result.texts, TEST), queries(result.texts, TRAIN)
     assert result.query_form == "given"
     assert len(test) == min(wanted, num_documents)
@@ -127,7 +127,7 @@ def test_given_queries_are_split_into_disjoint_parts_of_the_wanted_sizes(
 
 @law
 @given(st.integers(2, 30), st.integers(1, 30))
-def test_each_held_out_query_is_answered_by_its_own_row(num_rows: int, num_documents: int) -> None:
+def test_each_test_query_is_answered_by_its_own_row(num_rows: int, num_documents: int) -> None:
     result = divide(asking(num_rows), num_documents=num_documents)
     answers = dict(
         zip(
@@ -152,13 +152,13 @@ def test_the_order_of_the_rows_does_not_change_the_choice(order: list[int]) -> N
 
 
 def test_added_rows_replace_few_documents() -> None:
-    before = divide(asking(1000), num_documents=100, num_held_out=10).texts
-    after = divide(asking(1050), num_documents=100, num_held_out=10).texts
+    before = divide(asking(1000), num_documents=100, num_test_queries=10).texts
+    after = divide(asking(1050), num_documents=100, num_test_queries=10).texts
     kept = set(ids(before, DOCUMENT, TRAIN)) & set(ids(after, DOCUMENT, TRAIN))
     assert len(kept) >= 85
 
 
-def test_a_query_that_several_rows_share_is_never_held_out_and_trained_with_once() -> None:
+def test_a_query_that_several_rows_share_is_never_tested_with_and_trained_with_once() -> None:
     texts = corpus(4, query=["Same  one?", "same ONE?", "other?", "third?"])
     result = divide(texts)
     assert set(queries(result.texts, TEST)) == {"other?", "third?"}
@@ -192,26 +192,26 @@ def test_queries_are_derived_from_first_sentences() -> None:
 
 def test_stated_queries_without_judgments_are_split_without_qrels() -> None:
     texts, _ = judged(1, 10, 1)
-    result = divide(texts, QRELS_SCHEMA.empty_table(), num_held_out=3)
+    result = divide(texts, QRELS_SCHEMA.empty_table(), num_test_queries=3)
     assert result.query_form == "given"
     assert len(ids(result.texts, QUERY, TEST)) == 3
     assert len(ids(result.texts, QUERY, TRAIN)) == 7
     assert result.qrels.num_rows == 0
 
 
-def test_a_fifth_is_held_out_where_there_are_too_few() -> None:
-    assert len(queries(divide(asking(20), num_held_out=21).texts, TEST)) == 4
+def test_a_fifth_are_test_queries_where_there_are_too_few() -> None:
+    assert len(queries(divide(asking(20), num_test_queries=21).texts, TEST)) == 4
 
 
 @pytest.mark.parametrize("texts", [corpus(3), corpus(2, query=["same?", "Same?"])])
-def test_a_corpus_with_nothing_to_hold_out_is_refused(texts: pa.Table) -> None:
-    with pytest.raises(InputError, match=r"needed: give judgments.* texts\.num_held_out to 0"):
+def test_a_corpus_without_possible_test_queries_is_refused(texts: pa.Table) -> None:
+    with pytest.raises(InputError, match=r"needed: give judgments.* texts\.num_test_queries to 0"):
         divide(texts)
 
 
 def test_a_corpus_of_queries_alone_is_refused() -> None:
     texts = pa.table({"id": ["q"], "text": ["why?"], "kind": [QUERY]})
-    with pytest.raises(InputError, match=r"no documents.* texts\.num_held_out to 0"):
+    with pytest.raises(InputError, match=r"no documents.* texts\.num_test_queries to 0"):
         divide(texts)
 
 
@@ -222,40 +222,40 @@ def test_a_query_id_that_is_taken_is_refused() -> None:
         divide(texts)
 
 
-# Nothing held out.
+# Without test queries.
 
 
-def test_documents_alone_stay_alone_where_nothing_is_held_out() -> None:
+def test_documents_alone_stay_alone_without_test_queries() -> None:
     texts = corpus(4, text=[f"This is sentence number {i}. It goes on." for i in range(4)])
-    result = divide(texts, num_held_out=0)
+    result = divide(texts, num_test_queries=0)
     assert (result.query_form, result.qrels.schema) == ("none", QRELS_SCHEMA)
     assert set(ids(result.texts, DOCUMENT, TRAIN)) == {"d0", "d1", "d2", "d3"}
     assert result.texts.num_rows == 4 and result.qrels.num_rows == 0
-    assert result.counts["held_out_queries"] == result.counts["train_queries"] == 0
+    assert result.counts["test_queries"] == result.counts["train_queries"] == 0
 
 
-def test_queries_alone_are_kept_each_where_nothing_is_held_out() -> None:
+def test_queries_alone_are_kept_each_without_test_queries() -> None:
     columns = {"id": ["a", "b", "c"], "text": ["why?", "WHY?", "when?"], "kind": [QUERY] * 3}
-    result = divide(pa.table(columns), num_held_out=0)
+    result = divide(pa.table(columns), num_test_queries=0)
     assert result.query_form == "given"
     assert set(ids(result.texts, QUERY, TRAIN)) == {"a", "b", "c"} and result.texts.num_rows == 3
     assert keeps_contract(result.texts)
     assert sum(result.counts["dropped"].values()) == 0
-    assert divide(pa.table(columns), num_held_out=0, num_train_queries=2).texts.num_rows == 2
+    assert divide(pa.table(columns), num_test_queries=0, num_train_queries=2).texts.num_rows == 2
 
 
-def test_given_and_stated_queries_are_trained_with_where_nothing_is_held_out() -> None:
+def test_given_and_stated_queries_are_trained_with_without_test_queries() -> None:
     stated = pa.table({"id": ["q"], "text": ["stated"], "kind": [QUERY]})
     texts = pa.concat_tables([asking(5), stated], promote_options="default")
-    result = divide(texts, num_held_out=0)
+    result = divide(texts, num_test_queries=0)
     asked = {"stated", *(f"where is {i}?" for i in range(5))}
     assert (result.query_form, set(queries(result.texts, TRAIN))) == ("given", asked)
     assert queries(result.texts, TEST) == [] and result.qrels.num_rows == 0
 
 
-def test_judged_queries_are_trained_with_where_nothing_is_held_out() -> None:
+def test_judged_queries_are_trained_with_without_test_queries() -> None:
     texts, qrels = judged(4, 5, 3)
-    result = divide(texts, qrels, num_held_out=0)
+    result = divide(texts, qrels, num_test_queries=0)
     assert (result.query_form, result.qrels.num_rows) == ("given", 0)
     assert len(ids(result.texts, QUERY, TRAIN)) == 5 and len(ids(result.texts, QUERY, TEST)) == 0
 

@@ -22,7 +22,7 @@ ROOT_DD = torch.from_numpy(score_root(unit_vectors(30, 8, seed=3)))
 WITH_ALL = objective(
     "l2",
     prefix_weights={2: 0.5, 4: 1.0},
-    score_weight=2.0,
+    covariance_weight=2.0,
     score_root_DD=ROOT_DD,
     similarity_weight=0.5,
 )
@@ -113,22 +113,22 @@ def test_what_lies_behind_a_prefix_does_not_count_for_it() -> None:
 
 @each_name
 def test_the_distance_in_scores_is_averaged_with_the_plain_one_by_its_weight(name: str) -> None:
-    both = objective(name, score_weight=3.0, score_root_DD=ROOT_DD)
+    both = objective(name, covariance_weight=3.0, score_root_DD=ROOT_DD)
     plain = LOSSES[name](LEAF_BD, TEACHER_BD)
     in_scores = LOSSES[name](LEAF_BD @ ROOT_DD, TEACHER_BD @ ROOT_DD)
     torch.testing.assert_close(both(LEAF_BD, TEACHER_BD), (plain + 3 * in_scores) / 4)
 
 
 def test_a_weight_of_scores_needs_their_metric() -> None:
-    with pytest.raises(ValueError, match="score_weight needs score_root_DD"):
-        objective("l2", score_weight=1.0)
-    unused = objective("l2", score_weight=0.0, score_root_DD=ROOT_DD)
+    with pytest.raises(ValueError, match="covariance_weight needs score_root_DD"):
+        objective("l2", covariance_weight=1.0)
+    unused = objective("l2", covariance_weight=0.0, score_root_DD=ROOT_DD)
     assert unused(LEAF_BD, TEACHER_BD) == l2(LEAF_BD, TEACHER_BD)
 
 
 def test_an_error_along_which_documents_do_not_differ_does_not_count_in_scores() -> None:
     spread_DD = torch.diag(torch.tensor([2.0, 0.0]))
-    heavy = objective("l2", score_weight=1e6, score_root_DD=spread_DD)
+    heavy = objective("l2", covariance_weight=1e6, score_root_DD=spread_DD)
     here_BD = torch.tensor([[1.0, 0.0]])
     assert heavy(here_BD, here_BD + torch.tensor([0.0, 1.0])).item() == pytest.approx(0, abs=1e-5)
     assert heavy(here_BD, here_BD + torch.tensor([1.0, 0.0])).item() == pytest.approx(2, abs=1e-5)

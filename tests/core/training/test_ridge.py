@@ -63,7 +63,7 @@ def test_on_noise_the_chosen_strength_beats_both_extremes_on_new_texts(
 def test_the_cosine_is_that_of_rows_the_head_was_not_fitted_on() -> None:
     noise_ND = np.random.default_rng(5).standard_normal((60, D)).astype(np.float32)
     # Nothing can be learnt from noise; a fit judged by its own rows would score well above 0.
-    head = fit_head(features(60, seed=1), noise_ND, held_out_share=0.5)
+    head = fit_head(features(60, seed=1), noise_ND, validation_share=0.5)
     assert abs(head.cosine) < 0.2
 
 

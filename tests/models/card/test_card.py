@@ -49,8 +49,8 @@ def test_the_recipe_lists_all_settings_and_no_place_on_a_disk() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"score_weight": 0.0}, "the same text, from a head fitted in closed form."),
-        ({"score_weight": 1.0, "head": "random"}, "documents notice it, from a random head."),
+        ({"covariance_weight": 0.0}, "the same text, from a head fitted in closed form."),
+        ({"covariance_weight": 1.0, "head": "random"}, "documents notice it, from a random head."),
         ({"head": "init", "epochs": 0.0}, "took no step of training, and is as it began: from an"),
     ],
 )

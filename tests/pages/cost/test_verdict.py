@@ -66,7 +66,7 @@ def test_without_a_price_times_are_compared(hour: float | None) -> None:
         report
     )
     assert advantage(report) == pytest.approx(4.0)
-    assert [("report.machine_per_hour" in line) for line in missing_prices(report)] == (
+    assert [("cost.machine_per_hour" in line) for line in missing_prices(report)] == (
         [True] if hour is None else []
     )
 

@@ -22,19 +22,19 @@ from tests.examples.timings import TIMINGS
 def test_a_price_that_was_assumed_is_called_so_with_the_key_to_set() -> None:
     (what, price, source), stored = stated_prices(costed(hour=None))
     assert (what, price) == ("an hour of AMD EPYC, 2 cores", "0.1")
-    assert source == "assumed: 0.05 for each of 2 cores; set report.machine_per_hour"
-    assert stored == ("a GB stored for a month", "0.02", "report.storage_gb_month")
-    assert stated_prices(costed())[0][2] == "report.machine_per_hour"
+    assert source == "assumed: 0.05 for each of 2 cores; set cost.machine_per_hour"
+    assert stored == ("a GB stored for a month", "0.02", "cost.storage_gb_month")
+    assert stated_prices(costed())[0][2] == "cost.machine_per_hour"
 
 
 def test_an_endpoint_has_formulas_and_prices_of_its_own() -> None:
     asked = dataclasses.replace(TEACHER_TIMED, place="endpoint")
     report = costed(timings=dataclasses.replace(TIMINGS, teacher=asked))
     assert any("tokens" in formula for _, formula in formulas(report))
-    assert ("a million tokens at the endpoint", "not set", "report.tokens_per_million") in (
+    assert ("a million tokens at the endpoint", "not set", "cost.tokens_per_million") in (
         stated_prices(report)
     )
-    assert any("set report.tokens_per_million" in line for line in missing_prices(report))
+    assert any("set cost.tokens_per_million" in line for line in missing_prices(report))
     assert any("leaf's tokenizer" in line for line in how_measured(report))
     assert "Queries by the leaf take 4.0 times less time" in cost_verdict(report)
     assert not any("token" in formula for _, formula in formulas(costed()))

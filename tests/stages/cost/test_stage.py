@@ -15,7 +15,7 @@ from leaf_ray.core.space.probe import Probe
 from leaf_ray.core.space.space import Space
 from leaf_ray.errors import ConfigError, InputError, MissingStage
 from leaf_ray.runs import Manifest, Run
-from leaf_ray.runs.folder import MODEL_FOLDER, REPORT_JSON
+from leaf_ray.runs.folder import EVALUATION_JSON, MODEL_FOLDER
 from leaf_ray.runs.parts import read_json, read_space, write_space
 from leaf_ray.stages import verbs
 from leaf_ray.stages.teacher import describe_teacher
@@ -43,7 +43,7 @@ def costed(
 ) -> RunConfig:
     """A copy of the finished run with its cost report; tests must leave it as it is."""
     config = copied(small_run, tmp_path_factory.mktemp("costed"))
-    verbs.report(config)
+    verbs.cost(config)
     return config
 
 
@@ -52,8 +52,8 @@ def copied(config: RunConfig, into: Path) -> RunConfig:
     return config.model_copy(update={"root": str(into / "run")})
 
 
-def priced(config: RunConfig, **report: Any) -> RunConfig:
-    return config.model_copy(update={"report": config.report.model_copy(update=report)})
+def priced(config: RunConfig, **prices: Any) -> RunConfig:
+    return config.model_copy(update={"cost": config.cost.model_copy(update=prices)})
 
 
 def cost_of(config: RunConfig) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def row_of(config: RunConfig, role: str) -> dict[str, Any]:
 
 def test_quality_time_and_price_stand_side_by_side(costed: RunConfig) -> None:
     fields, run = cost_of(costed), Run.open(costed.root)
-    (report,) = read_json(run.report, "report.json")["reports"]
+    (report,) = read_json(run.evaluation, "evaluation.json")["reports"]
     assert [row["role"] for row in fields["rows"]] == ["teacher", "asymmetric", "symmetric"]
     for row, evaluated in zip(fields["rows"], report["rows"], strict=False):
         assert row["score"]["mean"] == evaluated["ndcg"]["mean"]
@@ -109,7 +109,7 @@ def test_other_prices_and_sizes_are_counted_anew_without_timing(
     dearer = priced(
         config, machine_per_hour=7.0, storage_gb_month=1.0, currency="EUR", sizes=("32 int8",)
     )
-    verbs.report(dearer)
+    verbs.cost(dearer)
     after = row_of(dearer, "teacher")
     assert Run.open(config.root).timings.require(command="") == timed
     assumed = cost_of(costed)["prices"]["machine_per_hour"]
@@ -122,7 +122,7 @@ def test_other_prices_and_sizes_are_counted_anew_without_timing(
 def test_again_times_anew(costed: RunConfig, tmp_path: Path) -> None:
     config = copied(costed, tmp_path)
     before = Run.open(config.root).timings.require(command="").id
-    verbs.report(config, again=True)
+    verbs.cost(config, again=True)
     assert Run.open(config.root).timings.require(command="").id != before
 
 
@@ -130,11 +130,11 @@ def test_a_table_is_searched_as_soon_as_there_is_one(small_run: RunConfig, tmp_p
     config = copied(small_run, tmp_path)
     run = Run.open(config.root)
     run.index.unfinish()
-    verbs.report(config)
+    verbs.cost(config)
     assert cost_of(config)["timings"]["leaf"]["search"] is None
     assert cost_of(config)["timings"]["num_indexed"] is None
     verbs.index(config)
-    verbs.report(config)
+    verbs.cost(config)
     assert cost_of(config)["timings"]["leaf"]["search"]["p50_ms"] > 0
 
 
@@ -143,7 +143,7 @@ def test_an_unknown_size_is_refused_before_the_clocks_run(
 ) -> None:
     config = priced(copied(small_run, tmp_path), sizes=("7 int8",))
     with pytest.raises(ConfigError, match=r"report\.sizes: '7 int8'.*32 float32"):
-        verbs.report(config)
+        verbs.cost(config)
     assert Run.open(config.root).timings.manifest() is None
 
 
@@ -152,18 +152,20 @@ def test_a_run_that_was_not_evaluated_says_how_before_the_clocks_run(
 ) -> None:
     config = copied(small_run, tmp_path)
     run = Run.open(config.root)
-    run.report.unfinish()
+    run.evaluation.unfinish()
     with pytest.raises(MissingStage, match=r"report is not finished: run `leaf evaluate FILE`"):
-        verbs.report(config)
+        verbs.cost(config)
     assert run.timings.manifest() is None
 
 
 def test_a_run_without_queries_says_what_to_set(small_config: RunConfig, tmp_path: Path) -> None:
-    texts = small_config.texts.model_copy(update={"num_held_out": 0})
+    texts = small_config.texts.model_copy(update={"num_test_queries": 0})
     config = small_config.model_copy(update={"root": str(tmp_path / "run"), "texts": texts})
     verbs.texts(config)
-    with pytest.raises(InputError, match=r"no queries.*texts\.num_held_out.*evaluate\.collections"):
-        verbs.report(config)
+    with pytest.raises(
+        InputError, match=r"no queries.*texts\.num_test_queries.*evaluate\.collections"
+    ):
+        verbs.cost(config)
 
 
 def test_a_teacher_known_by_its_vectors_alone_has_no_time(
@@ -172,7 +174,7 @@ def test_a_teacher_known_by_its_vectors_alone_has_no_time(
     config = copied(small_run, tmp_path)
     part = Run.open(config.root).vectors
     write_space(part, without_probe(read_space(part)))
-    verbs.report(config)
+    verbs.cost(config)
     assert cost_of(config)["timings"]["teacher"] is None
     teacher, leaf = row_of(config, "teacher"), row_of(config, "symmetric")
     assert teacher["queries"] is teacher["documents"] is None
@@ -196,20 +198,20 @@ def evaluated(config: RunConfig, init: Path, into: Path) -> RunConfig:
     write_space(run.vectors, space)
     run.leaf.publish(write_leaf(init, space, into / "leaf"), into=MODEL_FOLDER)
     report = evaluation_to_json(Evaluation((judged(),)))
-    run.report.write(REPORT_JSON, json.dumps(report).encode())
-    for part in (run.vectors, run.leaf, run.report):
+    run.evaluation.write(EVALUATION_JSON, json.dumps(report).encode())
+    for part in (run.vectors, run.leaf, run.evaluation):
         part.finish(Manifest(stage="x", made_with={}, inputs={}, counts={}, seconds=1.0))
     return config
 
 
-def test_without_held_out_queries_those_of_the_first_collection_are_timed(
+def test_without_test_queries_those_of_the_first_collection_are_timed(
     small_config: RunConfig, ray_local: None, tiny_init: Path, shared_data: Path, tmp_path: Path
 ) -> None:
     fields = small_config.model_dump() | {"root": str(tmp_path / "run")}
-    fields["texts"]["num_held_out"] = 0
+    fields["texts"]["num_test_queries"] = 0
     fields["evaluate"]["collections"] = [str(shared_data / "beir/adi"), "another"]
     config = evaluated(RunConfig.model_validate(fields), tiny_init, tmp_path)
-    verbs.report(config)
+    verbs.cost(config)
     assert cost_of(config)["timings"]["texts_of"] == "adi"
     assert cost_of(config)["timings"]["teacher"]["query"]["num_timed"] == 200
 
@@ -222,14 +224,14 @@ def test_an_endpoint_is_asked_little_and_priced_by_its_tokens(
         fields["space"] = {"teacher": "faulty", "endpoint": endpoint.url, "max_length": 32}
         config = evaluated(RunConfig.model_validate(fields), tiny_init, tmp_path)
         asked = endpoint.texts.total()
-        verbs.report(config)
+        verbs.cost(config)
         # A round of queries, the documents once, the probe, and some to warm up.
         assert endpoint.texts.total() - asked < 210 + 82 + 100
         timings = cost_of(config)["timings"]
         assert (timings["teacher"]["place"], timings["leaf"]["place"]) == ("endpoint", "machine")
         assert row_of(config, "teacher")["queries"] is None
         asked = endpoint.texts.total()
-        verbs.report(priced(config, tokens_per_million=0.5))
+        verbs.cost(priced(config, tokens_per_million=0.5))
         assert endpoint.texts.total() == asked
     tokens = timings["teacher"]["tokens_per_query"]
     assert 1 < tokens <= 32

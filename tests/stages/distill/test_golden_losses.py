@@ -48,7 +48,7 @@ def embedded(
         {
             "root": str(tmp_path_factory.mktemp("golden") / "run"),
             "space": {"teacher": "sentence-transformers/all-mpnet-base-v2", "max_length": 24},
-            "texts": {"path": str(texts_file), "num_held_out": 12},
+            "texts": {"path": str(texts_file), "num_test_queries": 12},
             "embed": {"backend": "torch-f32"},
             "distill": {
                 "epochs": 4,
@@ -56,7 +56,7 @@ def embedded(
                 "learning_rate": 2e-4,
                 "final_learning_rate": 0,
                 "precision": "float32",
-                "held_out_share": 0.1,
+                "validation_share": 0.1,
             },
         }
     )
@@ -65,13 +65,15 @@ def embedded(
     return config
 
 
-@pytest.mark.parametrize(("score_weight", "golden"), [(0.0, GOLDEN_L2), (1.0, GOLDEN_WITH_SCORES)])
+@pytest.mark.parametrize(
+    ("covariance_weight", "golden"), [(0.0, GOLDEN_L2), (1.0, GOLDEN_WITH_SCORES)]
+)
 def test_a_refactor_gives_the_same_fifty_losses(
-    embedded: RunConfig, tmp_path: Path, score_weight: float, golden: tuple[float, ...]
+    embedded: RunConfig, tmp_path: Path, covariance_weight: float, golden: tuple[float, ...]
 ) -> None:
     root = tmp_path / "run"
     shutil.copytree(embedded.root, root)
-    distill = embedded.distill.model_copy(update={"score_weight": score_weight})
+    distill = embedded.distill.model_copy(update={"covariance_weight": covariance_weight})
     verbs.distill(embedded.model_copy(update={"root": str(root), "distill": distill}))
     training = json.loads((root / "leaf/model/training.json").read_text("utf-8"))
     # Chips differ in the last digits of a product, and fifty steps let that grow.

@@ -6,7 +6,7 @@ from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.errors import ConfigError, InputError
 from leaf_ray.stages.distill.counts import Counts
 from leaf_ray.stages.distill.mix import check_shared, check_texts, weights_of_kinds
-from tests.examples.training_counts import COUNTS, HELD_OUT, ONLY_DOCUMENTS, settings
+from tests.examples.training_counts import COUNTS, ONLY_DOCUMENTS, VALIDATION, settings
 
 
 def check(counts: Counts, **distill: object) -> None:
@@ -55,7 +55,7 @@ def test_texts_that_fill_a_step_exactly_are_enough() -> None:
 
 
 def test_one_text_less_than_a_step_takes_is_refused_with_what_could_be_lowered() -> None:
-    counts = Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 9}}, HELD_OUT)
+    counts = Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 9}}, VALIDATION)
     with pytest.raises(InputError, match=r"^19 training texts are too few: a step of 4 batches"):
         check(counts, workers=2, accumulate=2)
 
@@ -66,7 +66,7 @@ def test_texts_that_their_weights_leave_out_do_not_fill_a_step() -> None:
 
 
 def test_fewer_texts_than_a_head_can_be_fitted_on_are_refused() -> None:
-    counts = Counts({QUERY: {}, DOCUMENT: {"mine": 9}}, HELD_OUT)
+    counts = Counts({QUERY: {}, DOCUMENT: {"mine": 9}}, VALIDATION)
     with pytest.raises(InputError, match=r"9 training texts are too few to fit a head on.* 10"):
         check(counts)
 
@@ -76,22 +76,22 @@ def test_a_weight_of_a_source_that_is_not_there_is_refused_with_those_that_are()
         check(COUNTS, weights={"wiki": 1.0, "msmarco": 2.0})
 
 
-def test_a_training_that_nothing_is_held_out_from_is_refused() -> None:
+def test_a_training_without_validation_texts_is_refused() -> None:
     counts = Counts({QUERY: {"mine": 10}, DOCUMENT: {"mine": 30}})
-    with pytest.raises(InputError, match=r"none of 40 texts .* raise distill\.held_out_share"):
+    with pytest.raises(InputError, match=r"none of 40 texts .* raise distill\.validation_share"):
         check(counts)
 
 
 def test_a_training_without_documents_is_not_validated_on_documents_alone() -> None:
     counts = Counts(COUNTS.trained_by_kind, {DOCUMENT: {"mine": 5}})
     check(counts, documents_per_query=1.0)
-    with pytest.raises(InputError, match="none of 10 texts is held out"):
+    with pytest.raises(InputError, match="none of 10 texts is a validation text"):
         check(counts, documents_per_query=0.0)
 
 
 def test_texts_that_come_often_do_not_make_up_for_their_number() -> None:
     with pytest.raises(InputError, match="5 training texts are too few to fit a head on"):
-        check(Counts({QUERY: {"mine": 5}}, HELD_OUT), weights={"mine": 100.0})
+        check(Counts({QUERY: {"mine": 5}}, VALIDATION), weights={"mine": 100.0})
 
 
 def test_texts_on_the_disk_of_one_machine_are_refused_on_two() -> None:
@@ -101,7 +101,7 @@ def test_texts_on_the_disk_of_one_machine_are_refused_on_two() -> None:
 
 
 def test_a_leaf_that_is_taken_as_it_is_needs_few_texts() -> None:
-    few = Counts({QUERY: {"mine": 3}}, HELD_OUT)
+    few = Counts({QUERY: {"mine": 3}}, VALIDATION)
     check(few, head="init", epochs=0)
     with pytest.raises(InputError, match="3 training texts are too few: a step"):
         check(few, head="init", epochs=1)

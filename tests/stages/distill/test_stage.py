@@ -89,7 +89,7 @@ def test_a_leaf_that_exists_is_taken_as_it_is_or_trained_on(
     assert vectors_by(as_it_is) == pytest.approx(vectors_by(small_run), abs=1e-6)
     # Rows of what it came from would be its own again.
     verbs.evaluate(as_it_is)
-    (report,) = read_json(Run.open(as_it_is.root).report, "report.json")["reports"]
+    (report,) = read_json(Run.open(as_it_is.root).evaluation, "evaluation.json")["reports"]
     assert [row["role"] for row in report["rows"]] == ["teacher", "asymmetric", "symmetric"]
     trained_on = distilling(small_run, tmp_path / "trained-on", **given, epochs=1)
     before = verbs.distill(trained_on).counts["overlap_before"]
@@ -118,7 +118,7 @@ def test_a_table_and_another_runs_vectors_are_trained_on_by_the_weights_of_their
     assert set(manifest.inputs) == {small_run.root, table}
     vectors = Run.open(small_run.root).vectors.require(command="")
     documents = Run.open(small_run.root).index.require(command="").counts["rows"]
-    assert manifest.counts["texts"] + manifest.counts["held_out"] > documents
+    assert manifest.counts["texts"] + manifest.counts["validation_texts"] > documents
     assert manifest.inputs[small_run.root] == vectors.id
     leaf = Path(config.root) / "leaf/model"
     assert json.loads((leaf / "config.json").read_text())["num_hidden_layers"] == 1

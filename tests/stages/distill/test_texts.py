@@ -21,7 +21,7 @@ from leaf_ray.models.folder import ModelFolder
 from leaf_ray.runs import Run
 from leaf_ray.stages.distill.counts import Counts
 from leaf_ray.stages.distill.sources import other_source
-from leaf_ray.stages.distill.texts import HELD_OUT_FILES, TRAIN_FILES, Tokenise, WritePiece
+from leaf_ray.stages.distill.texts import TRAIN_FILES, VALIDATION_FILES, Tokenise, WritePiece
 from tests.examples.small_table import NAME, TEXTS, SmallTable, publish
 from tests.examples.spaces import a_space, unit_vectors
 from tests.runs.conftest import remote_run
@@ -46,7 +46,7 @@ def tokenise(tiny_init: Path) -> Tokenise:
 
 
 def a_tokenise(init: Path, space: Space = SPACE) -> Tokenise:
-    return Tokenise(ModelFolder.read(init), space, held_out_share=0.2)
+    return Tokenise(ModelFolder.read(init), space, validation_share=0.2)
 
 
 def some_rows(first: int = 0, **changes: pa.Array) -> pa.Table:
@@ -72,19 +72,19 @@ def files_of(folder: Path, files: str) -> TrainingTexts:
     return TrainingTexts(sorted(folder.glob(files)), pad_id=0)
 
 
-def test_each_text_is_either_trained_on_or_held_out(tokenise: Tokenise) -> None:
+def test_each_text_is_either_trained_on_or_validated_on(tokenise: Tokenise) -> None:
     rows = some_rows()
-    train, held_out = tokenise(rows)
-    laid_out = train["id"].to_pylist() + held_out["id"].to_pylist()
+    train, validation_texts = tokenise(rows)
+    laid_out = train["id"].to_pylist() + validation_texts["id"].to_pylist()
     assert sorted(laid_out) == sorted(rows["id"].to_pylist())
-    assert 0.05 < len(held_out) / NUM_TEXTS < 0.4
+    assert 0.05 < len(validation_texts) / NUM_TEXTS < 0.4
 
 
 def test_a_text_keeps_its_side_whatever_other_texts_there_are(tokenise: Tokenise) -> None:
-    _, held_out = tokenise(some_rows())
+    _, validation_texts = tokenise(some_rows())
     _, of_half = tokenise(some_rows().slice(NUM_TEXTS // 2))
     half = some_rows()["id"].to_pylist()[NUM_TEXTS // 2 :]
-    assert of_half["id"].to_pylist() == [i for i in held_out["id"].to_pylist() if i in half]
+    assert of_half["id"].to_pylist() == [i for i in validation_texts["id"].to_pylist() if i in half]
 
 
 def test_texts_are_tokens_behind_the_prompt_of_their_kind(
@@ -169,14 +169,14 @@ def test_pieces_are_written_as_files_of_their_number_and_counted(
         for n, piece in enumerate(pieces)
     )
     folder = tmp_path / "run/training/texts-0"
-    train, held_out = files_of(folder, TRAIN_FILES), files_of(folder, HELD_OUT_FILES)
-    assert (counts.trained, counts.held_out) == (len(train), len(held_out))
-    assert counts.trained + counts.held_out == 2 * NUM_TEXTS
+    train, validation_texts = files_of(folder, TRAIN_FILES), files_of(folder, VALIDATION_FILES)
+    assert (counts.trained, counts.validation_texts) == (len(train), len(validation_texts))
+    assert counts.trained + counts.validation_texts == 2 * NUM_TEXTS
     assert sum(counts.trained_by_kind[QUERY].values()) == train.is_query_N.sum()
     assert counts.sources == {"mine", "wiki"}
     assert sorted(file.name for file in folder.iterdir()) == [
-        "held-out-00000.arrow",
-        "held-out-00001.arrow",
+        "validation-00000.arrow",
+        "validation-00001.arrow",
         "train-00000.arrow",
         "train-00001.arrow",
     ]
@@ -186,12 +186,12 @@ def test_half_a_file_that_a_killed_task_left_is_neither_read_nor_in_the_way(
     tokenise: Tokenise, tmp_path: Path
 ) -> None:
     texts = Run.open(str(tmp_path)).work("training/texts-0")
-    for name in ("train-00000.arrow.abc.partial", "held-out-00000.arrow.abc.partial"):
+    for name in ("train-00000.arrow.abc.partial", "validation-00000.arrow.abc.partial"):
         texts.write(name, b"ARROW1 and no more")
     written = WritePiece(texts, tokenise)({"number": 0, "piece": Given(some_rows())})
     train = files_of(Path(texts.path), TRAIN_FILES)
-    held_out = files_of(Path(texts.path), HELD_OUT_FILES)
-    assert len(train) + len(held_out) == NUM_TEXTS
+    validation_texts = files_of(Path(texts.path), VALIDATION_FILES)
+    assert len(train) + len(validation_texts) == NUM_TEXTS
     assert Counts(**json.loads(written["counts"])).trained == len(train)
 
 

@@ -129,21 +129,25 @@ def test_a_training_that_gets_better_with_each_validation_is_never_stale(
 def test_a_leaf_that_is_its_teacher_is_as_near_as_can_be(
     leaf: SentenceTransformer, tmp_path: Path
 ) -> None:
-    held_out = some_texts(leaf, tmp_path / "held-out", [DOCUMENT] * 12, signs=[1] * 12)
+    validation_texts = some_texts(leaf, tmp_path / "validation", [DOCUMENT] * 12, signs=[1] * 12)
     trained_on = some_texts(leaf, tmp_path / "trained-on", [DOCUMENT] * 40, signs=[1] * 40)
-    measured = Validation(held_out, all_of(held_out), trained_on, all_of(trained_on)).measure(leaf)
+    measured = Validation(
+        validation_texts, all_of(validation_texts), trained_on, all_of(trained_on)
+    ).measure(leaf)
     assert list(measured.values()) == pytest.approx([1.0] * 4, abs=1e-5)
 
 
-def test_held_out_texts_that_do_not_count_are_not_measured(
+def test_validation_texts_that_do_not_count_are_not_measured(
     leaf: SentenceTransformer, tmp_path: Path
 ) -> None:
     signs = [-1, 1, 1] * 6
-    held_out = some_texts(leaf, tmp_path / "held-out", [DOCUMENT] * 18, signs=signs)
+    validation_texts = some_texts(leaf, tmp_path / "validation", [DOCUMENT] * 18, signs=signs)
     trained_on = some_texts(leaf, tmp_path / "trained-on", [DOCUMENT] * 40, signs=[1] * 40)
     counts = np.array(signs) > 0
-    some = Validation(held_out, counts, trained_on, all_of(trained_on)).measure(leaf)
-    every = Validation(held_out, all_of(held_out), trained_on, all_of(trained_on)).measure(leaf)
+    some = Validation(validation_texts, counts, trained_on, all_of(trained_on)).measure(leaf)
+    every = Validation(
+        validation_texts, all_of(validation_texts), trained_on, all_of(trained_on)
+    ).measure(leaf)
     assert some["cosine"] == pytest.approx(1.0, abs=1e-5)
     assert every["cosine"] == pytest.approx(1 / 3, abs=1e-5)
 
@@ -153,12 +157,12 @@ def test_queries_alone_are_measured_where_enough_of_them_count(
 ) -> None:
     kinds = [QUERY] * FEWEST_QUERIES + [DOCUMENT] * 10
     signs = [1] * FEWEST_QUERIES + [-1] * 10
-    held_out = some_texts(leaf, tmp_path / "held-out", kinds, signs=signs)
+    validation_texts = some_texts(leaf, tmp_path / "validation", kinds, signs=signs)
     trained_on = some_texts(leaf, tmp_path / "trained-on", [DOCUMENT] * 40, signs=[1] * 40)
-    counts = all_of(held_out)
-    enough = Validation(held_out, counts, trained_on, all_of(trained_on)).measure(leaf)
+    counts = all_of(validation_texts)
+    enough = Validation(validation_texts, counts, trained_on, all_of(trained_on)).measure(leaf)
     counts[0] = False
-    too_few = Validation(held_out, counts, trained_on, all_of(trained_on)).measure(leaf)
+    too_few = Validation(validation_texts, counts, trained_on, all_of(trained_on)).measure(leaf)
     assert enough["cosine"] == pytest.approx(1.0, abs=1e-5)
     assert too_few["cosine"] == pytest.approx(9 / 29, abs=1e-5), "documents count too"
 
@@ -168,15 +172,19 @@ def test_only_documents_that_may_be_found_are_searched(
 ) -> None:
     # A leaf and a teacher that contradict each other agree only where there are no more than the
     # ten documents that each of them finds.
-    held_out = some_texts(leaf, tmp_path / "held-out", [DOCUMENT] * 12, signs=[-1] * 12)
+    validation_texts = some_texts(leaf, tmp_path / "validation", [DOCUMENT] * 12, signs=[-1] * 12)
     kinds = [DOCUMENT] * 40 + [QUERY] * 40
     trained_on = some_texts(leaf, tmp_path / "trained-on", kinds, signs=[1] * 80)
     is_found = all_of(trained_on)
-    all_documents = Validation(held_out, all_of(held_out), trained_on, is_found).measure(leaf)
+    all_documents = Validation(
+        validation_texts, all_of(validation_texts), trained_on, is_found
+    ).measure(leaf)
     is_found[10:40] = False
-    ten = Validation(held_out, all_of(held_out), trained_on, is_found).measure(leaf)
+    ten = Validation(validation_texts, all_of(validation_texts), trained_on, is_found).measure(leaf)
     is_found[:40] = False
-    only_queries = Validation(held_out, all_of(held_out), trained_on, is_found).measure(leaf)
+    only_queries = Validation(
+        validation_texts, all_of(validation_texts), trained_on, is_found
+    ).measure(leaf)
     assert ten["overlap"] == 1.0
     assert all_documents["overlap"] < 0.5
     assert only_queries["overlap"] < 0.5, "queries are searched where there is no document"

@@ -238,7 +238,7 @@ def test_with_few_documents_queries_to_train_on_are_fitted_on_too(
     for num_documents in (64, 63):
         fitted_rotation(work, stats, read_space(work), num_documents=num_documents)
         Path(work.file(ROTATION_FILE)).unlink()
-    # 20 queries, of which 5 are held out.
+    # 20 queries, of which 5 are for tests.
     assert taken == [101, 101 + 15]
 
 

@@ -49,12 +49,12 @@ def windowed(
     config = RunConfig.model_validate(
         {
             "root": str(root),
-            "texts": {"path": str(long_source), "num_held_out": 1},
+            "texts": {"path": str(long_source), "num_test_queries": 1},
             "space": {"teacher": str(tiny_teacher), "max_length": 64},
             "embed": {
                 "backend": "openvino-f32",
-                "long_texts": "chunk",
-                "chunk_overlap": 8,
+                "long_texts": "window",
+                "window_overlap": 8,
                 "dtype": "float16",
             },
         }

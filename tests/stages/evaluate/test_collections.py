@@ -17,13 +17,13 @@ from tests.stages.conftest import with_collections
 pytestmark = pytest.mark.ray
 
 
-def test_a_collection_is_measured_beside_the_held_out_queries(
+def test_a_collection_is_measured_beside_the_test_queries(
     small_run: RunConfig, adi: str, tmp_path: Path
 ) -> None:
     config = with_collections(small_run, tmp_path / "run", adi)
     manifest = verbs.evaluate(config, again=True)
     run = Run.open(config.root)
-    fields = read_json(run.report, "report.json")
+    fields = read_json(run.evaluation, "evaluation.json")
     own, collection = fields["reports"]
     assert collection["collection"] == "adi, 82 documents"
     assert (collection["query_form"], collection["num_queries"]) == ("judged", 35)
@@ -37,8 +37,8 @@ def test_a_collection_is_measured_beside_the_held_out_queries(
         assert average["ndcg"]["mean"] == pytest.approx(middle)
     assert {cell["dimensions"] for cell in collection["grid"]} == {8, 32}
     assert collection["lengths"]
-    for name in ("report.md", "report.png", "grid.png"):
-        assert run.report.read(name)
+    for name in ("evaluation.md", "evaluation.png", "grid.png"):
+        assert run.evaluation.read(name)
 
 
 def test_another_evaluation_asks_no_teacher_again(
@@ -70,7 +70,7 @@ def test_a_judged_document_that_is_not_there_counts_as_not_found(
         qrels.write("1\tnowhere\t1\n")
     config = with_collections(small_run, tmp_path / "run", adi, str(lacking))
     verbs.evaluate(config, again=True)
-    _, whole, less = read_json(Run.open(config.root).report, "report.json")["reports"]
+    _, whole, less = read_json(Run.open(config.root).evaluation, "evaluation.json")["reports"]
     assert (whole["num_unknown"], less["num_unknown"]) == (0, 1)
     recalled = [report["rows"][0]["recall"]["mean"] for report in (whole, less)]
     assert recalled[1] < recalled[0]
@@ -111,7 +111,7 @@ def test_all_queries_of_a_collection_without_judgments_are_asked(
     (tmp_path / "asked.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
     config = with_collections(small_run, tmp_path / "run", str(tmp_path / "asked.jsonl"))
     verbs.evaluate(config, again=True)
-    _, asked = read_json(Run.open(config.root).report, "report.json")["reports"]
+    _, asked = read_json(Run.open(config.root).evaluation, "evaluation.json")["reports"]
     assert (asked["num_documents"], asked["num_queries"]) == (6, 10)
     assert {row["ndcg"] for row in asked["rows"]} == {None}
 

@@ -25,7 +25,9 @@ pytestmark = pytest.mark.ray
 
 
 def reports(config: RunConfig) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = read_json(Run.open(config.root).report, "report.json")["reports"]
+    found: list[dict[str, Any]] = read_json(Run.open(config.root).evaluation, "evaluation.json")[
+        "reports"
+    ]
     return found
 
 
@@ -82,7 +84,7 @@ def test_where_queries_are_documents_none_finds_itself_and_the_report_says_so(
     for cell in arguments["grid"]:
         if (cell["dimensions"], cell["stored"]) == (32, "float32"):
             assert cell["ndcg"] == rows[cell["role"]]["ndcg"]
-    page = Run.open(config.root).report.read("report.md")
+    page = Run.open(config.root).evaluation.read("evaluation.md")
     assert page is not None
     assert page.count(b"20 of the queries are documents of the collection themselves") == 1
 
@@ -128,5 +130,5 @@ def test_what_the_teacher_has_no_vector_of_is_left_out_and_told(
     (own,) = reports(config)
     assert own["num_queries"] == 11
     assert (own["num_queries_left_out"], own["num_documents_left_out"]) == (1, 0)
-    page = Run.open(config.root).report.read("report.md")
+    page = Run.open(config.root).evaluation.read("evaluation.md")
     assert page is not None and b"1 queries and 0 documents were rejected" in page

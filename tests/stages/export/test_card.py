@@ -14,7 +14,7 @@ from leaf_ray.core.text.texts import TEST, TRAIN
 from leaf_ray.models.card.card import Release
 from leaf_ray.pages.report_page import to_markdown
 from leaf_ray.runs import Manifest, Run
-from leaf_ray.runs.folder import REPORT_JSON
+from leaf_ray.runs.folder import EVALUATION_JSON
 from leaf_ray.stages.export.card import known_of
 from tests.examples.results import REPORT, SEVERAL
 
@@ -22,8 +22,8 @@ from tests.examples.results import REPORT, SEVERAL
 def a_run(root: Path, *, evaluation: Evaluation) -> Run:
     """A run of which only the report is finished."""
     run = Run.open(str(root))
-    run.report.write(REPORT_JSON, json.dumps(evaluation_to_json(evaluation)).encode())
-    run.report.finish(Manifest(stage="x", made_with={}, inputs={}, counts={}, seconds=1.0))
+    run.evaluation.write(EVALUATION_JSON, json.dumps(evaluation_to_json(evaluation)).encode())
+    run.evaluation.finish(Manifest(stage="x", made_with={}, inputs={}, counts={}, seconds=1.0))
     return run
 
 

@@ -19,7 +19,7 @@ from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.errors import ConfigError, MissingStage, SpaceMismatch
 from leaf_ray.models.leaf_folder import leaf_probe
 from leaf_ray.runs import Manifest, Run
-from leaf_ray.runs.folder import MODEL_FOLDER, REPORT_JSON
+from leaf_ray.runs.folder import EVALUATION_JSON, MODEL_FOLDER
 from leaf_ray.runs.parts import TextsWriter
 from leaf_ray.stages import verbs
 from leaf_ray.stages.export.export import ExportPrecision, Format
@@ -63,11 +63,13 @@ def run(leaf: Path, tiny_teacher: Path, tmp_path: Path) -> RunConfig:
     with TextsWriter(parts.texts, num_rows=len(rows)) as writer:
         writer.add(rows)
     parts.leaf.publish(leaf, into=MODEL_FOLDER)
-    parts.report.write(REPORT_JSON, json.dumps(evaluation_to_json(Evaluation((REPORT,)))).encode())
+    parts.evaluation.write(
+        EVALUATION_JSON, json.dumps(evaluation_to_json(Evaluation((REPORT,)))).encode()
+    )
     for part, counts in (
-        (parts.texts, {"documents": 2, "train_queries": 0, "held_out_queries": 6}),
-        (parts.leaf, {"texts": 1234, "held_out": 5}),
-        (parts.report, {}),
+        (parts.texts, {"documents": 2, "train_queries": 0, "test_queries": 6}),
+        (parts.leaf, {"texts": 1234, "validation_texts": 5}),
+        (parts.evaluation, {}),
     ):
         made_with = {"texts": {"path": "/home/somebody/a.jsonl"}} if part.name == "texts" else {}
         part.finish(Manifest(stage="x", made_with=made_with, inputs={}, counts=counts, seconds=1.0))
@@ -117,7 +119,7 @@ def test_the_snippets_of_every_card_give_the_vectors_of_the_original(
 def test_the_card_of_a_run_says_what_the_run_knows(run: RunConfig, tmp_path: Path) -> None:
     card = (verbs.export(run, tmp_path / "out").folder / "README.md").read_text("utf-8")
     assert "| source | a.jsonl |" in card and "somebody" not in card
-    assert "| queries held out | 6 |" in card and "| texts trained on | 1,234 |" in card
+    assert "| test queries | 6 |" in card and "| texts trained on | 1,234 |" in card
     assert (
         "0.600 [0.55, 0.65]" in card
         and "adi: 350 queries (judged)" in card

@@ -93,7 +93,7 @@ def test_a_run_whose_vectors_are_to_be_made_anew_keeps_what_was_written(
     write_live(config, small)
     run = Run.open(config.root)
     # As `leaf embed --again` leaves it that was stopped.
-    for part in (run.index, run.report, run.leaf, run.vectors):
+    for part in (run.index, run.evaluation, run.leaf, run.vectors):
         part.unfinish()
     before = files(config)
     with pytest.raises(TableChanged, match="2 added, 1 changed and 3 deleted"):
