@@ -33,7 +33,7 @@ from leaf_ray.core.training.leaf import build_leaf, freeze_unused, word_embeddin
 from leaf_ray.core.training.loss import objective, score_root
 from leaf_ray.core.training.optimizer import LeafOptimizer, linear_cycles, touch_rows_only
 from leaf_ray.core.training.ridge import Head, fit_head
-from leaf_ray.core.training.sampler import Order
+from leaf_ray.core.training.sampler import Sampler
 from leaf_ray.core.training.stepper import EagerStepper, Recipe
 from leaf_ray.core.training.train import train
 from leaf_ray.core.training.training_texts import TrainingTexts
@@ -43,7 +43,7 @@ from leaf_ray.models.resolve import cache_folder, resolve_model
 from leaf_ray.runs import Run
 from leaf_ray.runs.parts import read_space
 from leaf_ray.stages.distill.sources import own_source
-from leaf_ray.stages.distill.texts import TRAIN_FILE, TRAIN_FILES, Tokenise, WritePiece
+from leaf_ray.stages.distill.texts import TRAIN_FILE, TRAIN_FILES, TokeniseAndSplit, WritePiece
 from leaf_ray.stages.distill.validation import FORWARD_TEXTS, FORWARD_TOKENS
 from leaf_ray.stages.distill.worker import HEAD_TEXTS, SPREAD_TEXTS
 
@@ -116,7 +116,7 @@ def training_texts(init: Path) -> TrainingTexts:
     run = Run.open(config.root)
     space, folder = read_space(run.vectors), ModelFolder.read(init)
     source = own_source(run.vectors, source_column="source")
-    tokenise = Tokenise(folder, space, validation_share=config.distill.validation_share)
+    tokenise = TokeniseAndSplit(folder, space, validation_share=config.distill.validation_share)
     made_with = json.dumps([source.version, *tokenise.made_with()])
     key = hashlib.sha256(made_with.encode()).hexdigest()[:8]
     into = Run.open(str(WORK)).work(f"texts-{init.name}-{key}")
@@ -199,7 +199,7 @@ def trained(choices: Choices) -> dict[str, Any]:
     init = resolve_model(choices.init)
     texts = training_texts(init)
     leaf, student = student_of(choices, texts)
-    order = Order(
+    sampler = Sampler(
         texts.lengths_N,
         taken_N(texts, choices.texts).astype(np.float64),
         batch_size=choices.batch,
@@ -209,7 +209,7 @@ def trained(choices: Choices) -> dict[str, Any]:
     spread_N = taken_N(texts, choices.spread) & taken_N(texts, choices.texts)
     spread = texts.sample(SPREAD_TEXTS, among=spread_N)
     num_steps = TEXTS_SEEN // choices.batch
-    batches = ([texts.take(rows) for rows in step_GB] for step_GB in order.steps(0))
+    batches = ([texts.take(rows) for rows in step_GB] for step_GB in sampler.steps(0))
     recipe = Recipe(
         loss=objective(
             choices.loss,

@@ -31,10 +31,10 @@ from benchmarks.training_vectors import training_run
 from leaf_ray.core.encoding.sentence import SentenceVectors
 from leaf_ray.core.training.cuda_graphs import GraphStepper
 from leaf_ray.core.training.leaf import build_leaf, freeze_unused
-from leaf_ray.core.training.loader import Feed
+from leaf_ray.core.training.loader import BatchLoader
 from leaf_ray.core.training.loss import objective
 from leaf_ray.core.training.optimizer import LeafOptimizer
-from leaf_ray.core.training.sampler import Order
+from leaf_ray.core.training.sampler import Sampler
 from leaf_ray.core.training.stepper import Recipe
 from leaf_ray.core.training.train import train
 from leaf_ray.core.training.training_texts import TrainingTexts, write_training_texts
@@ -42,7 +42,7 @@ from leaf_ray.models.folder import ModelFolder
 from leaf_ray.models.resolve import resolve_model
 from leaf_ray.runs import Run
 from leaf_ray.runs.parts import read_space, vectors_dataset
-from leaf_ray.stages.distill.texts import Tokenise
+from leaf_ray.stages.distill.texts import TokeniseAndSplit
 
 INIT = "sentence-transformers/all-MiniLM-L6-v2"
 NUM_TEXTS = 60_000
@@ -75,7 +75,7 @@ class Given:
             NUM_TEXTS, columns=["id", "text", "kind", "source", "vector"]
         )
         pq.write_table(rows, folder / "texts.parquet")
-        train_rows, _ = Tokenise(init, space, validation_share=0.0)(rows)
+        train_rows, _ = TokeniseAndSplit(init, space, validation_share=0.0)(rows)
         write_training_texts(train_rows, str(folder / "train.arrow"))
         texts = TrainingTexts([folder / "train.arrow"], pad_id=init.pad_id)
         build_leaf(init.path, space).save(str(folder / "student"), create_model_card=False)
@@ -89,7 +89,7 @@ class Given:
         leaf = SentenceTransformer(str(self.student), device="cuda")
         freeze_unused(leaf)
         model = SentenceVectors(leaf)
-        order = Order(
+        sampler = Sampler(
             self.texts.lengths_N,
             np.ones(len(self.texts)),
             batch_size=batch_size,
@@ -100,8 +100,8 @@ class Given:
         stepper = GraphStepper(
             model, LeafOptimizer(model, weight_decay=0.01), recipe, dtype=torch.bfloat16
         )
-        feed = Feed(self.texts, order, rank=0, workers=1, for_graphs=True)
-        for step in train(stepper, feed.steps(0, STEPS)):
+        loader = BatchLoader(self.texts, sampler, rank=0, workers=1, for_graphs=True)
+        for step in train(stepper, loader.steps(0, STEPS)):
             if step.index == STEPS // 3:
                 torch.cuda.synchronize()
                 began = time.perf_counter()

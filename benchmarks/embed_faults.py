@@ -82,7 +82,7 @@ def main() -> None:
         shared_by = {"kills": KILLS, "within": (2.0, 12.0)}
         faults: dict[str, Callable[[], list[Embedding]]] = {
             "driver": lambda: kill_drivers(make, chance, kills=KILLS, within=(3.0, 40.0)),
-            "actor": lambda: kill_processes(make, chance, title="EncodeChunk", **shared_by),
+            "actor": lambda: kill_processes(make, chance, title="EncodeShard", **shared_by),
             "node": lambda: kill_nodes(make, chance, cpus=(4, 4), **shared_by),
         }
         for name, fault in faults.items():

@@ -27,7 +27,7 @@ from leaf_ray.core.search.ranking import top_k
 from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.models.resolve import resolve_model
-from leaf_ray.mteb.collection import Collection, read_collection
+from leaf_ray.mteb.collection import BeirCollection, read_collection
 from leaf_ray.sources.sts import read_sts
 
 MPNET, MINILM = "all-mpnet-base-v2", "all-MiniLM-L6-v2"
@@ -54,7 +54,7 @@ def scifact(encoder: CachedEncoder) -> float:
     return float(ndcg(ranked, [collection.judgments[q] for q in asked], k=10).mean())
 
 
-def largest_difference(collection: Collection) -> float:
+def largest_difference(collection: BeirCollection) -> float:
     """Of a metric of ours to pytrec_eval's, over queries: random scores, of which many are equal.
 
     pytrec_eval is given the scores, and breaks ties by itself.

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from leaf_ray.core.space.space import Space
 from leaf_ray.core.space.vectors import VECTOR, vectors_of
-from leaf_ray.core.uri import shown
+from leaf_ray.core.uri import redacted
 from leaf_ray.errors import InputError
 from leaf_ray.runs import Part, Run
 from leaf_ray.runs.parts import vectors_dataset
@@ -38,7 +38,7 @@ def _part(folder: str) -> Part:
     part = Part(
         name=place.path.rpartition("/")[2],
         path=place.path,
-        uri=shown(place.root) if "://" in folder else place.path,
+        uri=redacted(place.root) if "://" in folder else place.path,
         filesystem=place.filesystem,
     )
     try:

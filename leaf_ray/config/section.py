@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from leaf_ray.core.uri import shown
+from leaf_ray.core.uri import redacted
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -29,5 +29,5 @@ class Section(BaseModel):
 
 def _shown(value: Any) -> Any:
     if isinstance(value, str):
-        return shown(value)
+        return redacted(value)
     return [_shown(item) for item in value] if isinstance(value, list) else value

@@ -5,7 +5,7 @@ import re
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
-def shown(path: str) -> str:
+def redacted(path: str) -> str:
     """Return how errors and manifests name `path`: a URI without its query and user."""
     scheme = _SCHEME.match(path)
     if scheme is None:

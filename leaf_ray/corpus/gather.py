@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from leaf_ray.core.text.splits import QueryForm
+from leaf_ray.core.text.splits import QueryOrigin
 from leaf_ray.core.text.texts import DOCUMENT
 from leaf_ray.corpus.spill import Spill, buckets_for
 from leaf_ray.errors import InputError
@@ -82,12 +82,12 @@ class Gathered:
         column = pa.array(positions_N.astype(np.int64))
         return table.drop_columns([NUMBER_FIELD.name]).append_column(POSITION, column)
 
-    def most_queries(self, form: QueryForm) -> int:
+    def most_queries(self, form: QueryOrigin) -> int:
         """How many queries there can be where they come from there."""
         answered = {"given": self.num_given, "derived": self.num_documents}
         return self.num_rows - self.num_documents + answered.get(form, 0)
 
-    def form(self, *, has_test: bool) -> QueryForm:
+    def form(self, *, has_test: bool) -> QueryOrigin:
         """Where queries come from; judgments and first sentences only serve to test with."""
         if has_test and self.qrels is not None and self.qrels.num_rows:
             return "judged"

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from leaf_ray.core.text.ids import Hashes, content_id, hashes
 from leaf_ray.core.text.queries import QueryKeys, first_sentence, query_id
-from leaf_ray.core.text.splits import QueryForm, is_in, repeated
+from leaf_ray.core.text.splits import QueryOrigin, is_in, repeated
 from leaf_ray.core.text.texts import DOCUMENT, QUERY, normalise
 from leaf_ray.corpus.clashes import clashing
 from leaf_ray.corpus.gather import POSITION, Gathered
@@ -44,7 +44,7 @@ class Survey:
     documents_N: Hashes
     queries: QueryKeys
     spill: Spill
-    form: QueryForm
+    form: QueryOrigin
     num_repeats: int
 
     def distinct(self, stretch: range, columns: Sequence[str] | None = None) -> pa.Table:
@@ -55,7 +55,7 @@ class Survey:
 def survey(
     gathered: Gathered,
     folder: Path,
-    form: QueryForm,
+    form: QueryOrigin,
     *,
     tell: Callable[[int, int], None] = lambda *_: None,
 ) -> Survey:
@@ -103,7 +103,7 @@ def _distinct(
 def _surveyed(
     gathered: Gathered,
     folder: Path,
-    form: QueryForm,
+    form: QueryOrigin,
     rejected: frozenset[int],
     tell: Callable[[int, int], None],
 ) -> Survey:
@@ -119,7 +119,7 @@ def _surveyed(
 class _Collected:
     """Collects documents and queries stretch by stretch: hashes in memory, the rest on disk."""
 
-    def __init__(self, spill: Spill, gathered: Gathered, form: QueryForm) -> None:
+    def __init__(self, spill: Spill, gathered: Gathered, form: QueryOrigin) -> None:
         self._spill = spill
         self._gathered = gathered
         self._form = form

@@ -1,4 +1,4 @@
-"""What is done to a chunk of texts before the teacher reads it: windows, token ids, counts."""
+"""What is done to a shard of texts before the teacher reads it: windows, token ids, counts."""
 
 import re
 from dataclasses import dataclass
@@ -36,41 +36,41 @@ class Tokenise:
     overlap: int | None = None
     trust_remote_code: bool = False
 
-    def __call__(self, chunk: pa.Table) -> pa.Table:
-        """-> the chunk's rows, or more of them where documents are put into windows."""
+    def __call__(self, shard: pa.Table) -> pa.Table:
+        """-> the shard's rows, or more of them where documents are put into windows."""
         tokenizer = _tokenizer(
             self.model, self.max_length, trust_remote_code=self.trust_remote_code
         )
         if self.overlap is not None:
-            chunk = _in_windows(chunk, tokenizer, prompt=self.prompts[1], overlap=self.overlap)
-        ids: list[list[int]] = [[]] * len(chunk)
-        truncated = np.zeros(len(chunk), dtype=bool)
-        kinds, texts = chunk["kind"].to_numpy(), chunk["text"].to_pylist()
+            shard = _in_windows(shard, tokenizer, prompt=self.prompts[1], overlap=self.overlap)
+        ids: list[list[int]] = [[]] * len(shard)
+        truncated = np.zeros(len(shard), dtype=bool)
+        kinds, texts = shard["kind"].to_numpy(), shard["text"].to_pylist()
         for kind, prompt in zip((QUERY, DOCUMENT), self.prompts, strict=True):
             rows = np.flatnonzero(kinds == kind)
             found, cut = tokenizer.with_truncated([texts[i] for i in rows], prompt=prompt)
             truncated[rows] = cut
             for row, tokens in zip(rows, found, strict=True):
                 ids[row] = tokens
-        return chunk.append_column(IDS, pa.array(ids, pa.list_(pa.int32()))).append_column(
+        return shard.append_column(IDS, pa.array(ids, pa.list_(pa.int32()))).append_column(
             TRUNCATED, pa.array(truncated)
         )
 
 
 @lru_cache(maxsize=2)
 def _tokenizer(model: str, max_length: int, *, trust_remote_code: bool) -> Tokenizer:
-    """One for all chunks of a process: reading its file takes as long as a chunk of queries."""
+    """One for all shards of a process: reading its file takes as long as a shard of queries."""
     folder = ModelFolder.read(resolve_model(model, trust_remote_code=trust_remote_code))
     return Tokenizer(folder, max_length=max_length, trust_remote_code=trust_remote_code)
 
 
-def _in_windows(chunk: pa.Table, tokenizer: Tokenizer, *, prompt: str, overlap: int) -> pa.Table:
+def _in_windows(shard: pa.Table, tokenizer: Tokenizer, *, prompt: str, overlap: int) -> pa.Table:
     """Documents as rows of windows, named ID#0, ID#1, ...; whole ones and queries as they are."""
     rows: list[int] = []
     ids: list[str] = []
     pieces: list[str] = []
     ranges: list[tuple[int, int]] = []
-    columns = (chunk[name].to_pylist() for name in ("id", "kind", "text"))
+    columns = (shard[name].to_pylist() for name in ("id", "kind", "text"))
     for row, (text_id, kind, text) in enumerate(zip(*columns, strict=True)):
         windows = [(0, len(text))]
         if kind == DOCUMENT:
@@ -83,7 +83,7 @@ def _in_windows(chunk: pa.Table, tokenizer: Tokenizer, *, prompt: str, overlap: 
             [text_id] if len(windows) == 1 else (f"{text_id}#{n}" for n in range(len(windows)))
         )
     # Whole texts are not taken along: a long one would be copied once for each of its windows.
-    windowed = chunk.drop_columns(["text"]).take(pa.array(rows, pa.int64()))
+    windowed = shard.drop_columns(["text"]).take(pa.array(rows, pa.int64()))
     parents = windowed["id"]
     place = windowed.schema.get_field_index("id")
     windowed = windowed.set_column(place, ID_FIELD, pa.array(ids, pa.string()))
@@ -114,7 +114,7 @@ def _refuse_window_id(text_id: str) -> None:
         )
 
 
-def num_tokens(chunk: pa.Table) -> np.ndarray:
-    """Token counts [N] int64 of a tokenised chunk."""
-    lengths: np.ndarray = pc.list_value_length(chunk[IDS]).to_numpy().astype(np.int64)
+def num_tokens(shard: pa.Table) -> np.ndarray:
+    """Token counts [N] int64 of a tokenised shard."""
+    lengths: np.ndarray = pc.list_value_length(shard[IDS]).to_numpy().astype(np.int64)
     return lengths

@@ -38,3 +38,14 @@ class Encoder(Protocol):
     def batches(self, texts: Sequence[str], *, kind: str) -> Iterator[EncodedBatch]:
         """The same, one forward pass at a time, for callers that show progress."""
         ...
+
+
+class EncoderSource(Protocol):
+    """What can be sent to a worker and gives an encoder there.
+
+    A spec of a local model, of an endpoint or of a rotated teacher is one.
+    """
+
+    def load(self) -> Encoder:
+        """Load the model, or connect to it."""
+        ...

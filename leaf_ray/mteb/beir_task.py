@@ -7,7 +7,7 @@ from mteb import TaskMetadata
 from mteb.abstasks.retrieval import AbsTaskRetrieval
 from mteb.abstasks.retrieval_dataset_loaders import RetrievalSplitData
 
-from leaf_ray.mteb.collection import Collection
+from leaf_ray.mteb.collection import BeirCollection
 
 SUBSET, SPLIT = "default", "test"
 
@@ -17,7 +17,7 @@ class BeirTask(AbsTaskRetrieval):  # type: ignore[misc]
 
     data_loaded: bool
 
-    def __init__(self, collection: Collection, *, language: str) -> None:
+    def __init__(self, collection: BeirCollection, *, language: str) -> None:
         self._collection = collection
         self.ignore_identical_ids = collection.leaves_out_own
         self._metadata = TaskMetadata(

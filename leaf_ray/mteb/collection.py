@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from leaf_ray.core.evaluation.own_documents import own_documents
 from leaf_ray.core.text.texts import DOCUMENT, QUERY
-from leaf_ray.core.uri import shown
+from leaf_ray.core.uri import redacted
 from leaf_ray.errors import InputError
 from leaf_ray.sources.read import open_source
 
@@ -22,7 +22,7 @@ FORM = "corpus.jsonl, queries.jsonl and qrels/test.tsv"
 
 
 @dataclass(frozen=True, slots=True)
-class Collection:
+class BeirCollection:
     """Documents, queries that are judged, and the judgments.
 
     documents, queries: texts by id, with titles joined in front; empty ones are left out.
@@ -61,7 +61,7 @@ class Collection:
         return digest.hexdigest()[:16]
 
 
-def read_collection(folder: str) -> Collection:
+def read_collection(folder: str) -> BeirCollection:
     """Read a BEIR folder, local or at a URI, whole; its last name is the collection's.
 
     Raises:
@@ -70,16 +70,16 @@ def read_collection(folder: str) -> Collection:
     """
     source = open_source(folder)
     if source.qrels is None:
-        raise InputError(f"{shown(folder)} is no collection with judgments: {FORM} are wanted")
+        raise InputError(f"{redacted(folder)} is no collection with judgments: {FORM} are wanted")
     texts: dict[str, dict[str, str]] = {DOCUMENT: {}, QUERY: {}}
     for rows in source.rows:
         if rows.rejected:
             raise InputError(str(rows.rejected[0]))
-        _add(texts, rows.table, owner=shown(folder))
+        _add(texts, rows.table, owner=redacted(folder))
     judgments = _judgments(source.qrels, texts[QUERY], name=source.name)
     queries = {key: text for key, text in texts[QUERY].items() if key in judgments}
-    name = PurePosixPath(shown(folder).rstrip("/")).name
-    return Collection(name, texts[DOCUMENT], queries, judgments)
+    name = PurePosixPath(redacted(folder).rstrip("/")).name
+    return BeirCollection(name, texts[DOCUMENT], queries, judgments)
 
 
 def _add(texts: Mapping[str, dict[str, str]], table: pa.Table, *, owner: str) -> None:

@@ -6,7 +6,7 @@ Shapes: N = texts, A, B = texts that are compared, D = dimensions.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from leaf_ray.core.encoding.backend import Backend
 from leaf_ray.core.space.space import Space
 from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.encoders.protocol import Encoder
+from leaf_ray.encoders.protocol import Encoder, EncoderSource
 from leaf_ray.encoders.teacher import describe_space
 from leaf_ray.errors import ConfigError
 from leaf_ray.models.folder import ModelFolder
@@ -27,14 +27,6 @@ from leaf_ray.mteb.library import import_mteb
 # are results of this library's own computation.
 MAKER = "leaf_ray"
 Vectors = npt.NDArray[np.float32]
-
-
-class Loads(Protocol):
-    """What gives an encoder: a spec of a local model, of an endpoint, of a rotated teacher."""
-
-    def load(self) -> Encoder:
-        """Load the model, or connect to it."""
-        ...
 
 
 class MtebModel:
@@ -119,7 +111,7 @@ def leaf_model(folder: Path, *, backend: Backend = "auto") -> MtebModel:
 
 
 def teacher_model(
-    teacher: str | Path | Loads, space: Space | None = None, *, backend: Backend = "auto"
+    teacher: str | Path | EncoderSource, space: Space | None = None, *, backend: Backend = "auto"
 ) -> MtebModel:
     """The teacher for queries and documents, or any model that could be one.
 
@@ -140,7 +132,7 @@ def teacher_model(
 
 
 def asymmetric_model(
-    leaf: Path, teacher: str | Path | Loads, *, backend: Backend = "auto"
+    leaf: Path, teacher: str | Path | EncoderSource, *, backend: Backend = "auto"
 ) -> MtebModel:
     """Queries by the leaf, documents by its teacher: what is served.
 
@@ -208,7 +200,7 @@ def _load_leaf(folder: Path, backend: Backend) -> Encoder:
     return encoder
 
 
-def _load_teacher(teacher: str | Path | Loads, space: Space, backend: Backend) -> Encoder:
+def _load_teacher(teacher: str | Path | EncoderSource, space: Space, backend: Backend) -> Encoder:
     if isinstance(teacher, str | Path):
         encoder: Encoder = EncoderSpec.for_teacher(teacher, space, backend=backend).load()
         name = f"the teacher {teacher}"
@@ -219,7 +211,7 @@ def _load_teacher(teacher: str | Path | Loads, space: Space, backend: Backend) -
     return encoder
 
 
-def _described(teacher: str | Path | Loads) -> Space:
+def _described(teacher: str | Path | EncoderSource) -> Space:
     if not isinstance(teacher, str | Path):
         raise ConfigError(
             "a teacher that is no folder and no model id does not say what space it embeds into: "

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from leaf_ray.core.failures.plain_errors import first_line, plain_error
-from leaf_ray.core.uri import shown
+from leaf_ray.core.uri import redacted
 from leaf_ray.errors import ConfigError, DamagedPart, LeafRayError, MissingStage, StorageError
 from leaf_ray.runs.manifest import Manifest
 
@@ -235,13 +235,13 @@ class Run:
         try:
             filesystem, path = pafs.FileSystem.from_uri(root)
         except ValueError as error:
-            raise ConfigError(f"root: {shown(root)} cannot be opened: {error}") from None
+            raise ConfigError(f"root: {redacted(root)} cannot be opened: {error}") from None
         except OSError as error:
             said = plain_error(error) or error
-            raise StorageError(f"root: {shown(root)} cannot be opened: {said}") from error
+            raise StorageError(f"root: {redacted(root)} cannot be opened: {said}") from error
         path = path.rstrip("/")
         if not path:
-            raise ConfigError(f"root: {shown(root)} names no folder: write one behind it")
+            raise ConfigError(f"root: {redacted(root)} names no folder: write one behind it")
         return cls(root, filesystem, path)
 
     def require_folder(self) -> None:

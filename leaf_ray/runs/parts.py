@@ -11,7 +11,7 @@ import pyarrow.dataset as pads
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from leaf_ray.core.text.chunks import chunk_ends, chunk_rows
+from leaf_ray.core.text.shards import shard_ends, shard_rows
 from leaf_ray.core.space.rotation import Rotation
 from leaf_ray.core.space.space import Space
 from leaf_ray.errors import MissingStage, SpaceMismatch
@@ -58,7 +58,7 @@ def _dataset(part: Part, prefix: str) -> pads.Dataset:
 
 
 class TextsWriter:
-    """Writes the texts of a part, a chunk to a row group; rows come with equal texts in a row.
+    """Writes the texts of a part, a shard to a row group; rows come with equal texts in a row.
 
     Used as a context manager. num_rows: how many rows there will be in all.
     """
@@ -66,7 +66,7 @@ class TextsWriter:
     def __init__(self, part: Part, *, num_rows: int) -> None:
         part.filesystem.create_dir(part.path, recursive=True)
         self._part = part
-        self._max_rows = chunk_rows(num_rows)
+        self._max_rows = shard_rows(num_rows)
         self._rest: pa.Table | None = None
         self._file: pq.ParquetWriter | None = None
         self._num_files = self._file_rows = self._file_bytes = 0
@@ -80,7 +80,7 @@ class TextsWriter:
         self._close()
 
     def add(self, table: pa.Table) -> None:
-        """Write what is whole chunks of `table` and of what was left of those before."""
+        """Write what is whole shards of `table` and of what was left of those before."""
         if self._rest is not None:
             table = pa.concat_tables([self._rest, table])
         self._cut(table, keep=True)
@@ -90,23 +90,23 @@ class TextsWriter:
         bytes_N = pc.binary_length(text).to_numpy(zero_copy_only=False).astype(np.int64)
         differs = pc.or_(pc.not_equal(text[1:], text[:-1]), pc.not_equal(kind[1:], kind[:-1]))
         first_N = np.append(True, differs.to_numpy(zero_copy_only=False))[: len(bytes_N)]
-        ends = chunk_ends(bytes_N, first_N, max_rows=self._max_rows)
-        # What comes next may belong to the last chunk.
+        ends = shard_ends(bytes_N, first_N, max_rows=self._max_rows)
+        # What comes next may belong to the last shard.
         begin = 0
         for end in ends[:-1] if keep else ends:
             self._write(table.slice(begin, end - begin), int(bytes_N[begin:end].sum()))
             begin = end
         self._rest = table.slice(begin)
 
-    def _write(self, chunk: pa.Table, num_bytes: int) -> None:
-        if self._file_rows + len(chunk) > _FILE_ROWS or self._file_bytes + num_bytes > _FILE_BYTES:
+    def _write(self, shard: pa.Table, num_bytes: int) -> None:
+        if self._file_rows + len(shard) > _FILE_ROWS or self._file_bytes + num_bytes > _FILE_BYTES:
             self._close()
         if self._file is None:
             name = self._part.file(f"{TEXTS_PREFIX}{self._num_files:05}.parquet")
-            self._file = pq.ParquetWriter(name, chunk.schema, filesystem=self._part.filesystem)
+            self._file = pq.ParquetWriter(name, shard.schema, filesystem=self._part.filesystem)
             self._num_files += 1
-        self._file.write_table(chunk, row_group_size=len(chunk))
-        self._file_rows += len(chunk)
+        self._file.write_table(shard, row_group_size=len(shard))
+        self._file_rows += len(shard)
         self._file_bytes += num_bytes
 
     def _close(self) -> None:

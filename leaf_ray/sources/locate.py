@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import fs
 
-from leaf_ray.core.uri import shown
+from leaf_ray.core.uri import redacted
 from leaf_ray.errors import InputError
 
 # Suffixes of compressed files, and pyarrow's names of their codecs.
@@ -114,10 +114,10 @@ def locate(path: str) -> Location:
     try:
         filesystem, inner = fs.FileSystem.from_uri(path)
     except (OSError, pa.ArrowException) as error:
-        reason = str(error).replace(path, shown(path))
+        reason = str(error).replace(path, redacted(path))
         # Without its cause, whose message repeats the URI with the keys in it.
         raise InputError(
-            f"{shown(path)} cannot be opened: {reason}; a local path or a URI such as "
+            f"{redacted(path)} cannot be opened: {reason}; a local path or a URI such as "
             "s3://bucket/folder is wanted"
         ) from None
     return Location(filesystem, inner, prefix)

@@ -5,7 +5,7 @@ from functools import partial
 
 from pyarrow import fs
 
-from leaf_ray.core.uri import shown
+from leaf_ray.core.uri import redacted
 from leaf_ray.errors import InputError
 from leaf_ray.sources.beir import beir_source, find_beir
 from leaf_ray.sources.canonical import Layout, Rows, canonical
@@ -102,7 +102,7 @@ def _place(
 def _refuse_names(path: str, layout: Layout) -> None:
     if layout.columns:
         raise InputError(
-            f"{shown(path)} is of a form whose columns are known, but texts.columns names "
+            f"{redacted(path)} is of a form whose columns are known, but texts.columns names "
             f"{list(layout.columns.values())}; leave texts.columns out"
         )
 
@@ -122,7 +122,7 @@ def _docstrings(path: str, layout: Layout) -> Source:
 
 def _stream(parts: Iterator[Part], path: str, layout: Layout, *, size: float) -> Source:
     rows = (canonical(part, layout, done=part.done * size) for part in parts)
-    return _source(shown(path), rows, layout, size=size, unit="percent")
+    return _source(redacted(path), rows, layout, size=size, unit="percent")
 
 
 def _source(
@@ -140,13 +140,13 @@ def _readable(
     is_readable = [file.suffix in _readers(Layout()) for file in files]
     if not any(is_readable):
         names = [*map(_file_name, files), *(f"{folder}/" for folder in folders)]
-        deeper = f"; name {all_below(shown(path))} to read the folders in it" if folders else ""
+        deeper = f"; name {all_below(redacted(path))} to read the folders in it" if folders else ""
         raise InputError(
-            f"{shown(path)} has no readable file (found {names[:5] or 'nothing'}); wanted: "
+            f"{redacted(path)} has no readable file (found {names[:5] or 'nothing'}); wanted: "
             f"{_formats()}{deeper}"
         )
     tell_passed_over(
-        shown(path),
+        redacted(path),
         [_file_name(file) for file, known in zip(files, is_readable, strict=True) if not known],
         folders,
     )
@@ -188,10 +188,10 @@ def _formats() -> str:
 def _files(
     files: Sequence[SourceFile], path: str, layout: Layout, *, reader: Reader | None = None
 ) -> Source:
-    tell_of_values_in_names(shown(path), [file.path for file in files])
+    tell_of_values_in_names(redacted(path), [file.path for file in files])
     sizes = [file.size() for file in files]
     rows = _rows(files, sizes, layout, reader)
-    return _source(shown(path), rows, layout, size=float(sum(sizes)))
+    return _source(redacted(path), rows, layout, size=float(sum(sizes)))
 
 
 def _rows(

@@ -8,7 +8,7 @@ from pyarrow import fs
 
 from leaf_ray.core.evaluation.sts import StsPairs
 from leaf_ray.core.text.texts import normalise
-from leaf_ray.core.uri import shown
+from leaf_ray.core.uri import redacted
 from leaf_ray.errors import InputError
 from leaf_ray.sources.lines import read_lines
 from leaf_ray.sources.locate import SourceFile, locate
@@ -33,7 +33,7 @@ def read_sts(path: str) -> StsPairs:
     """
     place = locate(path)
     if place.file_type() != fs.FileType.File:
-        raise InputError(f"{shown(path)} is no file; a file of {', '.join(COLUMNS)} is wanted")
+        raise InputError(f"{redacted(path)} is no file; a file of {', '.join(COLUMNS)} is wanted")
     file = place.as_file()
     rows = _rows(file)
     if len(rows) < 2:

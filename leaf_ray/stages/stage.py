@@ -8,9 +8,9 @@ from typing import Any
 
 from leaf_ray.config import RunConfig
 from leaf_ray.runs import Manifest, Part, Run
-from leaf_ray.runs.claim import claimed, require_writable
 from leaf_ray.runs.decide import Decision, decide, inputs_of, refuse_drift, unfinish_from
 from leaf_ray.runs.folder import READS
+from leaf_ray.runs.lock import part_lock, require_writable
 from leaf_ray.runs.progress import Progress
 from leaf_ray.stages.cluster.cluster import Cluster
 
@@ -111,7 +111,7 @@ def perform(
     run.require_folder()
     part = run.part(stage.part)
     inputs, wanted = stage.versions(config, run), stage.wanted(config)
-    with claimed(part, by=f"leaf {stage.name}"):
+    with part_lock(part, by=f"leaf {stage.name}"):
         before = None if again else part.manifest()
         decision = decide(before, wanted=wanted, inputs=inputs, part=part.uri)
         progress.stage(stage.name, about=stage.about)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -12,11 +11,11 @@ from leaf_ray.config import RunConfig
 from leaf_ray.core.encoding.backend import LOWEST_COSINE
 from leaf_ray.core.space.rotation import Rotation
 from leaf_ray.core.space.space import Space
-from leaf_ray.core.uri import shown
+from leaf_ray.core.uri import redacted
 from leaf_ray.encoders.endpoint.address import USUAL_HEADER, USUAL_SCHEME
 from leaf_ray.encoders.endpoint.encoder import EndpointSpec
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.encoders.protocol import Encoder
+from leaf_ray.encoders.protocol import Encoder, EncoderSource
 from leaf_ray.encoders.rotated import RotatedEncoder
 from leaf_ray.encoders.teacher import describe_endpoint, describe_given, describe_space
 from leaf_ray.errors import ConfigError, ModelNotFound, SpaceMismatch
@@ -30,19 +29,11 @@ from leaf_ray.sources.precomputed.vectors import GivenVectors
 COMPARED = 8
 
 
-class Loads(Protocol):
-    """What can be sent to a worker and gives an encoder there."""
-
-    def load(self) -> Encoder:
-        """Load the model, or connect to it."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class _Rotated:
     """A teacher, and the rotation that the run's vectors have."""
 
-    teacher: Loads
+    teacher: EncoderSource
     rotation: Rotation
 
     def load(self) -> RotatedEncoder:
@@ -104,8 +95,8 @@ def describe_known(config: RunConfig, path: str, *, sample: pa.Table) -> Space:
     wanted = config.space
     if wanted.normalize and not given.normalized:
         raise ConfigError(
-            f"{shown(path)} holds vectors that are not of unit length, and they are taken as they "
-            "are: scale them first, or leave out space.normalize"
+            f"{redacted(path)} holds vectors that are not of unit length, and they are taken as "
+            "they are: scale them first, or leave out space.normalize"
         )
     try:
         space = describe_teacher(config)
@@ -119,10 +110,10 @@ def describe_known(config: RunConfig, path: str, *, sample: pa.Table) -> Space:
         )
     if space.dimension != given.dimension:
         raise SpaceMismatch(
-            f"{shown(path)} holds vectors of {given.dimension} dimensions, but {wanted.teacher} "
+            f"{redacted(path)} holds vectors of {given.dimension} dimensions, but {wanted.teacher} "
             f"has {space.dimension}: name the teacher that they were made with"
         )
-    _require_own(teacher_spec(config, space).load(), given, sample, path=shown(path))
+    _require_own(teacher_spec(config, space).load(), given, sample, path=redacted(path))
     return space
 
 
@@ -142,7 +133,9 @@ def _require_own(encoder: Encoder, given: GivenVectors, sample: pa.Table, *, pat
             )
 
 
-def teacher_spec(config: RunConfig, space: Space, *, threads: int = 0, streams: int = 1) -> Loads:
+def teacher_spec(
+    config: RunConfig, space: Space, *, threads: int = 0, streams: int = 1
+) -> EncoderSource:
     """What loads the run's teacher as its space declares it, rotated where that is.
 
     threads, streams: of a local model on the CPU; 0 takes all cores, and a stream for each.
@@ -155,7 +148,7 @@ def teacher_spec(config: RunConfig, space: Space, *, threads: int = 0, streams: 
     return teacher if rotation is None else _Rotated(teacher, rotation)
 
 
-def _own_spec(config: RunConfig, space: Space, *, threads: int, streams: int) -> Loads:
+def _own_spec(config: RunConfig, space: Space, *, threads: int, streams: int) -> EncoderSource:
     if config.space.endpoint is not None:
         return endpoint_spec(config)
     return EncoderSpec.for_teacher(

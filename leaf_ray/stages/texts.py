@@ -11,9 +11,9 @@ from leaf_ray.config.sections import TextsConfig
 from leaf_ray.corpus.divide import Sizes, divide
 from leaf_ray.models.resolve import cache_folder
 from leaf_ray.runs import Part
-from leaf_ray.runs.chunks import write_whole
 from leaf_ray.runs.folder import JUDGMENTS_FILE, REJECTED_FILE, REJECTED_FOLDER
 from leaf_ray.runs.parts import TextsWriter, write_table
+from leaf_ray.runs.shards import write_whole
 from leaf_ray.sources.canonical import Layout
 from leaf_ray.sources.read import open_source
 from leaf_ray.sources.source import Source

@@ -2,7 +2,7 @@
 
 import pytest
 
-from leaf_ray.core.uri import shown
+from leaf_ray.core.uri import redacted
 
 
 @pytest.mark.parametrize(
@@ -16,4 +16,4 @@ from leaf_ray.core.uri import shown
     ],
 )
 def test_uris_lose_their_user_and_query_and_paths_lose_nothing(path: str, wanted: str) -> None:
-    assert shown(path) == wanted
+    assert redacted(path) == wanted

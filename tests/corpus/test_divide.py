@@ -105,7 +105,7 @@ def test_all_copies_of_a_text_lie_in_one_row_group(
     rows: list[dict[str, Any]] = [{"id": f"d{i}", "text": f"text {i % 40}"} for i in range(400)]
     rows += [{"text": f"ask {i}", "kind": "query"} for i in range(10)]
     in_pieces(monkeypatch, rows=30)
-    monkeypatch.setattr("leaf_ray.runs.parts.chunk_rows", lambda _: 25)
+    monkeypatch.setattr("leaf_ray.runs.parts.shard_rows", lambda _: 25)
     written = Run.open(str(tmp_path / "run")).texts
     (tmp_path / "scratch").mkdir()
     divided = divide(source_of(rows, tmp_path), tmp_path / "scratch", Sizes(num_test_queries=2))

@@ -1,4 +1,4 @@
-"""Prepared chunks hold what the model will read, and where it stands in the texts."""
+"""Prepared shards hold what the model will read, and where it stands in the texts."""
 
 from pathlib import Path
 
@@ -54,11 +54,11 @@ def test_tokens_are_counted_by_row(model: str) -> None:
     assert num_tokens(prepare(pa.Table.from_pylist(ROWS))).tolist() == [16, 32, 32, 10]
 
 
-def test_a_chunk_of_one_kind_and_one_without_rows_are_prepared(model: str) -> None:
+def test_a_shard_of_one_kind_and_one_without_rows_are_prepared(model: str) -> None:
     prepare = Tokenise(model, max_length=32, prompts=PROMPTS)
-    chunk = pa.Table.from_pylist(ROWS)
-    assert len(prepare(chunk.slice(0, 1))) == 1
-    empty = prepare(chunk.slice(0, 0))
+    shard = pa.Table.from_pylist(ROWS)
+    assert len(prepare(shard.slice(0, 1))) == 1
+    empty = prepare(shard.slice(0, 0))
     assert (len(empty), empty.schema.field(IDS).type) == (0, pa.list_(pa.int32()))
 
 
@@ -95,8 +95,8 @@ def test_an_overlap_that_leaves_no_room_names_the_setting_and_the_fix(
 
 
 def test_an_id_like_those_of_windows_is_refused_where_there_are_windows(model: str) -> None:
-    chunk = pa.Table.from_pylist([{**ROWS[0], "id": "c#0", "kind": DOCUMENT}])
+    shard = pa.Table.from_pylist([{**ROWS[0], "id": "c#0", "kind": DOCUMENT}])
     prepare = Tokenise(model, max_length=32, prompts=PROMPTS, overlap=4)
     with pytest.raises(InputError, match=r"'c#0' is named as windows .*texts\.columns\.id"):
-        prepare(chunk)
-    assert len(Tokenise(model, max_length=32, prompts=PROMPTS)(chunk)) == 1
+        prepare(shard)
+    assert len(Tokenise(model, max_length=32, prompts=PROMPTS)(shard)) == 1

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from leaf_ray.core.evaluation.bootstrap import USUAL
-from leaf_ray.core.evaluation.comparison import Collection, Side, compare
+from leaf_ray.core.evaluation.comparison import Collection, System, compare
 from leaf_ray.core.evaluation.metrics import mrr, ndcg, recall
 from leaf_ray.core.evaluation.own_documents import own_documents
 from leaf_ray.core.search.ranking import top_k
@@ -98,8 +98,8 @@ def test_where_queries_are_documents_mteb_too_leaves_a_querys_own_out(
     own_Q = own_documents(queries, list(collection.queries.values()), ids, texts, judgments)
     document_ND = model.encode([{"text": texts}], prompt_type=DOCUMENT)
     query_QD = model.encode([{"text": list(collection.queries.values())}], prompt_type=QUERY)
-    side = Side("teacher", "leaf", "leaf", query_QD, document_ND, None)
-    row = compare(Collection(ids, judgments, own_Q=own_Q), [side], USUAL).rows[0]
+    system = System("teacher", "leaf", "leaf", query_QD, document_ND, None)
+    row = compare(Collection(ids, judgments, own_Q=own_Q), [system], USUAL).rows[0]
     for name, ours in {
         "ndcg_at_10": row.ndcg,
         "recall_at_100": row.recall,

@@ -72,10 +72,10 @@ def texts_of(*texts: str) -> pa.Table:
     )
 
 
-def test_texts_are_written_in_chunks_that_keep_equal_ones_together(
+def test_texts_are_written_in_shards_that_keep_equal_ones_together(
     part: Part, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leaf_ray.runs.parts.chunk_rows", lambda _: 3)
+    monkeypatch.setattr("leaf_ray.runs.parts.shard_rows", lambda _: 3)
     with TextsWriter(part, num_rows=8) as writer:
         writer.add(texts_of("a", "b", "b"))
         writer.add(texts_of("b", "c"))
@@ -87,7 +87,7 @@ def test_texts_are_written_in_chunks_that_keep_equal_ones_together(
 def test_files_of_texts_are_rolled_and_read_as_one(
     part: Part, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leaf_ray.runs.parts.chunk_rows", lambda _: 2)
+    monkeypatch.setattr("leaf_ray.runs.parts.shard_rows", lambda _: 2)
     monkeypatch.setattr("leaf_ray.runs.parts._FILE_ROWS", 4)
     with TextsWriter(part, num_rows=7) as writer:
         writer.add(texts_of(*"abcdefg"))

@@ -20,15 +20,15 @@ from leaf_ray.runs.parts import texts_dataset, vectors_dataset, write_space
 from leaf_ray.runs.progress import Silent
 from leaf_ray.stages import verbs
 from leaf_ray.stages.cluster.cluster import Cluster
-from leaf_ray.stages.embed.chunk import ENCODER, EncodeChunk, ReadChunk, WriteChunk
-from leaf_ray.stages.embed.pipeline import planned_chunks
+from leaf_ray.stages.embed.pipeline import planned_shards
+from leaf_ray.stages.embed.shard import ENCODER, EncodeShard, ReadShard, WriteShard
 from leaf_ray.stages.embed.stage import encoder_class, prepare, working_folder
 from leaf_ray.stages.stage import Job
 from leaf_ray.stages.teacher import describe_teacher
 from tests.examples.faulty_endpoint import FaultyEndpoint
 from tests.examples.faulty_endpoint import vectors_of as endpoint_vectors_of
 
-ROWS_OF_A_CHUNK = 40
+ROWS_OF_A_SHARD = 40
 WORDS = ("library", "index", "query", "shelf", "catalogue", "term", "card", "reader")
 Key = tuple[str, str]
 
@@ -39,10 +39,10 @@ def written(file: Path, rows: Sequence[dict[str, Any]]) -> Path:
 
 
 def with_texts(root: Path, source: Path, teacher: Path) -> Path:
-    """A run folder with texts in it that are small chunks, as a large corpus has them."""
+    """A run folder with texts in it that are small shards, as a large corpus has them."""
     config = a_config(root, source, space={"teacher": str(teacher)})
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("leaf_ray.runs.parts.chunk_rows", lambda _: ROWS_OF_A_CHUNK)
+        patched.setattr("leaf_ray.runs.parts.shard_rows", lambda _: ROWS_OF_A_SHARD)
         verbs.texts(config)
     return root
 
@@ -94,7 +94,7 @@ def rejected_in(folder: Path) -> dict[Key, str]:
 
 
 def direct(config: RunConfig, teacher: Path) -> dict[Key, np.ndarray]:
-    """What the teacher gives where no Ray, chunk or copy is in the way."""
+    """What the teacher gives where no Ray, shard or copy is in the way."""
     encoder = EncoderSpec(
         folder=str(teacher), backend="openvino-f32", max_length=config.space.max_length, threads=1
     ).load()
@@ -130,26 +130,26 @@ def no_work_left(config: RunConfig) -> bool:
 
 
 def done_before(config: RunConfig, *, every: int) -> set[Key]:
-    """Do one of `every` chunks as a run that was killed did, but with vectors that are marked."""
+    """Do one of `every` shards as a run that was killed did, but with vectors that are marked."""
     job = a_job(config)
     space, work = describe_teacher(config), working_folder(job)
     write_space(work, space)
     _, arguments = encoder_class(config, space, threads=1)
-    read = ReadChunk(job.run.texts.filesystem, prepare(config, space))
-    encode, write = Negated(*arguments), WriteChunk(work)
+    read = ReadShard(job.run.texts.filesystem, prepare(config, space))
+    encode, write = Negated(*arguments), WriteShard(work)
     keys: set[Key] = set()
-    for chunk in planned_chunks(job.run.texts)[::every]:
-        texts = read(pa.Table.from_pylist([chunk]))
+    for shard in planned_shards(job.run.texts)[::every]:
+        texts = read(pa.Table.from_pylist([shard]))
         write(encode(texts))
         keys |= set(zip(texts["kind"].to_pylist(), texts["id"].to_pylist(), strict=True))
     return keys
 
 
-class Negated(EncodeChunk):
+class Negated(EncodeShard):
     """Marks what it does, and says so."""
 
-    def __call__(self, chunk: pa.Table) -> pa.Table:
-        encoded = super().__call__(chunk)
+    def __call__(self, shard: pa.Table) -> pa.Table:
+        encoded = super().__call__(shard)
         flat = pc.negate(pc.list_flatten(encoded["vector"]).combine_chunks())
         kind = encoded.schema.field("vector")
         marked = pa.FixedSizeListArray.from_arrays(flat, kind.type.list_size)

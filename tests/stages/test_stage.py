@@ -10,7 +10,7 @@ import pytest
 from leaf_ray.config import RunConfig
 from leaf_ray.errors import InputError, PartBusy
 from leaf_ray.runs import Part, Run
-from leaf_ray.runs.claim import claimed
+from leaf_ray.runs.lock import part_lock
 from leaf_ray.runs.progress import Silent
 from leaf_ray.stages.cluster.cluster import Cluster
 from leaf_ray.stages.stage import Job, Made, Stage, perform
@@ -57,7 +57,7 @@ def test_what_is_refused_takes_nothing_away(config: RunConfig, *, again: bool) -
 def test_what_another_command_is_making_is_left_alone(config: RunConfig) -> None:
     run = Run.open(config.root)
     run.work("work").write("unfinished", b"of hours")
-    with claimed(run.texts, by="leaf texts"), pytest.raises(PartBusy, match="`leaf texts` "):
+    with part_lock(run.texts, by="leaf texts"), pytest.raises(PartBusy, match="`leaf texts` "):
         do(STAGE, config, again=True)
     assert run.work("work").read("unfinished") == b"of hours"
     assert run.texts.read("made") is None
@@ -87,7 +87,7 @@ def test_work_on_what_is_finished_is_another_commands_while_that_makes_it_again(
     do(STAGE, config)
     run = Run.open(config.root)
     run.work("work").write("laid out", b"by another")
-    with claimed(run.texts, by="leaf texts"), pytest.raises(PartBusy):
+    with part_lock(run.texts, by="leaf texts"), pytest.raises(PartBusy):
         do(STAGE, config)
     assert run.work("work").read("laid out") == b"by another"
 

@@ -72,7 +72,7 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class System:
     """One row of a comparison: who encodes what, and the vectors."""
 
     role: Role
@@ -95,20 +95,20 @@ class Compared:
 
 
 def compare(
-    collection: Collection, sides: Sequence[Side], sampling: Sampling, *, device: str = "cpu"
+    collection: Collection, systems: Sequence[System], sampling: Sampling, *, device: str = "cpu"
 ) -> Compared:
-    """Rank, measure and compare; the first side has to be the teacher's."""
+    """Rank, measure and compare; the first system has to be the teacher's."""
     rank = partial(top_k, k=DEPTH, left_out_Q=collection.own_Q, device=device)
-    teacher = rank(sides[0].query_QD, sides[0].document_ND)
+    teacher = rank(systems[0].query_QD, systems[0].document_ND)
     scores: dict[Role, Scores] = {}
-    for side in sides:
+    for system in systems:
         ranking = teacher
-        if side.role != "teacher":
-            ranking = rank(side.query_QD, side.document_ND)
-        scores[side.role] = {
+        if system.role != "teacher":
+            ranking = rank(system.query_QD, system.document_ND)
+        scores[system.role] = {
             **_judged(collection, ranking.index_QK),
             "overlap@10": overlap(ranking.index_QK, teacher.index_QK, k=10),
-            "rank correlation": _correlation(side, teacher),
+            "rank correlation": _correlation(system, teacher),
         }
     differences = tuple(
         Difference(
@@ -121,7 +121,7 @@ def compare(
         if role in scores and minus in scores and metric in scores[role]
     )
     return Compared(
-        tuple(_row(side, scores, sampling) for side in sides),
+        tuple(_row(system, scores, sampling) for system in systems),
         differences,
         _by_length(collection, scores, sampling),
         scores,
@@ -149,36 +149,36 @@ def kept_of(own: Scores, teacher: Scores, sampling: Sampling) -> Interval | None
     return kept(own["nDCG@10"], teacher["nDCG@10"], sampling)
 
 
-def _correlation(side: Side, teacher: Ranking) -> npt.NDArray[np.float64]:
+def _correlation(system: System, teacher: Ranking) -> npt.NDArray[np.float64]:
     """How a side orders the teacher's first documents, float64 [Q]; 0 where there is but one."""
-    correlation_Q = np.zeros(len(side.query_QD))
+    correlation_Q = np.zeros(len(system.query_QD))
     num_Q = (teacher.index_QK != NO_ROW).sum(axis=1)
     for num in np.unique(num_Q[num_Q > 1]):
         queries = np.flatnonzero(num_Q == num)
         index_QK, score_QK = teacher.index_QK[queries, :num], teacher.score_QK[queries, :num]
-        pairs = zip(index_QK, side.query_QD[queries], strict=True)
-        own_QK = np.stack([side.document_ND[rows_K] @ query_D for rows_K, query_D in pairs])
+        pairs = zip(index_QK, system.query_QD[queries], strict=True)
+        own_QK = np.stack([system.document_ND[rows_K] @ query_D for rows_K, query_D in pairs])
         correlation_Q[queries] = rank_correlation(own_QK, score_QK)
     return correlation_Q
 
 
-def _row(side: Side, scores: Mapping[Role, Scores], sampling: Sampling) -> Row:
-    own, is_teacher = scores[side.role], side.role == "teacher"
+def _row(system: System, scores: Mapping[Role, Scores], sampling: Sampling) -> Row:
+    own, is_teacher = scores[system.role], system.role == "teacher"
 
     def interval(metric: Metric) -> Interval | None:
         return mean_interval(own[metric], sampling) if metric in own else None
 
     return Row(
-        queries_by=side.queries_by,
-        documents_by=side.documents_by,
-        role=side.role,
+        queries_by=system.queries_by,
+        documents_by=system.documents_by,
+        role=system.role,
         ndcg=interval("nDCG@10"),
         recall=interval("recall@100"),
         overlap=None if is_teacher else interval("overlap@10"),
         mrr=interval("MRR@10"),
         map=interval("MAP@100"),
         correlation=None if is_teacher else interval("rank correlation"),
-        query_ms=side.query_ms,
+        query_ms=system.query_ms,
         kept=None if is_teacher else kept_of(own, scores["teacher"], sampling),
     )
 

@@ -6,7 +6,7 @@ Shapes: Q = queries, D = dimensions, d = dimensions kept, K = ranks.
 from collections.abc import Iterator, Sequence
 
 from leaf_ray.core.evaluation.bootstrap import Sampling, mean_interval
-from leaf_ray.core.evaluation.comparison import DEPTH, Collection, Compared, Side, kept_of
+from leaf_ray.core.evaluation.comparison import DEPTH, Collection, Compared, System, kept_of
 from leaf_ray.core.evaluation.metrics import ndcg, overlap
 from leaf_ray.core.evaluation.results import Cell, Role, Scores
 from leaf_ray.core.search.quantization import leading, search
@@ -20,7 +20,7 @@ STORED: tuple[Stored, ...] = ("float32", "float16", "int8", "binary", "binary, r
 
 def grid(
     collection: Collection,
-    sides: Sequence[Side],
+    systems: Sequence[System],
     compared: Compared,
     sampling: Sampling,
     *,
@@ -30,17 +30,17 @@ def grid(
 ) -> Iterator[Cell]:
     """Yield a cell for each role, number of dimensions and way to store, as it is measured.
 
-    compared: of the same sides at full size, to which all is related.
+    compared: of the same systems at full size, to which all is related.
     dimensions: those that the vectors do not have are left out; all of them are always measured.
     normalized: whether vectors have unit length, and prefixes of them shall have it again.
     """
-    for side in sides:
-        if side.role not in ROLES:
+    for system in systems:
+        if system.role not in ROLES:
             continue
-        full = side.document_ND.shape[1]
+        full = system.document_ND.shape[1]
         for d in sorted({d for d in dimensions if d < full} | {full}):
-            query_Qd = leading(side.query_QD, d, normalized=normalized)
-            document_Nd = leading(side.document_ND, d, normalized=normalized)
+            query_Qd = leading(system.query_QD, d, normalized=normalized)
+            document_Nd = leading(system.document_ND, d, normalized=normalized)
             for stored in STORED:
                 ranking = search(
                     query_Qd,
@@ -51,9 +51,9 @@ def grid(
                     device=device,
                 )
                 scores = _ndcg(collection, ranking)
-                is_reference = side.role == "teacher" and d == full and stored == "float32"
+                is_reference = system.role == "teacher" and d == full and stored == "float32"
                 yield Cell(
-                    role=side.role,
+                    role=system.role,
                     dimensions=d,
                     stored=stored,
                     bytes=bytes_per_vector(d, stored),

@@ -16,7 +16,7 @@ from leaf_ray.core.search import ranking_keys
 from leaf_ray.errors import EncodingError
 
 
-class Rows(Protocol):
+class DocumentRows(Protocol):
     """Documents [N, D] as rows of any numbers: an array, or what makes one of those asked for."""
 
     @property

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leaf_ray.core.evaluation.own_documents import NO_ROW
-from leaf_ray.core.search.candidates import Rows
+from leaf_ray.core.search.candidates import DocumentRows
 from leaf_ray.core.search.ranking import Ranking, top_k
 from leaf_ray.core.search.stored import Stored
 from leaf_ray.errors import InputError
@@ -125,7 +125,7 @@ def search(
     return rank(query_QD, _as_stored(document_ND, stored), k=k)
 
 
-def _as_stored(document_ND: Numbers, stored: Stored) -> Rows:
+def _as_stored(document_ND: Numbers, stored: Stored) -> DocumentRows:
     if stored == "float16":
         return document_ND.astype(np.float16, copy=False)
     if stored == "int8":

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from leaf_ray.core.evaluation.own_documents import NO_ROW
 from leaf_ray.core.search import ranking_keys
-from leaf_ray.core.search.candidates import Candidates, Rows
+from leaf_ray.core.search.candidates import Candidates, DocumentRows
 from leaf_ray.core.search.screening import Screened, TooCloseError, screening_pays
 from leaf_ray.errors import InputError
 
@@ -48,7 +48,7 @@ class Ranking:
 
 def top_k(
     query_QD: npt.NDArray[np.float32],
-    document_ND: Rows,
+    document_ND: DocumentRows,
     *,
     k: int,
     left_out_Q: npt.NDArray[np.int64] | None = None,
@@ -109,7 +109,7 @@ def _without(found: Ranking, left_out_Q: npt.NDArray[np.int64], *, k: int) -> Ra
     return Ranking(index_QK, score_QK)
 
 
-def _screened(query_QD: Tensor, document_ND: Rows, *, k: int, block: int) -> Tensor | None:
+def _screened(query_QD: Tensor, document_ND: DocumentRows, *, k: int, block: int) -> Tensor | None:
     """Keys [Q, K] of the best documents, or None where they are too close to screen."""
     found = Screened(query_QD, k=k)
     try:
@@ -119,13 +119,15 @@ def _screened(query_QD: Tensor, document_ND: Rows, *, k: int, block: int) -> Ten
         return None
 
 
-def _add_all(found: Candidates, document_ND: Rows, *, block: int) -> None:
+def _add_all(found: Candidates, document_ND: DocumentRows, *, block: int) -> None:
     device = str(found.query_QD.device)
     for first_row, rows in _blocks(len(document_ND), smallest=found.k, largest=block):
         found.add(_on(document_ND[first_row : first_row + rows], device), first_row=first_row)
 
 
-def _check_sizes(query_QD: npt.NDArray[Any], document_ND: Rows, *, k: int, block: int) -> None:
+def _check_sizes(
+    query_QD: npt.NDArray[Any], document_ND: DocumentRows, *, k: int, block: int
+) -> None:
     shapes = query_QD.shape, document_ND.shape
     if {len(shape) for shape in shapes} != {2} or query_QD.shape[1] != document_ND.shape[1]:
         raise InputError(

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from leaf_ray.core.encoding.backend import multiplies_in_bf16
 from leaf_ray.core.search import ranking_keys
-from leaf_ray.core.search.candidates import Candidates, Reused, Rows, longest
+from leaf_ray.core.search.candidates import Candidates, DocumentRows, Reused, longest
 
 _ROUNDOFF = 2.0**-8
 _FLOAT32_ROUNDOFF = 2.0**-24
@@ -37,7 +37,7 @@ class TooCloseError(Exception):
     """Too many documents are as good as the k-th best for screening to pay."""
 
 
-def screening_pays(query_QD: npt.NDArray[Any], document_ND: Rows, device: str) -> bool:
+def screening_pays(query_QD: npt.NDArray[Any], document_ND: DocumentRows, device: str) -> bool:
     """Whether the chip has fast bfloat16 products, and these are large enough."""
     return (
         device == "cpu"
@@ -87,7 +87,7 @@ class Screened(Candidates):
             raise TooCloseError
         return kept_C
 
-    def rescored(self, document_ND: Rows) -> Tensor:
+    def rescored(self, document_ND: DocumentRows) -> Tensor:
         """Keys [Q, K] by exact scores: summed in float64, rounded once to float32."""
         self._look()
         rows = ranking_keys.rows_of(self._key_C.numpy())

@@ -17,7 +17,7 @@ from leaf_ray.core.text.ids import Hashes
 from leaf_ray.core.text.queries import QueryKeys
 from leaf_ray.errors import InputError
 
-QueryForm = Literal["judged", "given", "derived", "none"]
+QueryOrigin = Literal["judged", "given", "derived", "none"]
 """Where queries come from: judgments, the source's own rows and column, or first sentences.
 
 none: nowhere, since no test queries are wanted and the source has no queries.

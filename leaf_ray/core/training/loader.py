@@ -12,7 +12,7 @@ from itertools import islice
 from leaf_ray.core.encoding.ahead import map_ahead
 from leaf_ray.core.training.batch import Batch
 from leaf_ray.core.training.cuda_graphs import graph_length
-from leaf_ray.core.training.sampler import Order, Rows, share_of
+from leaf_ray.core.training.sampler import RowNumbers, Sampler, share_of
 from leaf_ray.core.training.training_texts import TrainingTexts
 
 # Steps whose batches a GPU finds ready.
@@ -22,7 +22,7 @@ READERS = 2
 
 
 @dataclass(frozen=True)
-class Feed:
+class BatchLoader:
     """One worker's share of each step.
 
     rank, workers: which of how many workers. for_graphs: in memory that a GPU copies from, of few
@@ -30,7 +30,7 @@ class Feed:
     """
 
     texts: TrainingTexts
-    order: Order
+    sampler: Sampler
     rank: int
     workers: int
     for_graphs: bool
@@ -43,17 +43,17 @@ class Feed:
         """
         shares = (
             share_of(step_GB, rank=self.rank, workers=self.workers)
-            for step_GB in islice(self.order.steps(first), number)
+            for step_GB in islice(self.sampler.steps(first), number)
         )
         if not self.for_graphs:
             for rows_GB in shares:
                 yield [self.texts.take(rows_B) for rows_B in rows_GB]
             return
-        with ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="feed") as readers:
+        with ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="batches") as readers:
             yield from map_ahead(readers, self._pinned, shares, ahead=STEPS_AHEAD)
 
-    def _pinned(self, rows_GB: Rows) -> list[Batch]:
-        lengths_GB = self.order.lengths_N[rows_GB]
+    def _pinned(self, rows_GB: RowNumbers) -> list[Batch]:
+        lengths_GB = self.sampler.lengths_N[rows_GB]
         lengths = [graph_length(int(length), longest=self._longest) for length in lengths_GB.max(1)]
         return [
             self.texts.take(rows_B, length=length).pinned()
@@ -62,4 +62,4 @@ class Feed:
 
     @cached_property
     def _longest(self) -> int:
-        return int(self.order.lengths_N.max())
+        return int(self.sampler.lengths_N.max())

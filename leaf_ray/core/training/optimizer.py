@@ -89,7 +89,7 @@ class LeafOptimizer:
 
 
 def touch_rows_only(embedding: nn.Embedding) -> None:
-    """Give an embedding a sparse gradient, in place; for CPUs; see `core.exchange`."""
+    """Give an embedding a sparse gradient, in place; for CPUs; see `core.training.ddp`."""
     embedding.sparse = True
 
 

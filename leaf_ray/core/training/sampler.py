@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Rows = npt.NDArray[np.int64]
+RowNumbers = npt.NDArray[np.int64]
 
 # Texts are sorted by length inside windows of so many micro-batches: almost no padding, and still
 # a new mix every epoch.
@@ -20,7 +20,7 @@ WINDOW_BATCHES = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Order:
+class Sampler:
     """The order of a training.
 
     lengths_N: tokens of each text. expected_N: how often each text comes in an epoch, on average;
@@ -40,7 +40,7 @@ class Order:
         # Sums of shares such as 0.3 come out a hair below the whole number that is meant.
         return int(self.expected_N.sum() + 1e-6) // (self.batch_size * self.micro_batches)
 
-    def epoch(self, number: int) -> Rows:
+    def epoch(self, number: int) -> RowNumbers:
         """The rows [S, G, B] of one epoch."""
         rng = np.random.default_rng((self.seed, number))
         rows = self._drawn(rng)
@@ -55,7 +55,7 @@ class Order:
         mixed_SG = np.argsort(rng.random(steps_SGB.shape[:2]), axis=1)
         return np.take_along_axis(steps_SGB, mixed_SG[:, :, None], axis=1)
 
-    def _drawn(self, rng: np.random.Generator) -> Rows:
+    def _drawn(self, rng: np.random.Generator) -> RowNumbers:
         """Rows in random order, each floor or ceiling of its expectation times."""
         order = rng.permutation(len(self.lengths_N))
         # Systematic sampling: every text gets its share, and the sum is the same in each epoch.
@@ -65,7 +65,7 @@ class Order:
         drawn = rng.permutation(drawn)
         return drawn[: self.steps_per_epoch * self.batch_size * self.micro_batches]
 
-    def steps(self, first: int) -> Iterator[Rows]:
+    def steps(self, first: int) -> Iterator[RowNumbers]:
         """The rows [G, B] of each step from number `first` on, without end.
 
         Raises:
@@ -79,7 +79,7 @@ class Order:
             number, done = number + 1, 0
 
 
-def share_of(step_GB: Rows, *, rank: int, workers: int) -> Rows:
+def share_of(step_GB: RowNumbers, *, rank: int, workers: int) -> RowNumbers:
     """The micro-batches of a step that fall to one of its workers, every `workers`-th.
 
     Raises:

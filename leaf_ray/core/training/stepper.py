@@ -22,7 +22,7 @@ class Recipe:
 
     learning_rate: of each step, by its number. max_norm: what gradients are clipped to.
     weight: of a micro-batch in the gradient of the step, which the workers add up (see
-        `core.exchange`): 1 / micro-batches of the whole step.
+        `core.training.ddp`): 1 / micro-batches of the whole step.
     """
 
     loss: AlignmentLoss

@@ -16,7 +16,7 @@ import torch
 from leaf_ray.core.encoding.padding import pad
 from leaf_ray.core.text.texts import DOCUMENT
 from leaf_ray.core.training.batch import Batch
-from leaf_ray.core.training.sampler import Rows
+from leaf_ray.core.training.sampler import RowNumbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +97,7 @@ class TrainingTexts:
         return name
 
     def _by_file(
-        self, rows: Rows
+        self, rows: RowNumbers
     ) -> Iterator[tuple[_File, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
         """Each file that some rows are in, which of the rows those are, and where it has them."""
         numbers = np.searchsorted(self._starts, rows, side="right") - 1
@@ -105,7 +105,7 @@ class TrainingTexts:
             at = np.flatnonzero(numbers == number)
             yield self._files[number], at, rows[at] - self._starts[number]
 
-    def vectors(self, rows: Rows) -> npt.NDArray[np.float32]:
+    def vectors(self, rows: RowNumbers) -> npt.NDArray[np.float32]:
         """The teacher's vectors [B, D] of some rows."""
         dimension = self._files[0].vectors_ND.shape[1]
         vector_BD = np.empty((len(rows), dimension), dtype=np.float32)
@@ -113,7 +113,7 @@ class TrainingTexts:
             vector_BD[at] = file.vectors_ND[places]
         return vector_BD
 
-    def take(self, rows: Rows, *, length: int = 0) -> Batch:
+    def take(self, rows: RowNumbers, *, length: int = 0) -> Batch:
         """The batch of these rows, padded to its longest text, or to a `length` beyond that."""
         ids: list[npt.NDArray[np.int32]] = [np.empty(0, dtype=np.int32)] * len(rows)
         for file, at, places in self._by_file(rows):
@@ -128,7 +128,7 @@ class TrainingTexts:
             rows,
         )
 
-    def by_length(self, rows: Rows, *, batch_size: int, batch_tokens: int) -> Iterator[Batch]:
+    def by_length(self, rows: RowNumbers, *, batch_size: int, batch_tokens: int) -> Iterator[Batch]:
         """Batches of these rows, like lengths together.
 
         batch_size, batch_tokens: the most of a batch, padding included; a text is never cut.
@@ -144,7 +144,7 @@ class TrainingTexts:
             yield self.take(rows[start:stop])
             start = stop
 
-    def sample(self, number: int, *, among: npt.NDArray[np.bool_] | None = None) -> Rows:
+    def sample(self, number: int, *, among: npt.NDArray[np.bool_] | None = None) -> RowNumbers:
         """Rows that are chosen at random, always the same: `number` or as many as there are."""
         rows = np.arange(len(self)) if among is None else np.flatnonzero(among)
         return np.random.default_rng(0).permutation(rows)[:number]

@@ -18,7 +18,7 @@ WORST_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Nearness:
+class ValidationMetrics:
     """Means over the validation texts, and over the worst tenth of them.
 
     overlap: the share of the teacher's ten nearest documents that the leaf finds too.
@@ -35,7 +35,7 @@ class Nearness:
         leaf_ND: npt.NDArray[np.float32],
         teacher_ND: npt.NDArray[np.float32],
         document_MD: npt.NDArray[np.float32],
-    ) -> "Nearness":
+    ) -> "ValidationMetrics":
         """The metrics of one text or more, each a query of leaf and of teacher."""
         cosine_N = _cosines(leaf_ND, teacher_ND)
         overlap_N = _overlaps(leaf_ND, teacher_ND, document_MD)

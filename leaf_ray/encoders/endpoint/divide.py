@@ -13,7 +13,7 @@ import numpy as np
 
 from leaf_ray.encoders.endpoint.answers import Answer
 from leaf_ray.encoders.endpoint.client import EndpointClient, TextsAtFault
-from leaf_ray.encoders.endpoint.limits import Limits, Rows, parts_of
+from leaf_ray.encoders.endpoint.limits import Limits, RowNumbers, parts_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +106,8 @@ class Divider:
         return answer
 
     async def _embed_parts(
-        self, texts: Sequence[str], parts: Sequence[Rows], origin: _Origin
-    ) -> list[tuple[Rows, Answer]]:
+        self, texts: Sequence[str], parts: Sequence[RowNumbers], origin: _Origin
+    ) -> list[tuple[RowNumbers, Answer]]:
         work = (self._embed([texts[int(i)] for i in rows], origin) for rows in parts)
         return list(zip(parts, await _all(work), strict=True))
 
@@ -115,7 +115,7 @@ class Divider:
         return Answer(np.full((num_texts, self._d), np.nan, np.float32))
 
 
-def _joined(answers: Sequence[tuple[Rows, Answer]], *, onto: Answer) -> Answer:
+def _joined(answers: Sequence[tuple[RowNumbers, Answer]], *, onto: Answer) -> Answer:
     """`onto` with the vectors and reasons of some of its rows in place of its own."""
     reasons = dict(onto.reasons)
     for rows, answer in answers:

@@ -29,7 +29,7 @@ from leaf_ray.encoders.endpoint.answers import Answer
 from leaf_ray.encoders.endpoint.client import SHORT_TEXT, EndpointClient, TextsAtFault
 from leaf_ray.encoders.endpoint.divide import Divider
 from leaf_ray.encoders.endpoint.exchange import Exchange
-from leaf_ray.encoders.endpoint.limits import Limits, Rows
+from leaf_ray.encoders.endpoint.limits import Limits, RowNumbers
 from leaf_ray.encoders.endpoint.rate_limit import Backoff, Gate
 from leaf_ray.encoders.protocol import EncodedBatch
 from leaf_ray.errors import ConfigError, EndpointError, TextsRejected
@@ -185,9 +185,9 @@ class EndpointEncoder:
         if reasons:
             raise TextsRejected.of(reasons)
 
-    def _answers(self, texts: Sequence[str]) -> Generator[tuple[Rows, Answer], None, None]:
+    def _answers(self, texts: Sequence[str]) -> Generator[tuple[RowNumbers, Answer], None, None]:
         todo, lengths = 0, [len(text) for text in texts]
-        asked: dict[Future[Answer], Rows] = {}
+        asked: dict[Future[Answer], RowNumbers] = {}
         try:
             while True:
                 # Twice what is sent at once: there is work while the caller looks at vectors.

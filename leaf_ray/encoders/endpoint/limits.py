@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-Rows = npt.NDArray[np.int64]
+RowNumbers = npt.NDArray[np.int64]
 
 # A request that keeps failing is cut into so many parts: as few requests as halves would need to
 # find one text, and half as many rounds.
@@ -31,11 +31,11 @@ class Limits:
         self._answered_characters = 0
         self._strikes = 0
 
-    def cut(self, lengths: Sequence[int]) -> list[Rows]:
+    def cut(self, lengths: Sequence[int]) -> list[RowNumbers]:
         """Positions of texts of these lengths in requests within the limits."""
         return list(text_batches(lengths, max_texts=self.texts, max_characters=self.characters))
 
-    def first(self, lengths: Sequence[int], *, start: int) -> Rows:
+    def first(self, lengths: Sequence[int], *, start: int) -> RowNumbers:
         """Positions of the texts from `start` on that are the next request."""
         (rows, *_) = self.cut(lengths[start : start + self.texts])
         return start + rows
@@ -71,7 +71,9 @@ class Limits:
             self.characters = min(self.characters, max(largest, 1), max(fits, 1))
 
 
-def text_batches(lengths: Sequence[int], *, max_texts: int, max_characters: int) -> Iterator[Rows]:
+def text_batches(
+    lengths: Sequence[int], *, max_texts: int, max_characters: int
+) -> Iterator[RowNumbers]:
     """Yield positions in order, int64 [B]; every one comes once, and no batch is empty.
 
     A batch has at most `max_texts` texts and `max_characters`, unless one text alone is longer.
@@ -87,7 +89,7 @@ def text_batches(lengths: Sequence[int], *, max_texts: int, max_characters: int)
         yield np.arange(start, len(lengths), dtype=np.int64)
 
 
-def parts_of(num_texts: int, *, by_size: bool, said: str) -> list[Rows]:
+def parts_of(num_texts: int, *, by_size: bool, said: str) -> list[RowNumbers]:
     """Positions of the texts of a failed request in the requests that follow it.
 
     by_size: the request may have been too large; its halves show a limit better than quarters.

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 Keys = npt.NDArray[np.uint64]
-Rows = npt.NDArray[np.int64]
+RowNumbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,10 @@ class KeyIndex:
 
     high_N: Keys
     low_N: Keys
-    row_N: Rows
+    row_N: RowNumbers
 
     @classmethod
-    def of(cls, keys_N2: Keys) -> tuple["KeyIndex", Rows]:
+    def of(cls, keys_N2: Keys) -> tuple["KeyIndex", RowNumbers]:
         """Return the first row of each key, and [R, 2] rows that have the same key."""
         order_N = np.lexsort((keys_N2[:, 1], keys_N2[:, 0]))
         high_N, low_N = keys_N2[order_N, 0], keys_N2[order_N, 1]
@@ -35,7 +35,7 @@ class KeyIndex:
         first = np.concatenate([[True], ~repeats])
         return cls(high_N[first], low_N[first], order_N[first]), repeats_R2
 
-    def find(self, keys_B2: Keys) -> Rows:
+    def find(self, keys_B2: Keys) -> RowNumbers:
         """Return the row of each key, -1 where there is none."""
         row_B = np.full(len(keys_B2), -1, dtype=np.int64)
         high_B, low_B = keys_B2[:, 0], keys_B2[:, 1]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pyarrow import fs
 
-from leaf_ray.core.uri import shown
+from leaf_ray.core.uri import redacted
 from leaf_ray.errors import InputError
 from leaf_ray.sources.locate import SourceFile, is_glob, locate, match_glob
 from leaf_ray.sources.passed_over import tell_passed_over
@@ -44,7 +44,7 @@ def find_given(path: str) -> GivenSource:
     Raises InputError when there is nothing or nothing that can be read.
     """
     if is_glob(path):
-        return _parquet_files(match_glob(path), shown(path))
+        return _parquet_files(match_glob(path), redacted(path))
     place = locate(path)
     found = place.file_type()
     if found == fs.FileType.NotFound:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from leaf_ray.errors import InputError
 from leaf_ray.sources.precomputed.blocks import BLOCK_ROWS, Vectors
-from leaf_ray.sources.precomputed.keys import KeyIndex, Keys, Rows, digests, keys_of
+from leaf_ray.sources.precomputed.keys import KeyIndex, Keys, RowNumbers, digests, keys_of
 from leaf_ray.sources.precomputed.source import GivenSource, find_given
 
 _SAMPLE_ROWS = 10_000
@@ -121,7 +121,7 @@ def _check_alike(first: _Form, form: _Form) -> None:
             )
 
 
-def _check_repeats(source: GivenSource, vectors_ND: Vectors, repeats_R2: Rows) -> None:
+def _check_repeats(source: GivenSource, vectors_ND: Vectors, repeats_R2: RowNumbers) -> None:
     for begin in range(0, len(repeats_R2), BLOCK_ROWS):
         rows_2R = repeats_R2[begin : begin + BLOCK_ROWS].T
         one_RD, other_RD = vectors_ND[rows_2R[0]], vectors_ND[rows_2R[1]]

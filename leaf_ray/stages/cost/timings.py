@@ -14,7 +14,7 @@ from leaf_ray.core.space.probe import Probe
 from leaf_ray.core.space.space import Space, require_same_space
 from leaf_ray.core.text.texts import DOCUMENT, QUERY, TEST
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.encoders.protocol import Encoder
+from leaf_ray.encoders.protocol import Encoder, EncoderSource
 from leaf_ray.models.leaf_folder import leaf_probe
 from leaf_ray.runs import Run
 from leaf_ray.runs.folder import MODEL_FOLDER, READS, TIMINGS_JSON
@@ -24,7 +24,7 @@ from leaf_ray.stages.cost.machine import Worked, this_machine
 from leaf_ray.stages.evaluate.collections import collection_job, label
 from leaf_ray.stages.leaf import leaf_folder, require_leaf_of
 from leaf_ray.stages.stage import Job, Made, Stage, parts_of
-from leaf_ray.stages.teacher import Loads, teacher_spec
+from leaf_ray.stages.teacher import teacher_spec
 from leaf_ray.table.reader import DocumentTable
 from leaf_ray.table.schema import Hit
 
@@ -54,8 +54,8 @@ class _Model:
     """
 
     name: str
-    single: Loads
-    bulk: Loads
+    single: EncoderSource
+    bulk: EncoderSource
     probe: Probe
     place: Place = "machine"
 

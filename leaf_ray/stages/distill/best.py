@@ -21,7 +21,7 @@ from leaf_ray.stages.distill.job import WorkerJob
 BESTS_KEPT = CHECKPOINTS_KEPT + 2
 
 
-class Keeper:
+class BestWeights:
     """Keeps what the first worker has to show, in the training's folder."""
 
     def __init__(self, job: WorkerJob, state: State) -> None:

@@ -19,7 +19,7 @@ from leaf_ray.errors import WorkersLost
 from leaf_ray.stages.cluster.failures import all_causes
 from leaf_ray.stages.distill.checkpoints import CHECKPOINTS_KEPT, forget_broken_record
 from leaf_ray.stages.distill.job import WorkerJob
-from leaf_ray.stages.distill.worker_errors import handed_over, is_told
+from leaf_ray.stages.distill.worker_errors import has_recorded_error, record_error
 
 # Lost workers are replaced this often before the run gives up; run again, it goes on.
 MAX_FAILURES = 10
@@ -102,9 +102,9 @@ def lost_too_often(error: Exception) -> WorkersLost | None:
 
 def _train(config: dict[str, WorkerJob]) -> None:
     job = config["job"]
-    if is_told(job.training):
+    if has_recorded_error(job.training):
         return
-    with handed_over(job.training, rank=ray.train.get_context().get_world_rank()):
+    with record_error(job.training, rank=ray.train.get_context().get_world_rank()):
         # Imported in the workers only: sentence-transformers costs ten seconds of a core in every
         # process that loads it, and Ray Data's processes load this module.
         from leaf_ray.stages.distill.worker import train_worker

@@ -13,14 +13,19 @@ from leaf_ray.models.folder import ModelFolder
 from leaf_ray.models.resolve import model_on_disk
 from leaf_ray.runs import Run
 from leaf_ray.stages.distill.init import resolve_init
-from leaf_ray.stages.distill.sources import Source, other_source, own_source, require_one_space
+from leaf_ray.stages.distill.sources import (
+    VectorSource,
+    other_source,
+    own_source,
+    require_one_space,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """What a leaf is made from. init: the encoder that it begins as."""
 
-    sources: Sequence[Source]
+    sources: Sequence[VectorSource]
     space: Space
     init: ModelFolder
 
@@ -50,7 +55,7 @@ def resolve_inputs(config: RunConfig, run: Run) -> Inputs:
     return Inputs(sources, space, init)
 
 
-def _sources(config: RunConfig, run: Run) -> list[Source]:
+def _sources(config: RunConfig, run: Run) -> list[VectorSource]:
     settings = config.distill
     if not settings.vectors:
         return [own_source(run.vectors, source_column=settings.source_column)]

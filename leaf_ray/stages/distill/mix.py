@@ -19,8 +19,8 @@ from leaf_ray.runs import Part
 from leaf_ray.stages.cluster.cluster import working_nodes
 from leaf_ray.stages.distill.counts import Counts
 from leaf_ray.stages.distill.inputs import Inputs
-from leaf_ray.stages.distill.texts import COUNTS_FILE, Tokenise, make_training_texts
-from leaf_ray.stages.distill.worker_errors import told
+from leaf_ray.stages.distill.texts import COUNTS_FILE, TokeniseAndSplit, make_training_texts
+from leaf_ray.stages.distill.worker_errors import reraise_worker_error
 from leaf_ray.stages.stage import Job
 
 # The fewest that a head can be fitted on.
@@ -58,11 +58,11 @@ def plan_mix(job: Job, inputs: Inputs) -> Mix:
     share = max(
         settings.validation_share, min(LARGEST_SHARE, FEWEST_VALIDATION_TEXTS / max(1, inputs.rows))
     )
-    tokenise = Tokenise(inputs.init, inputs.space, validation_share=share)
+    tokenise = TokeniseAndSplit(inputs.init, inputs.space, validation_share=share)
     key = key_of([source.version for source in inputs.sources], tokenise.made_with())
     texts = job.run.work(f"training/texts-{key}")
     job.progress.update(0, 0, note="laying texts out")
-    with told(texts):
+    with reraise_worker_error(texts):
         counts = make_training_texts(inputs.sources, texts, tokenise)
     if texts.is_local:
         check_shared(texts.uri, seen_by=_seen_by_nodes(texts.file(COUNTS_FILE)))

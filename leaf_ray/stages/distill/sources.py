@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from leaf_ray.core.space.space import Space, require_same_space
 from leaf_ray.core.space.vectors import VECTOR
 from leaf_ray.core.text.texts import DOCUMENT, TRAIN
-from leaf_ray.core.uri import shown
+from leaf_ray.core.uri import redacted
 from leaf_ray.errors import InputError, MissingStage
 from leaf_ray.runs import Part, Run
 from leaf_ray.runs.parts import read_space, vectors_dataset
@@ -33,7 +33,7 @@ class Piece(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class VectorSource:
     """Vectors of one space. version: changes whenever their rows do. rows: to train on."""
 
     name: str
@@ -43,7 +43,7 @@ class Source:
     pieces: Sequence[Piece]
 
 
-def own_source(vectors: Part, *, source_column: str) -> Source:
+def own_source(vectors: Part, *, source_column: str) -> VectorSource:
     """The vectors of the run itself.
 
     Raises:
@@ -52,7 +52,7 @@ def own_source(vectors: Part, *, source_column: str) -> Source:
     return _vectors_source(vectors, vectors.path.split("/")[-2], source_column)
 
 
-def other_source(place: str, *, source_column: str) -> Source:
+def other_source(place: str, *, source_column: str) -> VectorSource:
     """The vectors of another run's folder, or of a table of documents.
 
     Raises:
@@ -84,7 +84,7 @@ def version_of(place: str, *, before: str | None) -> str:
         return before
 
 
-def require_one_space(sources: Sequence[Source], own_vectors: Part) -> Space:
+def require_one_space(sources: Sequence[VectorSource], own_vectors: Part) -> Space:
     """The space of all sources, and of the run's own vectors where they are finished.
 
     Raises:
@@ -102,7 +102,7 @@ def require_one_space(sources: Sequence[Source], own_vectors: Part) -> Space:
     return first.space
 
 
-def _vectors_source(vectors: Part, name: str, source_column: str) -> Source:
+def _vectors_source(vectors: Part, name: str, source_column: str) -> VectorSource:
     manifest = vectors.require(command="leaf embed FILE")
     # The column decides what the texts' sources are called.
     version = f"{manifest.id}-{source_column}"
@@ -110,7 +110,7 @@ def _vectors_source(vectors: Part, name: str, source_column: str) -> Source:
     column = source_column if source_column in dataset.schema.names else None
     pieces = [_ParquetPiece(vectors, file, name, column) for file in dataset.files]
     rows = dataset.count_rows(filter=pc.field("split") == TRAIN)
-    return Source(name, read_space(vectors), version, rows, pieces)
+    return VectorSource(name, read_space(vectors), version, rows, pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def _open_table(place: str) -> Any:
         return open_lance(uri).checkout_version(SERVED)
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"distill.vectors: {shown(place)} is not a finished table ({error}): name what "
+            f"distill.vectors: {redacted(place)} is not a finished table ({error}): name what "
             "`leaf index` wrote, such as runs/mine/index/documents.lance"
         ) from error
 
@@ -160,16 +160,16 @@ def _table_version(dataset: Any) -> str:
     return f"{dataset.version}-{digest}"
 
 
-def _table_source(place: str) -> Source:
+def _table_source(place: str) -> VectorSource:
     dataset = _open_table(place)
-    space = Space.from_metadata(dataset.schema.metadata, owner=shown(place))
+    space = Space.from_metadata(dataset.schema.metadata, owner=redacted(place))
     name = place.rstrip("/").split("/")[-1].removesuffix(".lance")
     pieces = [
         _TablePiece(dataset.uri, dataset.version, fragment.fragment_id, first, name)
         for fragment in dataset.get_fragments()
         for first in range(0, fragment.count_rows(), TABLE_ROWS)
     ]
-    return Source(name, space, _table_version(dataset), dataset.count_rows(), pieces)
+    return VectorSource(name, space, _table_version(dataset), dataset.count_rows(), pieces)
 
 
 @dataclass(frozen=True, slots=True)

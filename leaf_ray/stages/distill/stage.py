@@ -5,7 +5,7 @@ from typing import Any
 
 from leaf_ray.config import RunConfig
 from leaf_ray.core.space.space import Space
-from leaf_ray.core.uri import shown
+from leaf_ray.core.uri import redacted
 from leaf_ray.runs import Run
 from leaf_ray.stages.distill.counts import Counts
 from leaf_ray.stages.distill.inputs import resolve_inputs
@@ -13,7 +13,7 @@ from leaf_ray.stages.distill.mix import plan_mix
 from leaf_ray.stages.distill.publish import publish_leaf
 from leaf_ray.stages.distill.sources import version_of
 from leaf_ray.stages.distill.training import place_workers, train_leaf
-from leaf_ray.stages.distill.worker_errors import told
+from leaf_ray.stages.distill.worker_errors import reraise_worker_error
 from leaf_ray.stages.stage import Job, Made, Stage, parts_of
 
 
@@ -22,7 +22,7 @@ def _make(job: Job) -> Made:
     placement = place_workers(job)
     mix = plan_mix(job, inputs)
     training = train_leaf(job, inputs, mix, placement)
-    with told(training):
+    with reraise_worker_error(training):
         course = publish_leaf(job.part, training)
     return _made(course, mix.taken(job.config.distill), inputs.space)
 
@@ -65,7 +65,7 @@ def _versions(config: RunConfig, run: Run) -> Mapping[str, str]:
     finished = run.leaf.manifest()
     before = {} if finished is None else finished.inputs
     return {
-        shown(place): version_of(place, before=before.get(shown(place)))
+        redacted(place): version_of(place, before=before.get(redacted(place)))
         for place in config.distill.vectors
     }
 

@@ -26,7 +26,7 @@ from leaf_ray.errors import InputError
 from leaf_ray.models.folder import ModelFolder
 from leaf_ray.runs import Part
 from leaf_ray.stages.distill.counts import Counts
-from leaf_ray.stages.distill.sources import Source
+from leaf_ray.stages.distill.sources import VectorSource
 
 TRAIN_FILE, VALIDATION_FILE, COUNTS_FILE = (
     "train-{:05}.arrow",
@@ -42,7 +42,9 @@ VALIDATION_PURPOSE = "watch the training"
 NAMED_ROWS = 5
 
 
-def make_training_texts(sources: Sequence[Source], into: Part, tokenise: "Tokenise") -> Counts:
+def make_training_texts(
+    sources: Sequence[VectorSource], into: Part, tokenise: "TokeniseAndSplit"
+) -> Counts:
     """Write the files, unless all are there already, and count their texts.
 
     Raises:
@@ -68,7 +70,7 @@ def make_training_texts(sources: Sequence[Source], into: Part, tokenise: "Tokeni
 class WritePiece:
     """A piece in; its two files are written, and its counts come out. Ray maps it."""
 
-    def __init__(self, into: Part, tokenise: "Tokenise") -> None:
+    def __init__(self, into: Part, tokenise: "TokeniseAndSplit") -> None:
         self.into = into
         self.tokenise = tokenise
 
@@ -85,7 +87,7 @@ class WritePiece:
         return {"counts": json.dumps(asdict(counts))}
 
 
-class Tokenise:
+class TokeniseAndSplit:
     """Rows with texts and vectors in; token ids to train on and to validate on come out.
 
     validation_share: share of the texts to validate on, chosen by hash of id.

@@ -15,7 +15,7 @@ from leaf_ray.stages.distill.fit import fit
 from leaf_ray.stages.distill.inputs import Inputs
 from leaf_ray.stages.distill.job import WorkerJob
 from leaf_ray.stages.distill.mix import Mix, key_of
-from leaf_ray.stages.distill.worker_errors import ERRORS_FOLDER, told
+from leaf_ray.stages.distill.worker_errors import ERRORS_FOLDER, reraise_worker_error
 from leaf_ray.stages.stage import Job
 
 _NOTES = (
@@ -66,7 +66,7 @@ def train_leaf(job: Job, inputs: Inputs, mix: Mix, placement: Placement) -> Part
     key = key_of(STATE_VERSION, mix.key, placement.use_gpu, checkpoint_key_settings(settings))
     training = job.run.work(f"training/{key}")
     job.begin(forget=training)
-    with told(training):
+    with reraise_worker_error(training):
         goes_on = has_checkpoint(training)
     with watched(job.progress, done="step", total="steps", notes=_NOTES.format_map) as ticker:
         worker_job = WorkerJob(
@@ -84,7 +84,7 @@ def train_leaf(job: Job, inputs: Inputs, mix: Mix, placement: Placement) -> Part
         job.progress.update(
             0, 0, note=placement.waiting or _start(settings, placement, goes_on=goes_on)
         )
-        with told(training), reserved(training, ERRORS_FOLDER):
+        with reraise_worker_error(training), reserved(training, ERRORS_FOLDER):
             fit(worker_job, use_gpu=placement.use_gpu)
     return training
 

@@ -11,8 +11,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from leaf_ray.core.encoding.sentence import SentenceVectors
-from leaf_ray.core.training.training_texts import Rows, TrainingTexts
-from leaf_ray.core.training.validation import Nearness
+from leaf_ray.core.training.training_texts import RowNumbers, TrainingTexts
+from leaf_ray.core.training.validation import ValidationMetrics
 
 # Texts that a validation encodes, and the teacher's documents that they are searched in.
 NUM_TEXTS, NUM_DOCUMENTS = 512, 10_000
@@ -49,8 +49,8 @@ class Validation:
         """How near the leaf is now."""
         leaf_ND = forward(leaf, self._texts, self._rows, modules=None)
         if not np.isfinite(leaf_ND).all():
-            return dict.fromkeys(Nearness.__slots__, 0.0)
-        return Nearness.of(leaf_ND, self._teacher_ND, self._document_MD).to_json()
+            return dict.fromkeys(ValidationMetrics.__slots__, 0.0)
+        return ValidationMetrics.of(leaf_ND, self._teacher_ND, self._document_MD).to_json()
 
 
 def is_better(curve: list[dict[str, Any]], best: int) -> bool:
@@ -68,7 +68,7 @@ def is_stale(curve: list[dict[str, Any]], *, patience: int | None) -> bool:
 
 
 def forward(
-    leaf: SentenceTransformer, texts: TrainingTexts, rows: Rows, *, modules: int | None
+    leaf: SentenceTransformer, texts: TrainingTexts, rows: RowNumbers, *, modules: int | None
 ) -> npt.NDArray[np.float32]:
     """Vectors of some rows after the first `modules` of the leaf's modules, without gradients."""
     model = SentenceVectors(leaf, modules=modules)

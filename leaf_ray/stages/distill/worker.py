@@ -14,17 +14,17 @@ from sentence_transformers import SentenceTransformer
 
 from leaf_ray.core.training.autocast import autocast
 from leaf_ray.core.training.leaf import NUM_FEATURE_MODULES, set_head, take_head
-from leaf_ray.core.training.loader import Feed
+from leaf_ray.core.training.loader import BatchLoader
 from leaf_ray.core.training.loss import objective, score_root
 from leaf_ray.core.training.optimizer import LeafOptimizer, linear_cycles
 from leaf_ray.core.training.ridge import fit_head
-from leaf_ray.core.training.sampler import Order
+from leaf_ray.core.training.sampler import Sampler
 from leaf_ray.core.training.stepper import Recipe
 from leaf_ray.core.training.train import Step, train
-from leaf_ray.core.training.training_texts import Rows, TrainingTexts
+from leaf_ray.core.training.training_texts import RowNumbers, TrainingTexts
 from leaf_ray.runs.folder import MODEL_FOLDER, UNTRAINED_FOLDER
 from leaf_ray.stages.cluster.cluster import cores_per_node
-from leaf_ray.stages.distill.best import Keeper
+from leaf_ray.stages.distill.best import BestWeights
 from leaf_ray.stages.distill.checkpoints import (
     State,
     forget_unsent,
@@ -77,7 +77,7 @@ def train_worker(job: WorkerJob) -> None:
             weights = sum(w.numel() * w.element_size() for w in leaf.state_dict().values())
             check_disk(job.training, weights=weights)
         state = load_state(job.training) or State()
-        worker = _Worker(job, leaf, texts, state, Keeper(job, state))
+        worker = _Worker(job, leaf, texts, state, BestWeights(job, state))
         if state.leaf:
             leaf.load_state_dict(state.leaf)
         elif worker.is_first:
@@ -102,7 +102,7 @@ class _Worker:
     leaf: SentenceTransformer
     texts: TrainingTexts
     state: State
-    keeper: Keeper
+    best_weights: BestWeights
     saves_from: float = 0.0
     tells_from: float = 0.0
     unsent: Path | None = None
@@ -133,7 +133,7 @@ class _Worker:
             set_head(self.leaf, fit_head(feature_NF, self.texts.vectors(rows)))
         elif self.job.settings.head == "init":
             take_head(self.leaf, self.job.local_init())
-        self.keeper.save(self.leaf, UNTRAINED_FOLDER)
+        self.best_weights.save(self.leaf, UNTRAINED_FOLDER)
 
     def validation(self, validation_texts: TrainingTexts) -> Validation:
         """Held-out texts, of which those count that are like what is trained on."""
@@ -150,8 +150,8 @@ class _Worker:
             self._keep_validation(validation, {})
         if not settings.epochs:
             return
-        order = self._order()
-        num_steps = max(1, int(settings.epochs * order.steps_per_epoch))
+        sampler = self._sampler()
+        num_steps = max(1, int(settings.epochs * sampler.steps_per_epoch))
         model = shared_model(self.leaf)
         optimizer = LeafOptimizer(model, weight_decay=settings.weight_decay)
         if state.optimizer:
@@ -161,16 +161,16 @@ class _Worker:
         stepper = stepper_of(
             model, optimizer, self._recipe(num_steps), precision=settings.precision
         )
-        feed = Feed(
+        loader = BatchLoader(
             self.texts,
-            order,
+            sampler,
             rank=ray.train.get_context().get_world_rank(),
             workers=workers,
             for_graphs=stepper.is_queued,
         )
         steps = train(
             stepper,
-            feed.steps(state.step, num_steps - state.step),
+            loader.steps(state.step, num_steps - state.step),
             first_step=state.step,
             name_of=self.texts.name,
         )
@@ -244,14 +244,14 @@ class _Worker:
         vector_ND = self.texts.vectors(self._sample(SPREAD_TEXTS))
         return torch.from_numpy(score_root(vector_ND)).to(self.leaf.device)
 
-    def _sample(self, number: int) -> Rows:
+    def _sample(self, number: int) -> RowNumbers:
         """Rows of texts that are trained on."""
         is_taken = self.expected_N(self.texts, by_kind=True) > 0
         return self.texts.sample(number, among=is_taken)
 
-    def _order(self) -> Order:
+    def _sampler(self) -> Sampler:
         settings = self.job.settings
-        return Order(
+        return Sampler(
             self.texts.lengths_N,
             self.expected_N(self.texts, by_kind=True),
             batch_size=settings.batch_size,
@@ -269,7 +269,7 @@ class _Worker:
         state.curve.append({**place, **averages, **validation.measure(self.leaf)})
         if is_better(state.curve, state.best):
             state.best = state.step
-            self.keeper.keep_best(self.leaf)
+            self.best_weights.keep_best(self.leaf)
 
     def _stops_or_saves(self, optimizer: LeafOptimizer) -> bool:
         """Make a checkpoint if it is time; whether to stop. The first worker decides for all."""
@@ -284,7 +284,7 @@ class _Worker:
                 self.state.leaf = self.leaf.state_dict()
                 self.state.optimizer = optimizer.state_dict()
                 self.state.rng = torch.get_rng_state()
-                self.keeper.checkpointed()
+                self.best_weights.checkpointed()
             self.unsent = save_state(
                 self.state if self.is_first else None, training=self.job.training
             )
@@ -305,5 +305,5 @@ class _Worker:
     def finish(self) -> None:
         """Save the leaf of the best validation."""
         if self.state.best != self.state.step:
-            self.leaf.load_state_dict(self.keeper.best())
-        self.keeper.save(self.leaf, MODEL_FOLDER)
+            self.leaf.load_state_dict(self.best_weights.best())
+        self.best_weights.save(self.leaf, MODEL_FOLDER)

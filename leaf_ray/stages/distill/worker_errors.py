@@ -23,7 +23,7 @@ ERRORS_FOLDER = "errors"
 
 
 @contextmanager
-def handed_over(training: Part, *, rank: int) -> Iterator[None]:
+def record_error(training: Part, *, rank: int) -> Iterator[None]:
     """Write down an error that every worker would meet again, and let it pass on."""
     try:
         yield
@@ -44,7 +44,7 @@ def handed_over(training: Part, *, rank: int) -> Iterator[None]:
 
 
 @contextmanager
-def told(training: Part) -> Iterator[None]:
+def reraise_worker_error(training: Part) -> Iterator[None]:
     """Raise what failed in a worker as if it had failed here."""
     _forget(training)
     try:
@@ -60,7 +60,7 @@ def told(training: Part) -> Iterator[None]:
     _raise_first(training)
 
 
-def is_told(training: Part) -> bool:
+def has_recorded_error(training: Part) -> bool:
     """Whether workers before these have met an error that these would meet too."""
     return bool(_files(training))
 

@@ -1,6 +1,6 @@
 """Documents that come one request at a time, embedded as those of the run were.
 
-The steps are the ones that `leaf embed` maps over its chunks, in this process: the same windows,
+The steps are the ones that `leaf embed` maps over its shards, in this process: the same windows,
 the same encoder, the same rounding and the same rotation give the same rows.
 """
 
@@ -16,8 +16,8 @@ from leaf_ray.encoders.protocol import Encoder
 from leaf_ray.encoders.rotated import RotatedEncoder
 from leaf_ray.runs import Run
 from leaf_ray.runs.parts import read_rotation
-from leaf_ray.stages.embed.chunk import REASON, EncodeChunk, divided
-from leaf_ray.stages.embed.rotation import RotateChunk
+from leaf_ray.stages.embed.rotation import RotateShard
+from leaf_ray.stages.embed.shard import REASON, EncodeShard, divided
 from leaf_ray.stages.embed.stage import prepare
 
 
@@ -40,8 +40,8 @@ class EmbedDocuments:
         embed = config.embed.model_copy(update={"vectors": None})
         self._prepare = prepare(config.model_copy(update={"embed": embed}), own)
         teacher = encoder.encoder if isinstance(encoder, RotatedEncoder) else encoder
-        self._encode = EncodeChunk(lambda: teacher, own, dtype)
-        self._rotate = None if rotation is None else RotateChunk(vectors, space, dtype)
+        self._encode = EncodeShard(lambda: teacher, own, dtype)
+        self._rotate = None if rotation is None else RotateShard(vectors, space, dtype)
 
     def __call__(self, documents: pa.Table) -> EmbeddedDocuments:
         """Embed rows (id, text and any metadata).

@@ -1,4 +1,4 @@
-"""The Ray Data pipeline of embed: chunks to files, and a row of counts for each."""
+"""The Ray Data pipeline of embed: shards to files, and a row of counts for each."""
 
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
@@ -11,31 +11,31 @@ from leaf_ray.config import RunConfig
 from leaf_ray.core.encoding.backend import needs_cpu
 from leaf_ray.core.encoding.pool import Pool, plan_pool
 from leaf_ray.runs import Part
-from leaf_ray.runs.chunks import ChunkStats
 from leaf_ray.runs.parts import texts_dataset
+from leaf_ray.runs.shards import ShardStats
 from leaf_ray.stages.cluster.cluster import working_nodes
-from leaf_ray.stages.embed.chunk import Prepare, ReadChunk, WriteChunk
+from leaf_ray.stages.embed.shard import Prepare, ReadShard, WriteShard
 
 # Reading, tokenising and writing take a fraction of a CPU each, so that they always find one.
 TASK_CPUS = 0.25
-# Chunks that an encoder works on: with one alone its streams, or an endpoint's connections, would
+# Shards that an encoder works on: with one alone its streams, or an endpoint's connections, would
 # run dry at the end of each.
-CHUNKS_PER_ACTOR = 2
-# Chunks that are read, and that are written, at once for each encoder: more would only lie in
+SHARDS_PER_ACTOR = 2
+# Shards that are read, and that are written, at once for each encoder: more would only lie in
 # memory, and the first task of each process costs a core some seconds of imports. A GPU is as
 # fast as the tokenizer of one process.
 TASKS_PER_ACTOR, TASKS_PER_GPU_ACTOR = 1, 2
 
 
-def planned_chunks(texts: Part) -> list[dict[str, Any]]:
-    """Every row group of the texts: chunk (its number), path, row_group, rows."""
+def planned_shards(texts: Part) -> list[dict[str, Any]]:
+    """Every row group of the texts: shard (its number), path, row_group, rows."""
     planned: list[dict[str, Any]] = []
     for path in texts_dataset(texts).files:
         with texts.filesystem.open_input_file(path) as source:
             metadata = pq.ParquetFile(source).metadata
         for group in range(metadata.num_row_groups):
             rows = metadata.row_group(group).num_rows
-            planned.append({"chunk": len(planned), "path": path, "row_group": group, "rows": rows})
+            planned.append({"shard": len(planned), "path": path, "row_group": group, "rows": rows})
     return planned
 
 
@@ -53,36 +53,36 @@ def plan_actors(config: RunConfig, *, cores: int) -> Pool:
     )
 
 
-def encode_chunks(
-    chunks: Sequence[dict[str, Any]],
+def encode_shards(
+    shards: Sequence[dict[str, Any]],
     *,
     texts: Part,
     work: Part,
     prepare: Prepare | None,
     encoder: tuple[Callable[..., Any], tuple[Any, ...]],
     pool: Pool,
-) -> Generator[ChunkStats, None, None]:
-    """Yield the counts of each chunk as soon as its file is there.
+) -> Generator[ShardStats, None, None]:
+    """Yield the counts of each shard as soon as its file is there.
 
     encoder: the class that actors are of, and what they are made with.
     """
     encode, arguments = encoder
     per_actor = TASKS_PER_GPU_ACTOR if pool.gpus else TASKS_PER_ACTOR
-    tasks = ray.data.TaskPoolStrategy(size=min(per_actor * pool.largest, len(chunks)))
-    planned = ray.data.from_items(list(chunks), override_num_blocks=len(chunks))
-    # A chunk is one block from its reading to its file, however large it is.
+    tasks = ray.data.TaskPoolStrategy(size=min(per_actor * pool.largest, len(shards)))
+    planned = ray.data.from_items(list(shards), override_num_blocks=len(shards))
+    # A shard is one block from its reading to its file, however large it is.
     planned.context.target_max_block_size = None
     # What wraps it otherwise arrives without it: own_errors would find nothing.
     planned.context.raise_original_map_exception = True
     rows = (
         planned.map_batches(
-            ReadChunk(texts.filesystem, prepare),
+            ReadShard(texts.filesystem, prepare),
             batch_size=1,
             batch_format="pyarrow",
             num_cpus=TASK_CPUS,
             compute=tasks,
         )
-        # Its public form wants a number of rows for each call of a GPU, and would mix chunks.
+        # Its public form wants a number of rows for each call of a GPU, and would mix shards.
         .map_batches_internal(
             encode,
             fn_constructor_args=arguments,
@@ -94,12 +94,12 @@ def encode_chunks(
             compute=ray.data.ActorPoolStrategy(
                 min_size=pool.smallest,
                 max_size=pool.largest,
-                max_concurrent_calls_per_actor=CHUNKS_PER_ACTOR,
+                max_concurrent_calls_per_actor=SHARDS_PER_ACTOR,
                 enable_true_multi_threading=True,
             ),
         )
         .map_batches(
-            WriteChunk(work),
+            WriteShard(work),
             batch_size=None,
             batch_format="pyarrow",
             zero_copy_batch=True,
@@ -109,4 +109,4 @@ def encode_chunks(
     )
     for batch in rows.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
         for row in batch.to_pylist():
-            yield ChunkStats(**row)
+            yield ShardStats(**row)

@@ -8,16 +8,16 @@ import pyarrow as pa
 
 from leaf_ray.config import RunConfig
 from leaf_ray.runs import Manifest, Run
-from leaf_ray.runs.chunks import forget_rejected, write_whole
-from leaf_ray.runs.claim import claimed
 from leaf_ray.runs.decide import decide, inputs_of
 from leaf_ray.runs.folder import REJECTED_FILE, RETRIED_FILE
+from leaf_ray.runs.lock import part_lock
 from leaf_ray.runs.parts import read_rotation, read_space, read_table
 from leaf_ray.runs.progress import Progress
+from leaf_ray.runs.shards import forget_rejected, write_whole
 from leaf_ray.stages.cluster.cluster import Cluster
 from leaf_ray.stages.cluster.failures import own_errors
-from leaf_ray.stages.embed.chunk import REASON, divided
-from leaf_ray.stages.embed.rotation import RotateChunk
+from leaf_ray.stages.embed.rotation import RotateShard
+from leaf_ray.stages.embed.shard import REASON, divided
 from leaf_ray.stages.embed.stage import EMBED, encoder_class, prepare, working_folder
 from leaf_ray.stages.stage import Job
 
@@ -34,7 +34,7 @@ def retry(config: RunConfig, *, progress: Progress, cluster: Cluster) -> None:
     """
     run = Run.open(config.root)
     inputs = inputs_of(run, *EMBED.reads)
-    with claimed(run.vectors, by="leaf embed --retry-rejected"):
+    with part_lock(run.vectors, by="leaf embed --retry-rejected"):
         _retry(Job(config, run, run.vectors, progress, cluster), inputs)
 
 
@@ -87,5 +87,5 @@ def _encode(job: Job, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
     encode.patience = len(rows) + 1
     vectors, rejected = divided(encode(rows))
     if rotation is not None:
-        vectors = RotateChunk(job.part, space, job.config.embed.dtype)(vectors)
+        vectors = RotateShard(job.part, space, job.config.embed.dtype)(vectors)
     return vectors, rejected

@@ -1,6 +1,6 @@
 """The rotation of a run's vectors: fitted on what the teacher gave, and applied to all of it.
 
-Chunks are kept as the teacher gives them and rotated when they are packed. So the rotation sees
+Shards are kept as the teacher gives them and rotated when they are packed. So the rotation sees
 texts of the whole run, none is encoded twice for it, and encoders, endpoints and vectors that
 exist already need not know of it.
 
@@ -20,10 +20,10 @@ from leaf_ray.core.space.vectors import VECTOR, vectors_of, with_vectors
 from leaf_ray.core.text.texts import DOCUMENT, KINDS, TRAIN
 from leaf_ray.errors import EncodingError, InputError
 from leaf_ray.runs import Part
-from leaf_ray.runs.chunks import ChunkStats, chunk_vectors
 from leaf_ray.runs.folder import ROTATION_FILE
 from leaf_ray.runs.parts import read_rotation, write_rotation
-from leaf_ray.stages.embed.chunk import different_texts
+from leaf_ray.runs.shards import ShardStats, shard_vectors
+from leaf_ray.stages.embed.shard import different_texts
 
 # Vectors to fit on, at least, where there are so many: the second moment of D dimensions needs
 # several times D.
@@ -33,9 +33,9 @@ FEWEST_TIMES_D = 2
 
 
 def fitted_rotation(
-    work: Part, stats: Sequence[ChunkStats], space: Space, *, num_documents: int
+    work: Part, stats: Sequence[ShardStats], space: Space, *, num_documents: int
 ) -> Rotation:
-    """The rotation of the chunks that `stats` counts, fitted once and kept beside them.
+    """The rotation of the shards that `stats` counts, fitted once and kept beside them.
 
     space: the teacher's own. num_documents: among the texts, with vectors or without.
 
@@ -61,22 +61,22 @@ def fitted_rotation(
 
 
 def _sample(
-    work: Part, stats: Sequence[ChunkStats], *, kinds: Sequence[str], wanted: int
+    work: Part, stats: Sequence[ShardStats], *, kinds: Sequence[str], wanted: int
 ) -> Iterator[np.ndarray]:
-    """Vectors of different texts, of whole chunks from anywhere, until there are enough."""
+    """Vectors of different texts, of whole shards from anywhere, until there are enough."""
     for place in np.random.default_rng(0).permutation(len(stats)):
         if wanted <= 0:
             return
-        chunk = chunk_vectors(work, stats[place].chunk)
+        shard = shard_vectors(work, stats[place].shard)
         # Test queries must not shape the space that it is used to judge.
-        chunk = chunk.filter((pc.field("split") == TRAIN) & pc.field("kind").isin(kinds))
-        if len(chunk):
-            first_U, _ = different_texts(chunk)
+        shard = shard.filter((pc.field("split") == TRAIN) & pc.field("kind").isin(kinds))
+        if len(shard):
+            first_U, _ = different_texts(shard)
             wanted -= len(first_U)
-            yield vectors_of(chunk.take(pa.array(first_U)))
+            yield vectors_of(shard.take(pa.array(first_U)))
 
 
-class RotateChunk:
+class RotateShard:
     """A table with the teacher's vectors in; out comes the same with rotated ones.
 
     part: where the rotation lies. space: the rotated one. dtype: of the vectors that come out.
@@ -94,16 +94,16 @@ class RotateChunk:
         assert rotation is not None, "a rotated space"
         return rotation
 
-    def __call__(self, chunk: pa.Table) -> pa.Table:
+    def __call__(self, shard: pa.Table) -> pa.Table:
         """Rotate the vectors of one table, which may have no rows.
 
         Raises:
             EncodingError: a rotated vector is too large for `dtype`.
         """
         with np.errstate(over="ignore"):
-            vectors_ND = self._rotation.apply(vectors_of(chunk)).astype(self.dtype)
+            vectors_ND = self._rotation.apply(vectors_of(shard)).astype(self.dtype)
         if not np.isfinite(vectors_ND).all():
             raise EncodingError(
                 f"a rotated vector is too large for {self.dtype}: set embed.dtype=float32"
             )
-        return with_vectors(chunk.drop_columns([VECTOR]), vectors_ND, self.space)
+        return with_vectors(shard.drop_columns([VECTOR]), vectors_ND, self.space)

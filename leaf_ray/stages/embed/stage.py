@@ -15,15 +15,15 @@ from leaf_ray.core.space.space import Space
 from leaf_ray.encoders.prepare import Tokenise
 from leaf_ray.errors import ConfigError, EncodingError
 from leaf_ray.runs import Part
-from leaf_ray.runs.chunks import ChunkStats, finished_chunks, has_chunk
 from leaf_ray.runs.folder import SPACE_FILE
 from leaf_ray.runs.parts import read_space, write_rotation, write_space
+from leaf_ray.runs.shards import ShardStats, finished_shards, has_shard
 from leaf_ray.stages.cluster.failures import own_errors
 from leaf_ray.stages.cluster.ticker import watched
-from leaf_ray.stages.embed.chunk import EncodeChunk, LookUpChunk, ReadChunk
 from leaf_ray.stages.embed.pack import pack
-from leaf_ray.stages.embed.pipeline import encode_chunks, plan_actors, planned_chunks
-from leaf_ray.stages.embed.rotation import RotateChunk, fitted_rotation
+from leaf_ray.stages.embed.pipeline import encode_shards, plan_actors, planned_shards
+from leaf_ray.stages.embed.rotation import RotateShard, fitted_rotation
+from leaf_ray.stages.embed.shard import EncodeShard, LookUpShard, ReadShard
 from leaf_ray.stages.stage import Job, Made, Stage
 from leaf_ray.stages.teacher import (
     describe_known,
@@ -47,28 +47,28 @@ def _notes(counts: Mapping[str, float]) -> str:
 def _make(job: Job) -> Made:
     work = working_folder(job)
     job.begin(forget=job.run.work(WORK_FOLDER))
-    chunks = planned_chunks(job.run.texts)
-    space = space_of_work(job, work, chunks)
-    done = {stats.chunk: stats for stats in finished_chunks(work)}
-    waiting = [chunk for chunk in chunks if chunk["chunk"] not in done]
+    shards = planned_shards(job.run.texts)
+    space = space_of_work(job, work, shards)
+    done = {stats.shard: stats for stats in finished_shards(work)}
+    waiting = [shard for shard in shards if shard["shard"] not in done]
     _check_rejected(job, work, sum(stats.rejected for stats in done.values()))
     job.cluster.connect()
     with own_errors():
         if waiting:
-            _encode(job, work, space, chunks, waiting, done)
-        stats = [done[chunk["chunk"]] for chunk in chunks]
+            _encode(job, work, space, shards, waiting, done)
+        stats = [done[shard["shard"]] for shard in shards]
         space = _finish(job, work, space, stats)
-    return _made(job, space, chunks, stats)
+    return _made(job, space, shards, stats)
 
 
-def _finish(job: Job, work: Part, space: Space, stats: Sequence[ChunkStats]) -> Space:
+def _finish(job: Job, work: Part, space: Space, stats: Sequence[ShardStats]) -> Space:
     """Pack the vectors into the part, rotated where that is wanted; the space that they are in."""
     dtype, turn, rotation = job.config.embed.dtype, None, None
     if job.config.space.rotation is not None:
         documents = job.run.texts.require(command="leaf texts FILE").counts["documents"]
         rotation = fitted_rotation(work, stats, space, num_documents=documents)
         space = rotation.rotated(space)
-        turn = RotateChunk(work, space, dtype)
+        turn = RotateShard(work, space, dtype)
     job.part.clear()
     write_space(job.part, space)
     if rotation is not None:
@@ -82,16 +82,16 @@ def _encode(
     job: Job,
     work: Part,
     space: Space,
-    chunks: Sequence[dict[str, Any]],
+    shards: Sequence[dict[str, Any]],
     waiting: Sequence[dict[str, Any]],
-    done: dict[int, ChunkStats],
+    done: dict[int, ShardStats],
 ) -> None:
     """Encode what is waiting, and add it to what is done."""
     pool = plan_actors(job.config, cores=job.cluster.cores)
-    total = sum(chunk["rows"] for chunk in chunks)
+    total = sum(shard["rows"] for shard in shards)
     with watched(job.progress, done="rows", total=total, notes=_notes) as ticker:
-        ticker.add.remote({"rows": total - sum(chunk["rows"] for chunk in waiting)})
-        finished = encode_chunks(
+        ticker.add.remote({"rows": total - sum(shard["rows"] for shard in waiting)})
+        finished = encode_shards(
             waiting,
             texts=job.run.texts,
             work=work,
@@ -104,7 +104,7 @@ def _encode(
         notes = {"", *(stats.encoder_note for stats in done.values())}
         with closing(finished):
             for stats in finished:
-                done[stats.chunk] = stats
+                done[stats.shard] = stats
                 rejected += stats.rejected
                 if stats.encoder_note not in notes:
                     # What a worker says itself stays in Ray's log files.
@@ -114,10 +114,10 @@ def _encode(
                 _check_rejected(job, work, rejected)
 
 
-def _check_shared(work: Part, stats: ChunkStats) -> None:
-    if not has_chunk(work, stats.chunk):
+def _check_shared(work: Part, stats: ShardStats) -> None:
+    if not has_shard(work, stats.shard):
         raise ConfigError(
-            f"another node wrote a chunk to {work.uri}, and it is not there on this one: put "
+            f"another node wrote a shard to {work.uri}, and it is not there on this one: put "
             "`root` where all nodes see it, on object storage or a shared folder"
         )
 
@@ -135,18 +135,18 @@ def _check_rejected(job: Job, work: Part, rejected: int) -> None:
 def encoder_class(
     config: RunConfig, space: Space, *, threads: int, ticker: Any = None
 ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    """What encodes chunks, as a class and what to make it with."""
+    """What encodes shards, as a class and what to make it with."""
     settings = config.embed
     if settings.vectors is not None:
         vectors = settings.vectors
         # Workers have working directories of their own.
         path = vectors if "://" in vectors else str(Path(vectors).expanduser().absolute())
-        return LookUpChunk, (path, space, settings.dtype, ticker)
+        return LookUpShard, (path, space, settings.dtype, ticker)
     spec = teacher_spec(config, space, threads=threads, streams=0)
-    return EncodeChunk, (spec.load, space, settings.dtype, ticker)
+    return EncodeShard, (spec.load, space, settings.dtype, ticker)
 
 
-def space_of_work(job: Job, work: Part, chunks: Sequence[dict[str, Any]]) -> Space:
+def space_of_work(job: Job, work: Part, shards: Sequence[dict[str, Any]]) -> Space:
     """The teacher's own space: as this work began with, or described now, with what is to know."""
     if work.exists(SPACE_FILE):
         return read_space(work)
@@ -156,7 +156,7 @@ def space_of_work(job: Job, work: Part, chunks: Sequence[dict[str, Any]]) -> Spa
         for remark in remarks_on_teacher(job.config, space):
             job.progress.tell(remark)
     else:
-        first = ReadChunk(job.run.texts.filesystem, None)(pa.Table.from_pylist([chunks[0]]))
+        first = ReadShard(job.run.texts.filesystem, None)(pa.Table.from_pylist([shards[0]]))
         space = describe_known(job.config, job.config.embed.vectors, sample=first)
     write_space(work, space)
     return space
@@ -177,11 +177,11 @@ def prepare(config: RunConfig, space: Space) -> Tokenise | None:
 
 
 def _made(
-    job: Job, space: Space, chunks: Sequence[dict[str, Any]], stats: Sequence[ChunkStats]
+    job: Job, space: Space, shards: Sequence[dict[str, Any]], stats: Sequence[ShardStats]
 ) -> Made:
-    rows = sum(chunk["rows"] for chunk in chunks)
+    rows = sum(shard["rows"] for shard in shards)
     total = {
-        name: sum(getattr(chunk, name) for chunk in stats)
+        name: sum(getattr(shard, name) for shard in stats)
         for name in ("rows", "vectors", "rejected", "encoded", "tokens", "truncated")
     }
     counts = {
@@ -191,9 +191,9 @@ def _made(
         "copies": total["rows"] - total["encoded"],
         "dimension": space.dimension,
         "dtype": job.config.embed.dtype,
-        "encoder": " and ".join(sorted({chunk.encoder for chunk in stats})),
+        "encoder": " and ".join(sorted({shard.encoder for shard in stats})),
     }
-    notes = " and ".join(sorted({chunk.encoder_note for chunk in stats} - {""}))
+    notes = " and ".join(sorted({shard.encoder_note for shard in stats} - {""}))
     if notes:
         counts["encoder_note"] = notes
     if prepare(job.config, space) is not None:
@@ -214,7 +214,7 @@ def _computed_by(encoder: str, note: str) -> str:
 
 
 def working_folder(job: Job) -> Part:
-    """Where chunks are until all are done; other texts or settings have another folder."""
+    """Where shards are until all are done; other texts or settings have another folder."""
     inputs = job.run.texts.require(command="leaf texts FILE").id
     made_with = json.dumps([inputs, EMBED.wanted(job.config)], sort_keys=True)
     return job.run.work(f"{WORK_FOLDER}/{hashlib.sha256(made_with.encode()).hexdigest()[:16]}")

@@ -12,17 +12,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from leaf_ray.core.evaluation.comparison import Side, Vectors
+from leaf_ray.core.evaluation.comparison import System, Vectors
 from leaf_ray.core.evaluation.results import Role
 from leaf_ray.core.space.probe import Probe
 from leaf_ray.core.space.space import Space
 from leaf_ray.core.space.vectors import vectors_of
 from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.encoders.protocol import Encoder
+from leaf_ray.encoders.protocol import Encoder, EncoderSource
 from leaf_ray.models.leaf_folder import leaf_probe
 from leaf_ray.runs.progress import Progress
-from leaf_ray.stages.teacher import Loads
 
 WARM_UP_QUERIES = 5
 
@@ -35,7 +34,7 @@ class Models:
         encoder; None where there is none beside the leaf.
     """
 
-    teacher: Loads | None
+    teacher: EncoderSource | None
     leaf: Path
     untrained: Path | None
     baseline: Path | None
@@ -78,7 +77,7 @@ def time_queries(
         SpaceMismatch: a model encodes otherwise than its probe says.
     """
     leaf, untrained, baseline = _specs(models, space)
-    asked: list[tuple[tuple[Role, ...], Loads | None, Probe | None, str]] = [
+    asked: list[tuple[tuple[Role, ...], EncoderSource | None, Probe | None, str]] = [
         (("teacher",), models.teacher, space.probe, "the teacher"),
         (("asymmetric", "symmetric"), leaf, leaf_probe(models.leaf), "the leaf"),
         (("untrained",), untrained, None, "the leaf before training"),
@@ -94,14 +93,14 @@ def time_queries(
     return times
 
 
-def encode_sides(
+def encode_systems(
     documents: pa.Table,
     queries: pa.Table,
     students: Students,
     times: Mapping[Role, float | None],
     *,
     progress: Progress,
-) -> list[Side]:
+) -> list[System]:
     """The rows of a report: the teacher's, the leaf's, and those of what it is set beside.
 
     documents, queries: `text` and the teacher's `vector`, which is not computed again.
@@ -115,20 +114,20 @@ def encode_sides(
     leaf_QD = work.encode("the leaf", students.leaf, query_texts, QUERY)
     leaf_ND = work.encode("the leaf", students.leaf, document_texts, DOCUMENT)
     query_QD, document_ND = vectors_of(queries), vectors_of(documents)
-    sides: list[tuple[Role, str, str, Vectors, Vectors]] = [
+    systems: list[tuple[Role, str, str, Vectors, Vectors]] = [
         ("teacher", "teacher", "teacher", query_QD, document_ND),
         ("asymmetric", "leaf", "teacher", leaf_QD, document_ND),
         ("symmetric", "leaf", "leaf", leaf_QD, leaf_ND),
     ]
     if students.untrained is not None:
         before_QD = work.encode("the leaf before training", students.untrained, query_texts, QUERY)
-        sides.append(("untrained", "leaf before training", "teacher", before_QD, document_ND))
+        systems.append(("untrained", "leaf before training", "teacher", before_QD, document_ND))
     if students.baseline is not None:
         name = students.baseline_name
         own_QD = work.encode(name, students.baseline, query_texts, QUERY)
         own_ND = work.encode(name, students.baseline, document_texts, DOCUMENT)
-        sides.append(("baseline", name, "itself", own_QD, own_ND))
-    return [Side(*side, times[side[0]]) for side in sides]
+        systems.append(("baseline", name, "itself", own_QD, own_ND))
+    return [System(*system, times[system[0]]) for system in systems]
 
 
 def _specs(
@@ -146,7 +145,9 @@ def _specs(
     )
 
 
-def _median_ms(spec: Loads, probe: Probe | None, queries: Sequence[str], *, name: str) -> float:
+def _median_ms(
+    spec: EncoderSource, probe: Probe | None, queries: Sequence[str], *, name: str
+) -> float:
     """Tokenisation included."""
     encoder = spec.load()
     if probe is not None:

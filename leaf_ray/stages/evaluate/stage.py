@@ -23,6 +23,7 @@ from leaf_ray.core.space.space import Space
 from leaf_ray.core.text.texts import DOCUMENT, QUERY, TEST
 from leaf_ray.encoders.load import search_device
 from leaf_ray.encoders.prepare import PARENT
+from leaf_ray.encoders.protocol import EncoderSource
 from leaf_ray.errors import ConfigError, InputError
 from leaf_ray.models.resolve import resolve_model
 from leaf_ray.pages.grid_plot import plot_grid
@@ -40,10 +41,10 @@ from leaf_ray.runs.folder import (
 from leaf_ray.runs.parts import read_space, read_table, vectors_dataset
 from leaf_ray.runs.progress import Progress
 from leaf_ray.stages.evaluate.collections import collection_job, embed_collection, label
-from leaf_ray.stages.evaluate.encode import Models, Students, encode_sides, time_queries
+from leaf_ray.stages.evaluate.encode import Models, Students, encode_systems, time_queries
 from leaf_ray.stages.leaf import leaf_folder, require_leaf_of
 from leaf_ray.stages.stage import Job, Made, Stage
-from leaf_ray.stages.teacher import Loads, teacher_spec
+from leaf_ray.stages.teacher import teacher_spec
 
 COLUMNS = ["id", "text", "vector"]
 
@@ -170,15 +171,15 @@ def _measured(named: str, job: Job, compares: _Compares) -> tuple[Report, Compar
     """job: of the collection, of which nothing but the texts and the vectors is read."""
     settings, space, sampling = job.config.evaluate, compares.space, compares.sampling
     texts = _Texts.read(job)
-    sides = encode_sides(
+    systems = encode_systems(
         texts.documents, texts.queries, compares.students, compares.times, progress=job.progress
     )
     device = search_device()
     collection = _collection(job, texts)
-    compared = compare(collection, sides, sampling, device=device)
+    compared = compare(collection, systems, sampling, device=device)
     cells = grid(
         collection,
-        sides,
+        systems,
         compared,
         sampling,
         dimensions=settings.dimensions,
@@ -226,7 +227,7 @@ def _watched(cells: Iterator[Cell], progress: Progress) -> Iterator[Cell]:
         yield cell
 
 
-def _teacher(job: Job, space: Space) -> Loads | None:
+def _teacher(job: Job, space: Space) -> EncoderSource | None:
     """What loads the teacher, to be timed; None where only its vectors are known."""
     return teacher_spec(job.config, space) if space.probe.is_known else None
 

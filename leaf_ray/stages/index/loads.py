@@ -6,9 +6,9 @@ import pyarrow.fs as pafs
 from leaf_ray.core.search.live_writes import Changes, Fingerprints
 from leaf_ray.errors import StorageError, TableChanged
 from leaf_ray.runs import Part
-from leaf_ray.runs.chunks import write_whole
 from leaf_ray.runs.folder import LOADED_FILE
 from leaf_ray.runs.parts import read_table
+from leaf_ray.runs.shards import write_whole
 from leaf_ray.table.loads import TableVersion
 
 ID, CONTENT = "id", "content"

@@ -20,6 +20,7 @@ from leaf_ray.config import RunConfig, load_config
 from leaf_ray.core.space.probe import Probe
 from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.load import EncoderSpec
+from leaf_ray.encoders.protocol import EncoderSource
 from leaf_ray.encoders.rotated import RotatedEncoder
 from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.models.leaf_folder import leaf_probe, leaf_space
@@ -27,7 +28,7 @@ from leaf_ray.runs import Run
 from leaf_ray.stages.cluster.cluster import cores_per_node
 from leaf_ray.stages.embed.documents import EmbedDocuments
 from leaf_ray.stages.serve.served import open_served
-from leaf_ray.stages.teacher import Loads, teacher_spec
+from leaf_ray.stages.teacher import teacher_spec
 from leaf_ray.table.writer import WritableTable
 
 QUERIES, DOCUMENTS = "queries", "documents"
@@ -51,7 +52,7 @@ class BuilderArgs(BaseModel):
 class _Replica:
     """A model and the table it works on, checked against what was recorded."""
 
-    def __init__(self, spec: Loads, probe: Probe, *, name: str) -> None:
+    def __init__(self, spec: EncoderSource, probe: Probe, *, name: str) -> None:
         self.encoder = spec.load()
         self.probe = probe
         self.name = name

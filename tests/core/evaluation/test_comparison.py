@@ -1,4 +1,4 @@
-"""A comparison measures every side against the teacher, and claims only what it can."""
+"""A comparison measures every system against the teacher, and claims only what it can."""
 
 import dataclasses
 
@@ -7,34 +7,34 @@ import pytest
 import pytrec_eval
 
 from leaf_ray.core.evaluation.bootstrap import Sampling
-from leaf_ray.core.evaluation.comparison import Collection, Side, compare
+from leaf_ray.core.evaluation.comparison import Collection, System, compare
 from leaf_ray.core.evaluation.own_documents import NO_ROW
 from leaf_ray.core.evaluation.results import Difference, Row
-from tests.examples.sides import (
+from tests.examples.systems import (
     DOCUMENT_ND,
     IDS,
     JUDGED,
     QUERY_QD,
     TEACHER,
     UNJUDGED,
-    a_side,
+    a_system,
     own_documents,
 )
 
 
 def compared(
-    collection: Collection, *sides: Side
+    collection: Collection, *systems: System
 ) -> tuple[dict[str, Row], dict[tuple[str, str, str], Difference]]:
-    found = compare(collection, [TEACHER, *sides], Sampling(200, 0))
+    found = compare(collection, [TEACHER, *systems], Sampling(200, 0))
     return (
         {row.role: row for row in found.rows},
         {(d.role, d.minus, d.metric): d for d in found.differences},
     )
 
 
-def test_rows_come_in_the_order_of_the_sides_with_their_names_and_times() -> None:
-    sides = [TEACHER, a_side("untrained", noise=1), a_side("asymmetric", noise=0.1)]
-    rows = compare(JUDGED, sides, Sampling(50, 0)).rows
+def test_rows_come_in_the_order_of_the_systems_with_their_names_and_times() -> None:
+    systems = [TEACHER, a_system("untrained", noise=1), a_system("asymmetric", noise=0.1)]
+    rows = compare(JUDGED, systems, Sampling(50, 0)).rows
     assert [row.role for row in rows] == ["teacher", "untrained", "asymmetric"]
     assert [(row.queries_by, row.documents_by) for row in rows[:2]] == [
         ("big",) * 2,
@@ -59,7 +59,7 @@ def test_metrics_are_those_of_the_ranking() -> None:
 
 
 def test_a_side_that_encodes_as_the_teacher_keeps_all_and_differs_in_nothing() -> None:
-    rows, differences = compared(JUDGED, a_side("asymmetric", noise=0))
+    rows, differences = compared(JUDGED, a_system("asymmetric", noise=0))
     row, difference = rows["asymmetric"], differences["asymmetric", "teacher", "nDCG@10"]
     assert row.overlap is not None and row.overlap.mean == row.overlap.low == 1.0
     assert row.kept is not None and row.kept.low == row.kept.high == 1.0
@@ -68,7 +68,7 @@ def test_a_side_that_encodes_as_the_teacher_keeps_all_and_differs_in_nothing() -
 
 
 def test_the_nearer_side_overlaps_more_and_the_difference_says_so() -> None:
-    near, far = a_side("asymmetric", noise=0.1), a_side("untrained", noise=3)
+    near, far = a_system("asymmetric", noise=0.1), a_system("untrained", noise=3)
     rows, differences = compared(JUDGED, near, far)
     near_overlap, far_overlap = rows["asymmetric"].overlap, rows["untrained"].overlap
     assert near_overlap is not None and far_overlap is not None
@@ -79,7 +79,7 @@ def test_the_nearer_side_overlaps_more_and_the_difference_says_so() -> None:
 
 def test_without_judgments_only_overlap_is_measured() -> None:
     rows, differences = compared(
-        UNJUDGED, a_side("asymmetric", noise=0.1), a_side("untrained", noise=1)
+        UNJUDGED, a_system("asymmetric", noise=0.1), a_system("untrained", noise=1)
     )
     for row in rows.values():
         assert (row.ndcg, row.recall, row.mrr, row.kept) == (None, None, None, None)
@@ -89,7 +89,7 @@ def test_without_judgments_only_overlap_is_measured() -> None:
 
 def test_no_share_is_kept_of_a_teacher_that_finds_nothing() -> None:
     nothing = Collection(IDS, [{"elsewhere": 1}] * 30)
-    rows, _ = compared(nothing, a_side("asymmetric", noise=0.1))
+    rows, _ = compared(nothing, a_system("asymmetric", noise=0.1))
     assert rows["asymmetric"].kept is None
     assert rows["asymmetric"].ndcg is not None and rows["asymmetric"].ndcg.mean == 0.0
 
@@ -98,8 +98,8 @@ def test_no_share_is_kept_of_a_teacher_that_finds_nothing() -> None:
 def test_a_query_that_is_a_document_is_measured_as_if_that_were_not_there(
     num_documents: int,
 ) -> None:
-    collection, sides = own_documents(num_documents)
-    found = compare(collection, sides, Sampling(20, 0))
+    collection, systems = own_documents(num_documents)
+    found = compare(collection, systems, Sampling(20, 0))
     assert collection.judgments is not None and collection.own_Q is not None
     for query, own in enumerate(collection.own_Q):
         others = np.delete(np.arange(num_documents), [] if own == NO_ROW else own)
@@ -107,9 +107,9 @@ def test_a_query_that_is_a_document_is_measured_as_if_that_were_not_there(
         one = slice(query, query + 1)
         without = [
             dataclasses.replace(
-                side, query_QD=side.query_QD[one], document_ND=side.document_ND[others]
+                system, query_QD=system.query_QD[one], document_ND=system.document_ND[others]
             )
-            for side in sides
+            for system in systems
         ]
         wanted = compare(alone, without, Sampling(20, 0))
         for role, scores in wanted.scores.items():
@@ -122,15 +122,15 @@ def test_a_query_that_is_a_document_is_measured_as_if_that_were_not_there(
 def test_without_own_documents_figures_are_pytrec_evals_as_beir_asks_it(
     num_documents: int,
 ) -> None:
-    collection, sides = own_documents(num_documents)
-    found = compare(collection, sides, Sampling(20, 0)).scores
+    collection, systems = own_documents(num_documents)
+    found = compare(collection, systems, Sampling(20, 0)).scores
     assert collection.judgments is not None and collection.own_Q is not None
     names = [f"q{row}" if own == NO_ROW else IDS[own] for row, own in enumerate(collection.own_Q)]
     judged = dict(zip(names, map(dict, collection.judgments), strict=True))
     measures = {"nDCG@10": "ndcg_cut_10", "recall@100": "recall_100", "MAP@100": "map_cut_100"}
     evaluator = pytrec_eval.RelevanceEvaluator(judged, {"ndcg_cut", "recall", "map_cut"})
-    for side in sides:
-        score_QN = side.query_QD @ side.document_ND.T
+    for system in systems:
+        score_QN = system.query_QD @ system.document_ND.T
         run = {
             name: dict(zip(collection.document_ids, map(float, score_N), strict=True))
             for name, score_N in zip(names, score_QN, strict=True)
@@ -141,25 +141,25 @@ def test_without_own_documents_figures_are_pytrec_evals_as_beir_asks_it(
         theirs = evaluator.evaluate(run)
         for ours, measure in measures.items():
             wanted_Q = [theirs[name][measure] for name in names]
-            np.testing.assert_allclose(found[side.role][ours], wanted_Q, atol=1e-6)
+            np.testing.assert_allclose(found[system.role][ours], wanted_Q, atol=1e-6)
 
 
 def test_the_only_document_is_left_out_of_its_own_ranking() -> None:
-    side = dataclasses.replace(TEACHER, query_QD=QUERY_QD[:1], document_ND=DOCUMENT_ND[:1])
+    system = dataclasses.replace(TEACHER, query_QD=QUERY_QD[:1], document_ND=DOCUMENT_ND[:1])
     collection = Collection(IDS[:1], [{IDS[0]: 1}], [1], np.array([0]))
-    leaf = dataclasses.replace(side, role="asymmetric")
-    scores = compare(collection, [side, leaf], Sampling(20, 0)).scores["asymmetric"]
+    leaf = dataclasses.replace(system, role="asymmetric")
+    scores = compare(collection, [system, leaf], Sampling(20, 0)).scores["asymmetric"]
     found = {metric: float(value_Q[0]) for metric, value_Q in scores.items()}
     # Nothing is found, as nothing is by the teacher.
     assert found.pop("overlap@10") == 1.0
     assert set(found.values()) == {0.0}
 
 
-def test_only_pairs_of_sides_that_are_there_are_compared() -> None:
-    _, differences = compared(JUDGED, a_side("asymmetric", noise=0.1))
+def test_only_pairs_of_systems_that_are_there_are_compared() -> None:
+    _, differences = compared(JUDGED, a_system("asymmetric", noise=0.1))
     assert set(differences) == {("asymmetric", "teacher", "nDCG@10")}
 
 
 def test_the_same_seed_gives_the_same_comparison() -> None:
-    side = a_side("asymmetric", noise=0.5)
-    assert compared(JUDGED, side) == compared(JUDGED, side)
+    system = a_system("asymmetric", noise=0.5)
+    assert compared(JUDGED, system) == compared(JUDGED, system)

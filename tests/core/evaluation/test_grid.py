@@ -9,16 +9,16 @@ from leaf_ray.core.evaluation.comparison import Collection, compare
 from leaf_ray.core.evaluation.grid import STORED, grid
 from leaf_ray.core.evaluation.results import Cell, Role
 from leaf_ray.core.search.stored import Stored
-from tests.examples.sides import JUDGED, TEACHER, UNJUDGED, a_side, own_documents
+from tests.examples.systems import JUDGED, TEACHER, UNJUDGED, a_system, own_documents
 
 SAMPLING = Sampling(50, 0)
-LEAF = a_side("asymmetric", noise=0.3)
+LEAF = a_system("asymmetric", noise=0.3)
 
 
 def cells_of(collection: Collection, *dimensions: int) -> dict[tuple[Role, int, Stored], Cell]:
-    sides = [TEACHER, LEAF, a_side("untrained", noise=1)]
-    compared = compare(collection, sides, SAMPLING)
-    found = grid(collection, sides, compared, SAMPLING, dimensions=dimensions, normalized=True)
+    systems = [TEACHER, LEAF, a_system("untrained", noise=1)]
+    compared = compare(collection, systems, SAMPLING)
+    found = grid(collection, systems, compared, SAMPLING, dimensions=dimensions, normalized=True)
     return {(cell.role, cell.dimensions, cell.stored): cell for cell in found}
 
 
@@ -36,9 +36,9 @@ def test_at_full_size_the_grid_says_what_the_rows_say() -> None:
 
 @pytest.mark.parametrize("num_documents", [60, 9])
 def test_own_documents_are_left_out_of_the_grid_as_of_the_rows(num_documents: int) -> None:
-    collection, sides = own_documents(num_documents)
-    compared = compare(collection, sides, SAMPLING)
-    found = list(grid(collection, sides, compared, SAMPLING, dimensions=(8,), normalized=False))
+    collection, systems = own_documents(num_documents)
+    compared = compare(collection, systems, SAMPLING)
+    found = list(grid(collection, systems, compared, SAMPLING, dimensions=(8,), normalized=False))
     rows = {row.role: row for row in compared.rows}
     for cell in found:
         row = rows[cell.role]
@@ -47,7 +47,7 @@ def test_own_documents_are_left_out_of_the_grid_as_of_the_rows(num_documents: in
     # Bits are a poor guess; but they too find no query's own document, whose overlap is nil.
     plain = grid(
         dataclasses.replace(collection, own_Q=None),
-        sides,
+        systems,
         compared,
         SAMPLING,
         dimensions=(8,),

@@ -9,7 +9,7 @@ from sentence_transformers import SentenceTransformer
 from leaf_ray.config.distill_section import DistillConfig
 from leaf_ray.errors import MissingStage
 from leaf_ray.models.leaf_folder import leaf_space
-from leaf_ray.stages.distill.best import BESTS_KEPT, Keeper
+from leaf_ray.stages.distill.best import BESTS_KEPT, BestWeights
 from leaf_ray.stages.distill.checkpoints import CHECKPOINTS_KEPT, State
 from leaf_ray.stages.distill.job import WorkerJob
 from tests.examples.spaces import a_space
@@ -32,8 +32,8 @@ def mark(leaf: SentenceTransformer, value: float) -> None:
         next(leaf.parameters()).fill_(value)
 
 
-def mark_of(keeper: Keeper) -> float:
-    return float(next(iter(keeper.best().values())).flatten()[0])
+def mark_of(best_weights: BestWeights) -> float:
+    return float(next(iter(best_weights.best().values())).flatten()[0])
 
 
 def best_files(job: WorkerJob) -> list[str]:
@@ -41,20 +41,20 @@ def best_files(job: WorkerJob) -> list[str]:
     return [file.name for file in sorted(files, key=lambda f: int(f.stem.removeprefix("best-")))]
 
 
-def keep(keeper: Keeper, state: State, leaf: SentenceTransformer, *, step: int) -> None:
+def keep(best_weights: BestWeights, state: State, leaf: SentenceTransformer, *, step: int) -> None:
     """Let the leaf be the best after a step."""
     state.best = step
     mark(leaf, step)
-    keeper.keep_best(leaf)
+    best_weights.keep_best(leaf)
 
 
 def test_the_best_leaf_is_given_back_as_it_was(job: WorkerJob, leaf: SentenceTransformer) -> None:
     state = State()
-    keeper = Keeper(job, state)
-    keep(keeper, state, leaf, step=300)
+    best_weights = BestWeights(job, state)
+    keep(best_weights, state, leaf, step=300)
     kept = {name: weight.clone() for name, weight in leaf.state_dict().items()}
     mark(leaf, -1.0)
-    best = keeper.best()
+    best = best_weights.best()
     assert best.keys() == kept.keys()
     assert all(torch.equal(best[name], weight) for name, weight in kept.items())
 
@@ -63,39 +63,39 @@ def test_bests_that_no_checkpoint_knows_are_forgotten(
     job: WorkerJob, leaf: SentenceTransformer
 ) -> None:
     state = State()
-    keeper = Keeper(job, state)
+    best_weights = BestWeights(job, state)
     for step in (0, 100, 200, 300):
-        keep(keeper, state, leaf, step=step)
+        keep(best_weights, state, leaf, step=step)
     assert best_files(job) == ["best-0.pt", "best-300.pt"]
 
 
-def after_ten_checkpoints(job: WorkerJob, leaf: SentenceTransformer) -> tuple[Keeper, State]:
+def after_ten_checkpoints(job: WorkerJob, leaf: SentenceTransformer) -> tuple[BestWeights, State]:
     """A training whose leaf was the best yet at each of its checkpoints, the last at 900."""
     state = State()
-    keeper = Keeper(job, state)
+    best_weights = BestWeights(job, state)
     for step in range(0, 1000, 100):
-        keep(keeper, state, leaf, step=step)
-        keeper.checkpointed()
-    return keeper, state
+        keep(best_weights, state, leaf, step=step)
+        best_weights.checkpointed()
+    return best_weights, state
 
 
 def test_bests_of_the_last_checkpoints_are_kept_and_those_before_are_forgotten(
     job: WorkerJob, leaf: SentenceTransformer
 ) -> None:
-    keeper, state = after_ten_checkpoints(job, leaf)
-    keep(keeper, state, leaf, step=1000)
+    best_weights, state = after_ten_checkpoints(job, leaf)
+    keep(best_weights, state, leaf, step=1000)
     last = range(1000 - 100 * BESTS_KEPT, 1100, 100)
     assert best_files(job) == [f"best-{step}.pt" for step in last]
 
 
 def test_one_best_for_many_checkpoints_stays(job: WorkerJob, leaf: SentenceTransformer) -> None:
     state = State()
-    keeper = Keeper(job, state)
-    keep(keeper, state, leaf, step=100)
+    best_weights = BestWeights(job, state)
+    keep(best_weights, state, leaf, step=100)
     for _ in range(3 * BESTS_KEPT):
-        keeper.checkpointed()
-    assert mark_of(keeper) == 100.0
-    keep(keeper, state, leaf, step=5000)
+        best_weights.checkpointed()
+    assert mark_of(best_weights) == 100.0
+    keep(best_weights, state, leaf, step=5000)
     assert best_files(job) == ["best-100.pt", "best-5000.pt"]
 
 
@@ -103,12 +103,12 @@ def test_one_best_for_many_checkpoints_stays(job: WorkerJob, leaf: SentenceTrans
 def test_a_training_that_goes_on_from_an_earlier_checkpoint_finds_the_best_of_that(
     job: WorkerJob, leaf: SentenceTransformer, back: int
 ) -> None:
-    keeper, state = after_ten_checkpoints(job, leaf)
+    best_weights, state = after_ten_checkpoints(job, leaf)
     # It was validated again after its last checkpoint, and was killed.
     for step in (1010, 1020, 1030):
-        keep(keeper, state, leaf, step=step)
+        keep(best_weights, state, leaf, step=step)
     resumed = State(best=1000 - 100 * back)
-    again = Keeper(job, resumed)
+    again = BestWeights(job, resumed)
     assert mark_of(again) == 1000.0 - 100 * back
     keep(again, resumed, leaf, step=2000)
     # And those before it, which a checkpoint before its own may name.
@@ -123,7 +123,7 @@ def test_other_files_of_the_training_are_left_alone(
     job.training.write("checkpoint_manager_snapshot.json", b"{}")
     job.training.write("checkpoint_1/state.pt", b"state")
     state = State()
-    keep(Keeper(job, state), state, leaf, step=100)
+    keep(BestWeights(job, state), state, leaf, step=100)
     assert job.training.read("checkpoint_manager_snapshot.json") == b"{}"
     assert job.training.read("checkpoint_1/state.pt") == b"state"
 
@@ -132,11 +132,11 @@ def test_a_best_that_was_taken_away_is_missed_with_the_fix(
     job: WorkerJob, leaf: SentenceTransformer
 ) -> None:
     state = State()
-    keeper = Keeper(job, state)
-    keep(keeper, state, leaf, step=300)
+    best_weights = BestWeights(job, state)
+    keep(best_weights, state, leaf, step=300)
     Path(job.training.file("best-300.pt")).unlink()
     with pytest.raises(MissingStage, match=r"best-300\.pt is gone, .*`leaf distill FILE --again`"):
-        keeper.best()
+        best_weights.best()
 
 
 def test_a_saved_leaf_can_be_taken_over_with_its_course(
@@ -144,7 +144,7 @@ def test_a_saved_leaf_can_be_taken_over_with_its_course(
 ) -> None:
     curve = [{"step": 0, "cosine": 0.5, "overlap": 0.5}]
     notes = ["a checkpoint could not be read"]
-    Keeper(job, State(curve=curve, notes=notes)).save(leaf, "model")
+    BestWeights(job, State(curve=curve, notes=notes)).save(leaf, "model")
     folder = Path(job.training.file("model"))
     again = SentenceTransformer(str(folder), device="cpu")
     assert again.encode(["a leaf"]) == pytest.approx(leaf.encode(["a leaf"]), abs=1e-6)

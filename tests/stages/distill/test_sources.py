@@ -13,7 +13,7 @@ from leaf_ray.errors import InputError, MissingStage, SpaceMismatch
 from leaf_ray.runs import Manifest, Run
 from leaf_ray.runs.parts import write_space, write_table
 from leaf_ray.stages.distill.sources import (
-    Source,
+    VectorSource,
     other_source,
     own_source,
     require_one_space,
@@ -36,15 +36,15 @@ def table_in(uri: str) -> str:
     return f"{uri}/{NAME}.lance"
 
 
-def of_table(uri: str) -> Source:
+def of_table(uri: str) -> VectorSource:
     return other_source(table_in(uri), source_column="source")
 
 
-def rows_of(source: Source) -> pa.Table:
+def rows_of(source: VectorSource) -> pa.Table:
     return pa.concat_tables([piece.read() for piece in source.pieces])
 
 
-def ids_of(source: Source) -> list[str]:
+def ids_of(source: VectorSource) -> list[str]:
     ids: list[str] = rows_of(source)["id"].to_pylist()
     return ids
 

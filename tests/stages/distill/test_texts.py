@@ -21,7 +21,12 @@ from leaf_ray.models.folder import ModelFolder
 from leaf_ray.runs import Run
 from leaf_ray.stages.distill.counts import Counts
 from leaf_ray.stages.distill.sources import other_source
-from leaf_ray.stages.distill.texts import TRAIN_FILES, VALIDATION_FILES, Tokenise, WritePiece
+from leaf_ray.stages.distill.texts import (
+    TRAIN_FILES,
+    VALIDATION_FILES,
+    TokeniseAndSplit,
+    WritePiece,
+)
 from tests.examples.small_table import NAME, TEXTS, SmallTable, publish
 from tests.examples.spaces import a_space, unit_vectors
 from tests.runs.conftest import remote_run
@@ -41,12 +46,12 @@ class Given:
 
 
 @pytest.fixture
-def tokenise(tiny_init: Path) -> Tokenise:
+def tokenise(tiny_init: Path) -> TokeniseAndSplit:
     return a_tokenise(tiny_init)
 
 
-def a_tokenise(init: Path, space: Space = SPACE) -> Tokenise:
-    return Tokenise(ModelFolder.read(init), space, validation_share=0.2)
+def a_tokenise(init: Path, space: Space = SPACE) -> TokeniseAndSplit:
+    return TokeniseAndSplit(ModelFolder.read(init), space, validation_share=0.2)
 
 
 def some_rows(first: int = 0, **changes: pa.Array) -> pa.Table:
@@ -72,7 +77,7 @@ def files_of(folder: Path, files: str) -> TrainingTexts:
     return TrainingTexts(sorted(folder.glob(files)), pad_id=0)
 
 
-def test_each_text_is_either_trained_on_or_validated_on(tokenise: Tokenise) -> None:
+def test_each_text_is_either_trained_on_or_validated_on(tokenise: TokeniseAndSplit) -> None:
     rows = some_rows()
     train, validation_texts = tokenise(rows)
     laid_out = train["id"].to_pylist() + validation_texts["id"].to_pylist()
@@ -80,7 +85,7 @@ def test_each_text_is_either_trained_on_or_validated_on(tokenise: Tokenise) -> N
     assert 0.05 < len(validation_texts) / NUM_TEXTS < 0.4
 
 
-def test_a_text_keeps_its_side_whatever_other_texts_there_are(tokenise: Tokenise) -> None:
+def test_a_text_keeps_its_side_whatever_other_texts_there_are(tokenise: TokeniseAndSplit) -> None:
     _, validation_texts = tokenise(some_rows())
     _, of_half = tokenise(some_rows().slice(NUM_TEXTS // 2))
     half = some_rows()["id"].to_pylist()[NUM_TEXTS // 2 :]
@@ -88,7 +93,7 @@ def test_a_text_keeps_its_side_whatever_other_texts_there_are(tokenise: Tokenise
 
 
 def test_texts_are_tokens_behind_the_prompt_of_their_kind(
-    tokenise: Tokenise, tiny_init: Path
+    tokenise: TokeniseAndSplit, tiny_init: Path
 ) -> None:
     rows = some_rows()
     texts = dict(zip(rows["id"].to_pylist(), rows["text"].to_pylist(), strict=True))
@@ -99,7 +104,7 @@ def test_texts_are_tokens_behind_the_prompt_of_their_kind(
             assert [row["ids"]] == tokenizer([texts[row["id"]]], prompt=prompt)
 
 
-def test_texts_keep_their_vectors_and_where_they_are_from(tokenise: Tokenise) -> None:
+def test_texts_keep_their_vectors_and_where_they_are_from(tokenise: TokeniseAndSplit) -> None:
     rows = some_rows()
     laid_out = pa.concat_tables(tokenise(rows)).sort_by("id")
     expected = rows.sort_by("id")
@@ -108,7 +113,7 @@ def test_texts_keep_their_vectors_and_where_they_are_from(tokenise: Tokenise) ->
     np.testing.assert_array_equal(vectors_of(laid_out), vectors_of(expected))
 
 
-def test_texts_without_text_are_refused_by_name(tokenise: Tokenise) -> None:
+def test_texts_without_text_are_refused_by_name(tokenise: TokeniseAndSplit) -> None:
     rows = some_rows()
     broken = some_rows(text=without(rows["text"].to_pylist(), 3, 17))
     with pytest.raises(InputError, match=r"2 texts to train on have no text, such as 't3', 't17':"):
@@ -127,7 +132,7 @@ def test_a_table_that_holds_a_document_without_text_is_refused_by_its_name(
         a_tokenise(tiny_init, small.space)(piece.read())
 
 
-def test_texts_without_a_vector_are_refused_by_name(tokenise: Tokenise) -> None:
+def test_texts_without_a_vector_are_refused_by_name(tokenise: TokeniseAndSplit) -> None:
     vectors = some_rows()[VECTOR].to_pylist()
     vectors[5] = None
     broken = some_rows(**{VECTOR: pa.array(vectors, pa.list_(pa.float32(), SPACE.dimension))})
@@ -137,7 +142,7 @@ def test_texts_without_a_vector_are_refused_by_name(tokenise: Tokenise) -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_texts_whose_vectors_are_not_finite_are_refused_and_the_first_are_named(
-    tokenise: Tokenise, value: float
+    tokenise: TokeniseAndSplit, value: float
 ) -> None:
     vectors_ND = vectors_of(some_rows()).copy()
     vectors_ND[10:20, 3] = value
@@ -153,13 +158,13 @@ def test_vectors_of_another_dimension_are_refused(tiny_init: Path) -> None:
         a_tokenise(tiny_init, a_space(dimension=16))(some_rows())
 
 
-def test_a_piece_without_rows_is_laid_out_as_none(tokenise: Tokenise) -> None:
+def test_a_piece_without_rows_is_laid_out_as_none(tokenise: TokeniseAndSplit) -> None:
     assert [len(table) for table in tokenise(some_rows().slice(0, 0))] == [0, 0]
 
 
 @pytest.mark.parametrize("place", ["local", "remote"])
 def test_pieces_are_written_as_files_of_their_number_and_counted(
-    tokenise: Tokenise, tmp_path: Path, place: str
+    tokenise: TokeniseAndSplit, tmp_path: Path, place: str
 ) -> None:
     run = Run.open(str(tmp_path / "run")) if place == "local" else remote_run(tmp_path)
     pieces = [Given(some_rows(first)) for first in (0, 100)]
@@ -175,15 +180,15 @@ def test_pieces_are_written_as_files_of_their_number_and_counted(
     assert sum(counts.trained_by_kind[QUERY].values()) == train.is_query_N.sum()
     assert counts.sources == {"mine", "wiki"}
     assert sorted(file.name for file in folder.iterdir()) == [
-        "validation-00000.arrow",
-        "validation-00001.arrow",
         "train-00000.arrow",
         "train-00001.arrow",
+        "validation-00000.arrow",
+        "validation-00001.arrow",
     ]
 
 
 def test_half_a_file_that_a_killed_task_left_is_neither_read_nor_in_the_way(
-    tokenise: Tokenise, tmp_path: Path
+    tokenise: TokeniseAndSplit, tmp_path: Path
 ) -> None:
     texts = Run.open(str(tmp_path)).work("training/texts-0")
     for name in ("train-00000.arrow.abc.partial", "validation-00000.arrow.abc.partial"):
@@ -195,7 +200,7 @@ def test_half_a_file_that_a_killed_task_left_is_neither_read_nor_in_the_way(
     assert Counts(**json.loads(written["counts"])).trained == len(train)
 
 
-def test_a_piece_that_is_refused_leaves_no_file(tokenise: Tokenise, tmp_path: Path) -> None:
+def test_a_piece_that_is_refused_leaves_no_file(tokenise: TokeniseAndSplit, tmp_path: Path) -> None:
     texts = Run.open(str(tmp_path)).work("training/texts-0")
     broken = Given(some_rows(text=pa.nulls(NUM_TEXTS, pa.string())))
     with pytest.raises(InputError):
@@ -204,7 +209,7 @@ def test_a_piece_that_is_refused_leaves_no_file(tokenise: Tokenise, tmp_path: Pa
 
 
 def test_a_piece_that_is_written_again_replaces_what_was_written(
-    tokenise: Tokenise, tmp_path: Path
+    tokenise: TokeniseAndSplit, tmp_path: Path
 ) -> None:
     texts = Run.open(str(tmp_path)).work("training/texts-0")
     write = WritePiece(texts, tokenise)
@@ -213,7 +218,7 @@ def test_a_piece_that_is_written_again_replaces_what_was_written(
     assert len(list(Path(texts.path).iterdir())) == 2
 
 
-def test_counts_tell_kinds_and_sources_apart(tokenise: Tokenise, tmp_path: Path) -> None:
+def test_counts_tell_kinds_and_sources_apart(tokenise: TokeniseAndSplit, tmp_path: Path) -> None:
     write = WritePiece(Run.open(str(tmp_path)).work("training/texts-0"), tokenise)
     counts = Counts(**json.loads(write({"number": 0, "piece": Given(some_rows())})["counts"]))
     train, _ = tokenise(some_rows())

@@ -18,12 +18,12 @@ from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.errors import EncodingError, InputError, SpaceMismatch
 from leaf_ray.models.leaf_folder import leaf_space
 from leaf_ray.runs import Run
-from leaf_ray.runs.chunks import finished_chunks
 from leaf_ray.runs.folder import MODEL_FOLDER, ROTATION_FILE
 from leaf_ray.runs.parts import read_rotation, read_space, write_rotation
+from leaf_ray.runs.shards import finished_shards
 from leaf_ray.stages import verbs
 from leaf_ray.stages.embed import rotation as embed_rotation
-from leaf_ray.stages.embed.rotation import RotateChunk, fitted_rotation
+from leaf_ray.stages.embed.rotation import RotateShard, fitted_rotation
 from leaf_ray.stages.embed.stage import working_folder
 from leaf_ray.stages.serve.deployments import _Replica
 from leaf_ray.stages.teacher import describe_teacher, teacher_spec
@@ -202,12 +202,12 @@ def test_a_run_that_is_killed_while_it_packs_goes_on_with_its_rotation(
     assert verbs.embed(local).space == read_space(Run.open(local.root).vectors).fingerprint
 
 
-def test_a_sample_is_whole_chunks_until_there_are_enough(
+def test_a_sample_is_whole_shards_until_there_are_enough(
     local: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done_before(local, every=1)
     work, taken = working_folder(a_job(local)), []
-    stats = finished_chunks(work)
+    stats = finished_shards(work)
     monkeypatch.setattr(embed_rotation, "SAMPLE_ROWS", 50)
     monkeypatch.setattr(embed_rotation, "SAMPLE_TIMES_D", 1)
 
@@ -220,7 +220,7 @@ def test_a_sample_is_whole_chunks_until_there_are_enough(
     fitted_rotation(work, stats, space, num_documents=120)
     fitted_rotation(work, stats, space, num_documents=120)
     (rows,) = taken
-    assert 50 <= rows < 50 + max(chunk.vectors for chunk in stats)
+    assert 50 <= rows < 50 + max(shard.vectors for shard in stats)
 
 
 def test_with_few_documents_queries_to_train_on_are_fitted_on_too(
@@ -228,7 +228,7 @@ def test_with_few_documents_queries_to_train_on_are_fitted_on_too(
 ) -> None:
     done_before(local, every=1)
     work, taken = working_folder(a_job(local)), []
-    stats = finished_chunks(work)
+    stats = finished_shards(work)
 
     def fit(vectors_ND: np.ndarray) -> Rotation:
         taken.append(len(vectors_ND))
@@ -298,10 +298,10 @@ def test_what_is_rotated_beyond_float16_is_one_error_that_names_the_setting(
     large = vectors_of(table) * np.float32(3e5)
     space = read_space(part)
     large_table = with_vectors(table.drop_columns(["vector"]), large, space)
-    assert np.isfinite(vectors_of(RotateChunk(part, space, "float32")(large_table))).all()
+    assert np.isfinite(vectors_of(RotateShard(part, space, "float32")(large_table))).all()
     with pytest.raises(EncodingError, match=r"embed\.dtype=float32"):
-        RotateChunk(part, space, "float16")(large_table)
-    none = RotateChunk(part, space, "float16")(table.slice(0, 0))
+        RotateShard(part, space, "float16")(large_table)
+    none = RotateShard(part, space, "float16")(table.slice(0, 0))
     assert len(none) == 0
 
 

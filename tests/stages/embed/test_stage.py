@@ -11,8 +11,8 @@ import pytest
 from leaf_ray.config import RunConfig
 from leaf_ray.core.space.space import Space
 from leaf_ray.runs import Manifest
-from leaf_ray.runs.chunks import finished_chunks
 from leaf_ray.runs.parts import read_space
+from leaf_ray.runs.shards import finished_shards
 from leaf_ray.stages import verbs
 from leaf_ray.stages.embed.stage import working_folder
 from tests.examples.faulty_endpoint import FaultyEndpoint
@@ -51,10 +51,10 @@ def test_the_vectors_are_those_of_the_teacher_and_every_text_has_one(
     assert no_work_left(local)
     space = Space.from_metadata(embedded(local).schema.metadata, owner="vectors")
     assert manifest.space == space.fingerprint == read_space(a_job(local).part).fingerprint
-    assert b"leaf_ray.chunk" not in embedded(local).schema.metadata
+    assert b"leaf_ray.shard" not in embedded(local).schema.metadata
 
 
-def test_a_killed_run_goes_on_with_the_chunks_that_are_missing_and_no_others(
+def test_a_killed_run_goes_on_with_the_shards_that_are_missing_and_no_others(
     local: RunConfig, tiny_teacher: Path
 ) -> None:
     before = done_before(local, every=3)
@@ -66,7 +66,7 @@ def test_a_killed_run_goes_on_with_the_chunks_that_are_missing_and_no_others(
     assert manifest.counts["encoder"] == "before and openvino-f32"
 
 
-def test_a_run_whose_chunks_are_all_done_only_packs_them(local: RunConfig) -> None:
+def test_a_run_whose_shards_are_all_done_only_packs_them(local: RunConfig) -> None:
     before = done_before(local, every=1)
     manifest = verbs.embed(local)
     assert set(by_key(embedded(local))) == before
@@ -74,19 +74,19 @@ def test_a_run_whose_chunks_are_all_done_only_packs_them(local: RunConfig) -> No
     assert manifest.counts["encoder"] == "before"
 
 
-def test_chunks_of_other_settings_are_not_gone_on_with(local: RunConfig) -> None:
+def test_shards_of_other_settings_are_not_gone_on_with(local: RunConfig) -> None:
     other = local.model_copy(update={"embed": local.embed.model_copy(update={"dtype": "float16"})})
     done_before(other, every=1)
-    assert finished_chunks(working_folder(a_job(local))) == []
-    assert len(finished_chunks(working_folder(a_job(other)))) > 1
+    assert finished_shards(working_folder(a_job(local))) == []
+    assert len(finished_shards(working_folder(a_job(other)))) > 1
 
 
 def encoders() -> list[psutil.Process]:
-    """The processes of our Ray that encode chunks."""
+    """The processes of our Ray that encode shards."""
     found = []
     for process in psutil.Process().children(recursive=True):
         try:
-            if "EncodeChunk" in " ".join(process.cmdline()):
+            if "EncodeShard" in " ".join(process.cmdline()):
                 found.append(process)
         except psutil.Error:
             continue
@@ -111,8 +111,8 @@ def test_an_encoder_that_is_killed_is_replaced_and_nothing_is_lost_or_doubled(
         made: list[Manifest] = []
         run = threading.Thread(target=lambda: made.append(verbs.embed(config)), daemon=True)
         run.start()
-        chunks = root / "embedding"
-        until(lambda: len(list(chunks.rglob("chunks/*.parquet"))) >= 2)
+        shards = root / "embedding"
+        until(lambda: len(list(shards.rglob("shards/*.parquet"))) >= 2)
         (victim,) = (process for process in encoders() if process not in others)
         victim.kill()
         until(lambda: not victim.is_running() or victim.status() == psutil.STATUS_ZOMBIE)

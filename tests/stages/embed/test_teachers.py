@@ -13,9 +13,9 @@ from leaf_ray.config import RunConfig
 from leaf_ray.core.text.texts import DOCUMENT
 from leaf_ray.errors import ConfigError, EncodingError, EndpointError, SpaceMismatch
 from leaf_ray.runs import Part, Run
-from leaf_ray.runs.chunks import finished_chunks
 from leaf_ray.runs.parts import read_space, write_space
 from leaf_ray.runs.progress import Silent
+from leaf_ray.runs.shards import finished_shards
 from leaf_ray.stages import verbs
 from leaf_ray.stages.embed.stage import working_folder
 from leaf_ray.stages.teacher import describe_teacher, endpoint_spec
@@ -90,7 +90,7 @@ def test_an_endpoint_that_refuses_us_is_one_error_that_names_the_key(
             verbs.embed(config)
         assert type(caught.value) is EndpointError
         assert "\n" not in str(caught.value)
-        # The actor, and those that Ray starts in its place; not once for every chunk.
+        # The actor, and those that Ray starts in its place; not once for every shard.
         assert endpoint.requests - asked < 5
 
 
@@ -164,7 +164,7 @@ def test_more_rejected_texts_than_allowed_stop_the_run_until_the_limit_is_raised
     with pytest.raises(EncodingError, match=wanted):
         verbs.embed(config)
     work = working_folder(a_job(config))
-    kept = sum(stats.vectors for stats in finished_chunks(work))
+    kept = sum(stats.vectors for stats in finished_shards(work))
     assert kept > 0
     with pytest.raises(EncodingError, match=wanted):
         verbs.embed(config)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from leaf_ray.encoders.load import EncoderSpec
-from leaf_ray.stages.evaluate.encode import Students, encode_sides
+from leaf_ray.stages.evaluate.encode import Students, encode_systems
 
 TEACHER_D = 8
 
@@ -45,7 +45,7 @@ def test_there_is_a_row_for_each_model(
     students = Students(leaf, leaf if untrained else None, leaf if baseline else None, "init")
     times = dict.fromkeys(["teacher", "asymmetric", "symmetric", "untrained", "baseline"], 1.0)
     progress = Progress()
-    sides = encode_sides(texts(5), texts(3), students, times, progress=progress)
-    assert [side.role for side in sides] == ["teacher", "asymmetric", "symmetric", *roles]
+    systems = encode_systems(texts(5), texts(3), students, times, progress=progress)
+    assert [system.role for system in systems] == ["teacher", "asymmetric", "symmetric", *roles]
     done, total = progress.last
     assert done == total

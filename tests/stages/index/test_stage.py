@@ -12,7 +12,7 @@ from leaf_ray.core.space.vectors import with_vectors
 from leaf_ray.core.text.texts import DOCUMENT
 from leaf_ray.errors import PartBusy, StorageError, TableChanged
 from leaf_ray.runs import Part, Run
-from leaf_ray.runs.claim import claimed
+from leaf_ray.runs.lock import part_lock
 from leaf_ray.stages import verbs
 from leaf_ray.stages.index import stage as index_stage
 from leaf_ray.stages.index.loads import keep_loaded, refuse_lost_writes
@@ -122,7 +122,7 @@ def test_what_is_written_while_a_load_is_on_its_way_is_not_lost(
 
 def test_a_second_load_is_refused_before_it_looks_at_the_table(config: RunConfig) -> None:
     with (
-        claimed(index_of(config), by="leaf index"),
+        part_lock(index_of(config), by="leaf index"),
         pytest.raises(PartBusy),
     ):
         verbs.index(config, again=True)

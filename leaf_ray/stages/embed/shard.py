@@ -1,9 +1,9 @@
-"""What Ray Data maps over chunks of texts: read, encode, write. A test calls them without Ray.
+"""What Ray Data maps over shards of texts: read, encode, write. A test calls them without Ray.
 
-A chunk is one row group of the texts part, and one file when it is done. All copies of a text are
-in one chunk, unless they are too many for one.
+A shard is one row group of the texts part, and one file when it is done. All copies of a text are
+in one shard, unless they are too many for one.
 
-Shapes: N = rows of a chunk, U = its different texts, D = dimensions.
+Shapes: N = rows of a shard, U = its different texts, D = dimensions.
 """
 
 from abc import ABC, abstractmethod
@@ -26,20 +26,20 @@ from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.errors import TextsRejected
 from leaf_ray.models.resolve import cache_folder
 from leaf_ray.runs import Part
-from leaf_ray.runs.chunks import ChunkStats, write_chunk
+from leaf_ray.runs.shards import ShardStats, write_shard
 from leaf_ray.sources.precomputed.vectors import GivenVectors
 
-# Columns that only the pipeline sees: which chunk a row is of, how many rows that has, what encoded
+# Columns that only the pipeline sees: which shard a row is of, how many rows that has, what encoded
 # it, and why by other than the usual backend. No metadata has such a name.
-CHUNK, CHUNK_ROWS = "leaf_ray.chunk", "leaf_ray.chunk_rows"
+SHARD, SHARD_ROWS = "leaf_ray.shard", "leaf_ray.shard_rows"
 ENCODER, ENCODER_NOTE = "leaf_ray.encoder", "leaf_ray.encoder_note"
 REASON = "reason"
-Source = TypeVar("Source", Encoder, GivenVectors)
+VectorsOf = TypeVar("VectorsOf", Encoder, GivenVectors)
 Prepare = Callable[[pa.Table], pa.Table]
 
 
-class ReadChunk:
-    """One row of (chunk, path, row_group) in, that chunk's texts out, prepared for the teacher."""
+class ReadShard:
+    """One row of (shard, path, row_group) in, that shard's texts out, prepared for the teacher."""
 
     def __init__(self, filesystem: pafs.FileSystem, prepare: Prepare | None) -> None:
         self.filesystem = filesystem
@@ -52,13 +52,13 @@ class ReadChunk:
             texts = pq.ParquetFile(source).read_row_group(row["row_group"])
         if self.prepare is not None:
             texts = self.prepare(texts)
-        for name, value in ((CHUNK, row["chunk"]), (CHUNK_ROWS, len(texts))):
+        for name, value in ((SHARD, row["shard"]), (SHARD_ROWS, len(texts))):
             texts = texts.append_column(name, pa.array([value] * len(texts), pa.int64()))
         return texts
 
 
-class _OverChunks(ABC, Generic[Source]):
-    """What has its source of vectors loaded for the first chunk, once for all threads.
+class _OverShards(ABC, Generic[VectorsOf]):
+    """What has its source of vectors loaded for the first shard, once for all threads.
 
     Not in the constructor: of what fails while it makes an actor, Ray keeps the text only.
 
@@ -70,10 +70,10 @@ class _OverChunks(ABC, Generic[Source]):
         self.dtype = dtype
         self.ticker = ticker
         self._loading = Lock()
-        self._source: Source | None = None
+        self._source: VectorsOf | None = None
 
     @property
-    def source(self) -> Source:
+    def source(self) -> VectorsOf:
         """The source, loaded by whoever asks first."""
         with self._loading:
             if self._source is None:
@@ -81,11 +81,11 @@ class _OverChunks(ABC, Generic[Source]):
             return self._source
 
     @abstractmethod
-    def _load(self) -> Source: ...
+    def _load(self) -> VectorsOf: ...
 
 
-class EncodeChunk(_OverChunks[Encoder]):
-    """A chunk of texts in; out comes the same with VECTOR, and with REASON where that failed."""
+class EncodeShard(_OverShards[Encoder]):
+    """A shard of texts in; out comes the same with VECTOR, and with REASON where that failed."""
 
     def __init__(
         self, load: Callable[[], Encoder], space: Space, dtype: str, ticker: Any = None
@@ -99,14 +99,14 @@ class EncodeChunk(_OverChunks[Encoder]):
         self.space.probe.check(encoder, name=f"the teacher on {encoder.name}")
         return encoder
 
-    def __call__(self, chunk: pa.Table) -> pa.Table:
+    def __call__(self, shard: pa.Table) -> pa.Table:
         """Encode each different text once."""
-        first_U, copy_N = different_texts(chunk)
-        isolated = self._encode(chunk.take(pa.array(first_U)))
-        tick(self.ticker, rows=len(chunk) - len(first_U))
+        first_U, copy_N = different_texts(shard)
+        isolated = self._encode(shard.take(pa.array(first_U)))
+        tick(self.ticker, rows=len(shard) - len(first_U))
         vectors_UD, reasons = stored(isolated.vectors_ND, isolated.reasons, dtype=self.dtype)
-        return encoded_chunk(
-            chunk,
+        return encoded_shard(
+            shard,
             vectors_UD[copy_N],
             [reasons.get(int(u)) for u in copy_N],
             space=self.space,
@@ -160,7 +160,7 @@ def _num_usable(vectors_BD: np.ndarray) -> int:
     return len(vectors_BD) - len(unusable(vectors_BD, {}))
 
 
-class LookUpChunk(_OverChunks[GivenVectors]):
+class LookUpShard(_OverShards[GivenVectors]):
     """The same for a teacher whose vectors exist already: they are found by id."""
 
     def __init__(self, path: str, space: Space, dtype: str, ticker: Any = None) -> None:
@@ -170,16 +170,16 @@ class LookUpChunk(_OverChunks[GivenVectors]):
     def _load(self) -> GivenVectors:
         return GivenVectors.open(self.path, scratch=cache_folder())
 
-    def __call__(self, chunk: pa.Table) -> pa.Table:
+    def __call__(self, shard: pa.Table) -> pa.Table:
         """Find the vector of each row."""
-        vectors_ND, found_N = self.source.lookup(chunk["id"].to_pylist(), chunk["kind"].to_pylist())
+        vectors_ND, found_N = self.source.lookup(shard["id"].to_pylist(), shard["kind"].to_pylist())
         unknown = {int(row): "there is no vector of this id" for row in np.flatnonzero(~found_N)}
         vectors_ND, reasons = stored(vectors_ND, unknown, dtype=self.dtype)
-        tick(self.ticker, rows=len(chunk))
-        return encoded_chunk(
-            chunk,
+        tick(self.ticker, rows=len(shard))
+        return encoded_shard(
+            shard,
             vectors_ND,
-            [reasons.get(row) for row in range(len(chunk))],
+            [reasons.get(row) for row in range(len(shard))],
             space=self.space,
             encoder="given",
         )
@@ -197,8 +197,8 @@ def stored(
     return vectors_ND, {**reasons, **unusable(vectors_ND, reasons)}
 
 
-def encoded_chunk(
-    chunk: pa.Table,
+def encoded_shard(
+    shard: pa.Table,
     vectors_ND: np.ndarray,
     reasons: Sequence[str | None],
     *,
@@ -206,14 +206,14 @@ def encoded_chunk(
     encoder: str,
     note: str = "",
 ) -> pa.Table:
-    """A chunk as the encoders hand it on: its rows, VECTOR, REASON (null where all is well).
+    """A shard as the encoders hand it on: its rows, VECTOR, REASON (null where all is well).
 
     note: why it is not the usual encoder; empty where it is.
     """
     why = pa.array(reasons, pa.string())
-    encoded = with_vectors(chunk, vectors_ND, space).append_column(REASON, why)
+    encoded = with_vectors(shard, vectors_ND, space).append_column(REASON, why)
     for name, value in ((ENCODER, encoder), (ENCODER_NOTE, note)):
-        encoded = encoded.append_column(name, pa.array([value] * len(chunk), pa.string()))
+        encoded = encoded.append_column(name, pa.array([value] * len(shard), pa.string()))
     return encoded
 
 
@@ -223,22 +223,22 @@ def tick(ticker: Any, **amounts: int) -> None:
         ticker.add.remote(amounts)
 
 
-class WriteChunk:
-    """An encoded chunk in; it is written as files, and one row of counts comes out."""
+class WriteShard:
+    """An encoded shard in; it is written as files, and one row of counts comes out."""
 
     def __init__(self, work: Part) -> None:
         self.work = work
 
     def __call__(self, encoded: pa.Table) -> pa.Table:
-        """Write vectors and rejected texts of one chunk."""
-        number, wanted = (encoded[name][0].as_py() for name in (CHUNK, CHUNK_ROWS))
-        if len(encoded) != wanted or len(encoded[CHUNK].unique()) != 1:
-            raise RuntimeError(f"chunk {number} has {wanted} rows and came in another size")
+        """Write vectors and rejected texts of one shard."""
+        number, wanted = (encoded[name][0].as_py() for name in (SHARD, SHARD_ROWS))
+        if len(encoded) != wanted or len(encoded[SHARD].unique()) != 1:
+            raise RuntimeError(f"shard {number} has {wanted} rows and came in another size")
         first_U, _ = different_texts(encoded)
         vectors, rejected = divided(encoded)
         tokens_U = num_tokens(encoded)[first_U] if IDS in encoded.column_names else np.zeros(0)
-        stats = ChunkStats(
-            chunk=number,
+        stats = ShardStats(
+            shard=number,
             rows=len(encoded),
             vectors=len(vectors),
             rejected=len(rejected),
@@ -248,13 +248,13 @@ class WriteChunk:
             encoder=encoded[ENCODER][0].as_py(),
             encoder_note=encoded[ENCODER_NOTE][0].as_py(),
         )
-        write_chunk(self.work, vectors, rejected, stats)
+        write_shard(self.work, vectors, rejected, stats)
         return pa.table({name: [value] for name, value in stats.to_json().items()})
 
 
 def divided(encoded: pa.Table) -> tuple[pa.Table, pa.Table]:
     """The rows that have a vector, without REASON, and those that have none, without VECTOR."""
-    own = {CHUNK, CHUNK_ROWS, IDS, TRUNCATED, ENCODER, ENCODER_NOTE}
+    own = {SHARD, SHARD_ROWS, IDS, TRUNCATED, ENCODER, ENCODER_NOTE}
     rows = encoded.drop_columns([name for name in encoded.column_names if name in own])
     failed = pc.is_valid(rows[REASON])
     return (
@@ -263,10 +263,10 @@ def divided(encoded: pa.Table) -> tuple[pa.Table, pa.Table]:
     )
 
 
-def different_texts(chunk: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+def different_texts(shard: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     """Rows [U] of the first of each (kind, text), and which of them each row is [N]."""
-    texts = chunk["text"].combine_chunks().dictionary_encode().indices.to_numpy()
-    kinds = chunk["kind"].combine_chunks().dictionary_encode().indices.to_numpy()
+    texts = shard["text"].combine_chunks().dictionary_encode().indices.to_numpy()
+    kinds = shard["kind"].combine_chunks().dictionary_encode().indices.to_numpy()
     keys = texts.astype(np.int64) * 2 + kinds
     _, first_U, copy_N = np.unique(keys, return_index=True, return_inverse=True)
     return first_U, copy_N

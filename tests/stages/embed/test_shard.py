@@ -1,4 +1,4 @@
-"""What Ray maps over chunks, called without Ray: read, encode, look up, write."""
+"""What Ray maps over shards, called without Ray: read, encode, look up, write."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -23,15 +23,15 @@ from leaf_ray.encoders.sentence import SentenceEncoder
 from leaf_ray.encoders.teacher import describe_endpoint
 from leaf_ray.errors import EncodingError, SpaceMismatch
 from leaf_ray.runs import Part, Run
-from leaf_ray.runs.chunks import chunk_vectors, finished_chunks, rejected_rows
-from leaf_ray.stages.embed.chunk import (
-    CHUNK,
-    CHUNK_ROWS,
+from leaf_ray.runs.shards import finished_shards, rejected_rows, shard_vectors
+from leaf_ray.stages.embed.shard import (
     REASON,
-    EncodeChunk,
-    LookUpChunk,
-    ReadChunk,
-    WriteChunk,
+    SHARD,
+    SHARD_ROWS,
+    EncodeShard,
+    LookUpShard,
+    ReadShard,
+    WriteShard,
 )
 from tests.examples.faulty_endpoint import FaultyEndpoint
 from tests.examples.faulty_endpoint import vectors_of as endpoint_vectors_of
@@ -105,8 +105,8 @@ def read(tmp_path: Path, prepare: Any = None, *, rows: Sequence[dict[str, Any]] 
     file = tmp_path / "texts.parquet"
     table = pa.concat_tables([pa.Table.from_pylist(list(rows))] * 2)
     pq.write_table(table, file, row_group_size=len(rows))
-    planned = {"chunk": 6, "path": str(file), "row_group": 1, "rows": len(rows)}
-    return ReadChunk(run.filesystem, prepare)(pa.Table.from_pylist([planned]))
+    planned = {"shard": 6, "path": str(file), "row_group": 1, "rows": len(rows)}
+    return ReadShard(run.filesystem, prepare)(pa.Table.from_pylist([planned]))
 
 
 def expected(local: SentenceEncoder, rows: Sequence[dict[str, Any]]) -> np.ndarray:
@@ -114,29 +114,29 @@ def expected(local: SentenceEncoder, rows: Sequence[dict[str, Any]]) -> np.ndarr
     return np.stack(vectors)
 
 
-def test_a_chunk_is_read_whole_with_its_number_and_size(tmp_path: Path) -> None:
-    chunk = read(tmp_path)
-    assert chunk.drop_columns([CHUNK, CHUNK_ROWS]).to_pylist() == ROWS
-    assert set(chunk[CHUNK].to_pylist()) == {6}
-    assert set(chunk[CHUNK_ROWS].to_pylist()) == {5}
+def test_a_shard_is_read_whole_with_its_number_and_size(tmp_path: Path) -> None:
+    shard = read(tmp_path)
+    assert shard.drop_columns([SHARD, SHARD_ROWS]).to_pylist() == ROWS
+    assert set(shard[SHARD].to_pylist()) == {6}
+    assert set(shard[SHARD_ROWS].to_pylist()) == {5}
 
 
-def test_a_chunk_in_windows_has_the_size_that_it_has_then(
+def test_a_shard_in_windows_has_the_size_that_it_has_then(
     tmp_path: Path, tokenise: Tokenise
 ) -> None:
-    chunk = read(tmp_path, dataclasses.replace(tokenise, overlap=4))
-    assert len(chunk) > len(ROWS)
-    assert set(chunk[CHUNK_ROWS].to_pylist()) == {len(chunk)}
+    shard = read(tmp_path, dataclasses.replace(tokenise, overlap=4))
+    assert len(shard) > len(ROWS)
+    assert set(shard[SHARD_ROWS].to_pylist()) == {len(shard)}
 
 
 @pytest.mark.parametrize("tokenised", ["as texts", "as ids"])
 def test_every_row_gets_the_vector_of_its_text_and_kind(
     tmp_path: Path, local: SentenceEncoder, space: Space, tokenise: Tokenise, tokenised: str
 ) -> None:
-    chunk = read(tmp_path, tokenise if tokenised == "as ids" else None)
-    assert (IDS in chunk.column_names) == (tokenised == "as ids")
-    encoded = EncodeChunk(lambda: local, space, "float32")(chunk)
-    assert encoded.select(chunk.column_names).equals(chunk)
+    shard = read(tmp_path, tokenise if tokenised == "as ids" else None)
+    assert (IDS in shard.column_names) == (tokenised == "as ids")
+    encoded = EncodeShard(lambda: local, space, "float32")(shard)
+    assert encoded.select(shard.column_names).equals(shard)
     np.testing.assert_allclose(vectors_of(encoded), expected(local, ROWS), atol=1e-6)
     assert encoded[REASON].null_count == len(ROWS)
 
@@ -145,7 +145,7 @@ def test_copies_are_encoded_once_and_a_query_is_no_copy_of_a_document(
     tmp_path: Path, local: SentenceEncoder, space: Space
 ) -> None:
     counting = Counting(local)
-    encoded = EncodeChunk(lambda: counting, space, "float32")(read(tmp_path))
+    encoded = EncodeShard(lambda: counting, space, "float32")(read(tmp_path))
     assert sorted(counting.asked) == sorted({(row["kind"], row["text"]) for row in ROWS})
     query_D, one_D, other_D = vectors_of(encoded)[:3]
     assert np.array_equal(one_D, other_D)
@@ -157,7 +157,7 @@ def test_an_encoder_that_is_not_the_recorded_teacher_encodes_nothing(
 ) -> None:
     counting = Counting(local)
     with pytest.raises(SpaceMismatch, match="the teacher on openvino-f32"):
-        EncodeChunk(lambda: counting, a_space(), "float32")(read(tmp_path))
+        EncodeShard(lambda: counting, a_space(), "float32")(read(tmp_path))
     assert counting.asked == []
 
 
@@ -165,71 +165,71 @@ def test_written_rows_are_vectors_or_rejected_with_a_reason_and_none_is_lost(
     tmp_path: Path, local: SentenceEncoder, space: Space, work: Part
 ) -> None:
     counting = Counting(local, refused="books")
-    encoded = EncodeChunk(lambda: counting, space, "float32")(read(tmp_path))
-    (row,) = WriteChunk(work)(encoded).to_pylist()
-    (stats,) = finished_chunks(work)
+    encoded = EncodeShard(lambda: counting, space, "float32")(read(tmp_path))
+    (row,) = WriteShard(work)(encoded).to_pylist()
+    (stats,) = finished_shards(work)
     assert stats.to_json() == row
-    assert (stats.chunk, stats.rows, stats.vectors, stats.rejected) == (6, 5, 4, 1)
+    assert (stats.shard, stats.rows, stats.vectors, stats.rejected) == (6, 5, 4, 1)
     assert (stats.encoded, stats.encoder) == (3, "openvino-f32")
     (rejected,) = rejected_rows(work)
     assert rejected.to_pylist() == [{**ROWS[3], REASON: "1 texts are refused"}]
-    vectors = chunk_vectors(work, 6)
+    vectors = shard_vectors(work, 6)
     assert vectors.column_names == ["id", "text", "kind", "year", "vector"]
     well = [row for row in ROWS if row["id"] != "d3"]
     assert vectors.drop_columns(["vector"]).to_pylist() == well
     np.testing.assert_allclose(vectors_of(vectors), expected(local, well), atol=1e-6)
-    assert Space.from_metadata(vectors.schema.metadata, owner="chunk").to_json() == space.to_json()
+    assert Space.from_metadata(vectors.schema.metadata, owner="shard").to_json() == space.to_json()
 
 
 def test_all_copies_of_a_rejected_text_are_rejected(
     tmp_path: Path, local: SentenceEncoder, space: Space, work: Part
 ) -> None:
     counting = Counting(local, refused="shelf")
-    WriteChunk(work)(EncodeChunk(lambda: counting, space, "float32")(read(tmp_path)))
+    WriteShard(work)(EncodeShard(lambda: counting, space, "float32")(read(tmp_path)))
     (rejected,) = rejected_rows(work)
     assert rejected["id"].to_pylist() == ["q1", "d1", "d2", "d4"]
 
 
-def test_a_chunk_without_any_vector_is_written(
+def test_a_shard_without_any_vector_is_written(
     tmp_path: Path, local: SentenceEncoder, space: Space, work: Part
 ) -> None:
     counting = Counting(local, refused="")
-    WriteChunk(work)(EncodeChunk(lambda: counting, space, "float32")(read(tmp_path)))
-    (stats,) = finished_chunks(work)
+    WriteShard(work)(EncodeShard(lambda: counting, space, "float32")(read(tmp_path)))
+    (stats,) = finished_shards(work)
     assert (stats.vectors, stats.rejected) == (0, 5)
 
 
 def test_tokens_are_those_of_the_different_texts_and_truncated_rows_are_counted(
     tmp_path: Path, local: SentenceEncoder, space: Space, tokenise: Tokenise, work: Part
 ) -> None:
-    WriteChunk(work)(EncodeChunk(lambda: local, space, "float32")(read(tmp_path, tokenise)))
-    (stats,) = finished_chunks(work)
+    WriteShard(work)(EncodeShard(lambda: local, space, "float32")(read(tmp_path, tokenise)))
+    (stats,) = finished_shards(work)
     lengths = [len(local.tokenizer([p + "a shelf"])[0]) for p in PROMPTS]
     assert stats.tokens == sum(lengths) + 48
     assert stats.truncated == 1
 
 
 @pytest.mark.parametrize("rows", [slice(0, 4), slice(1, 5)])
-def test_a_part_of_a_chunk_is_refused_and_nothing_is_written(
+def test_a_part_of_a_shard_is_refused_and_nothing_is_written(
     tmp_path: Path, local: SentenceEncoder, space: Space, work: Part, rows: slice
 ) -> None:
-    encoded = EncodeChunk(lambda: local, space, "float32")(read(tmp_path))
+    encoded = EncodeShard(lambda: local, space, "float32")(read(tmp_path))
     part = encoded.slice(rows.start, rows.stop - rows.start)
-    with pytest.raises(RuntimeError, match="chunk 6 has 5 rows and came in another size"):
-        WriteChunk(work)(part)
+    with pytest.raises(RuntimeError, match="shard 6 has 5 rows and came in another size"):
+        WriteShard(work)(part)
     with pytest.raises(RuntimeError, match="another size"):
-        WriteChunk(work)(pa.concat_tables([encoded, part]))
-    assert finished_chunks(work) == []
+        WriteShard(work)(pa.concat_tables([encoded, part]))
+    assert finished_shards(work) == []
 
 
-def test_a_chunk_of_the_right_size_with_rows_of_another_is_refused(
+def test_a_shard_of_the_right_size_with_rows_of_another_is_refused(
     tmp_path: Path, local: SentenceEncoder, space: Space, work: Part
 ) -> None:
-    encoded = EncodeChunk(lambda: local, space, "float32")(read(tmp_path))
-    place = encoded.schema.get_field_index(CHUNK)
-    mixed = encoded.set_column(place, CHUNK, pa.array([6, 6, 6, 6, 7], pa.int64()))
+    encoded = EncodeShard(lambda: local, space, "float32")(read(tmp_path))
+    place = encoded.schema.get_field_index(SHARD)
+    mixed = encoded.set_column(place, SHARD, pa.array([6, 6, 6, 6, 7], pa.int64()))
     with pytest.raises(RuntimeError, match="another size"):
-        WriteChunk(work)(mixed)
+        WriteShard(work)(mixed)
 
 
 def given(folder: Path, vectors: dict[str, np.ndarray]) -> str:
@@ -245,10 +245,10 @@ def test_given_vectors_are_found_by_id_and_what_cannot_be_used_is_rejected(
     vectors_ND = unit_vectors(5, 32, seed=3)
     vectors_ND[2], vectors_ND[3, 5] = 0, np.nan
     known = dict(zip(["d4", "d1", "d2", "d3", "elsewhere"], vectors_ND, strict=True))
-    look_up = LookUpChunk(given(tmp_path, known), space, "float32")
-    (row,) = WriteChunk(work)(look_up(read(tmp_path))).to_pylist()
+    look_up = LookUpShard(given(tmp_path, known), space, "float32")
+    (row,) = WriteShard(work)(look_up(read(tmp_path))).to_pylist()
     assert (row["vectors"], row["rejected"], row["encoder"]) == (2, 3, "given")
-    vectors = chunk_vectors(work, 6)
+    vectors = shard_vectors(work, 6)
     assert vectors["id"].to_pylist() == ["d1", "d4"]
     assert np.array_equal(vectors_of(vectors), vectors_ND[[1, 0]])
     (rejected,) = rejected_rows(work)
@@ -265,7 +265,7 @@ def test_what_float16_cannot_hold_is_rejected_and_large_vectors_are_kept(
     vectors_ND = unit_vectors(5, 32, seed=3) * np.float32(4)
     vectors_ND[1, 0], vectors_ND[2], vectors_ND[3, 0] = 1e6, 1e-12, 60_000
     known = dict(zip(["q1", "d1", "d2", "d3", "d4"], vectors_ND, strict=True))
-    encoded = LookUpChunk(given(tmp_path, known), space, "float16")(read(tmp_path))
+    encoded = LookUpShard(given(tmp_path, known), space, "float16")(read(tmp_path))
     assert encoded[REASON].to_pylist() == [
         None, "the vector is not finite", "the vector is zero", None, None,
     ]  # fmt: skip
@@ -281,7 +281,7 @@ def test_texts_that_an_endpoint_rejects_are_rejected_whatever_their_kind(tmp_pat
     ]
     with FaultyEndpoint(sick={"SICK": "424"}, message="too long") as endpoint:
         spec = EndpointSpec(url=endpoint.url, model="m", backoff=Backoff(base_seconds=0.001))
-        encoded = EncodeChunk(spec.load, describe_endpoint(spec, max_length=None), "float32")(
+        encoded = EncodeShard(spec.load, describe_endpoint(spec, max_length=None), "float32")(
             read(tmp_path, rows=rows)
         )
         requests = endpoint.requests

@@ -16,7 +16,7 @@ from leaf_ray.runs.folder import Part
 
 
 @contextmanager
-def claimed(part: Part, *, by: str) -> Iterator[None]:
+def part_lock(part: Part, *, by: str) -> Iterator[None]:
     """Keep other commands from making a part while the block runs.
 
     The lock is the process's own, so a killed one holds nothing. Object stores have none, nor have

@@ -1,7 +1,7 @@
-"""Chunks of vectors while a part is made: one file each, written whole or not at all.
+"""Shards of vectors while a part is made: one file each, written whole or not at all.
 
-A chunk that has a file is done. So a run that was killed goes on with the chunks that have none,
-and a chunk that is made twice, by a worker that was given up too early, replaces itself.
+A shard that has a file is done. So a run that was killed goes on with the shards that have none,
+and a shard that is made twice, by a worker that was given up too early, replaces itself.
 """
 
 import json
@@ -15,20 +15,20 @@ import pyarrow.parquet as pq
 
 from leaf_ray.runs.folder import Part
 
-_STATS = b"leaf_ray.chunk"
-_CHUNKS, _REJECTED = "chunks", "rejected"
+_STATS = b"leaf_ray.shard"
+_SHARDS, _REJECTED = "shards", "rejected"
 _SUFFIX = ".parquet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkStats:
-    """What is in a chunk: rows == vectors + rejected. `encoded`: different texts among the rows.
+class ShardStats:
+    """What is in a shard: rows == vectors + rejected. `encoded`: different texts among the rows.
 
     tokens: of the different texts, special ones included. truncated: rows whose text was cut.
     encoder: backend and precision. encoder_note: why it is not the usual one, if it is not.
     """
 
-    chunk: int
+    shard: int
     rows: int
     vectors: int
     rejected: int
@@ -43,56 +43,56 @@ class ChunkStats:
         return asdict(self)
 
 
-def write_chunk(work: Part, vectors: pa.Table, rejected: pa.Table, stats: ChunkStats) -> None:
-    """Write the rejected rows, if any, and then the vectors, by which the chunk counts as done."""
-    name = f"{stats.chunk:08d}{_SUFFIX}"
+def write_shard(work: Part, vectors: pa.Table, rejected: pa.Table, stats: ShardStats) -> None:
+    """Write the rejected rows, if any, and then the vectors, by which the shard counts as done."""
+    name = f"{stats.shard:08d}{_SUFFIX}"
     if len(rejected):
         write_whole(work, f"{_REJECTED}/{name}", rejected)
     elif work.exists(f"{_REJECTED}/{name}"):
         # An earlier attempt was cut short between its two files.
         work.filesystem.delete_file(work.file(f"{_REJECTED}/{name}"))
     metadata = {**(vectors.schema.metadata or {}), _STATS: json.dumps(stats.to_json()).encode()}
-    write_whole(work, f"{_CHUNKS}/{name}", vectors.replace_schema_metadata(metadata))
+    write_whole(work, f"{_SHARDS}/{name}", vectors.replace_schema_metadata(metadata))
 
 
-def finished_chunks(work: Part) -> list[ChunkStats]:
-    """What is done, in the order of the chunks."""
-    return [_stats(work, path) for path in _files(work, _CHUNKS)]
+def finished_shards(work: Part) -> list[ShardStats]:
+    """What is done, in the order of the shards."""
+    return [_stats(work, path) for path in _files(work, _SHARDS)]
 
 
 def finished_numbers(work: Part) -> set[int]:
-    """The numbers of the chunks that are done."""
-    return {int(path.rpartition("/")[2].removesuffix(_SUFFIX)) for path in _files(work, _CHUNKS)}
+    """The numbers of the shards that are done."""
+    return {int(path.rpartition("/")[2].removesuffix(_SUFFIX)) for path in _files(work, _SHARDS)}
 
 
-def has_chunk(work: Part, number: int) -> bool:
-    """Whether a chunk is done."""
-    return work.exists(f"{_CHUNKS}/{number:08d}{_SUFFIX}")
+def has_shard(work: Part, number: int) -> bool:
+    """Whether a shard is done."""
+    return work.exists(f"{_SHARDS}/{number:08d}{_SUFFIX}")
 
 
-def chunk_vectors(work: Part, number: int) -> pa.Table:
-    """The rows of a chunk that is done, with their vectors."""
-    path = work.file(f"{_CHUNKS}/{number:08d}{_SUFFIX}")
+def shard_vectors(work: Part, number: int) -> pa.Table:
+    """The rows of a shard that is done, with their vectors."""
+    path = work.file(f"{_SHARDS}/{number:08d}{_SUFFIX}")
     table = pq.read_table(path, filesystem=work.filesystem, partitioning=None)
-    # A chunk's counts are not those of the file that it becomes a part of.
+    # A shard's counts are not those of the file that it becomes a part of.
     metadata = {k: v for k, v in (table.schema.metadata or {}).items() if k != _STATS}
     return table.replace_schema_metadata(metadata)
 
 
 def forget_rejected(work: Part) -> None:
-    """Let the chunks with rejected rows count as not done."""
+    """Let the shards with rejected rows count as not done."""
     for path in _files(work, _REJECTED):
-        vectors = work.file(f"{_CHUNKS}/{path.rpartition('/')[2]}")
+        vectors = work.file(f"{_SHARDS}/{path.rpartition('/')[2]}")
         for file in (vectors, path):
             if work.filesystem.get_file_info(file).is_file:
                 work.filesystem.delete_file(file)
 
 
 def rejected_rows(work: Part) -> Iterator[pa.Table]:
-    """The rows that have no vector, with the reason of each, by chunk."""
+    """The rows that have no vector, with the reason of each, by shard."""
     done = finished_numbers(work)
     for path in _files(work, _REJECTED):
-        # Rejected rows of a chunk that was not finished will be judged again.
+        # Rejected rows of a shard that was not finished will be judged again.
         if int(path.rpartition("/")[2].removesuffix(_SUFFIX)) in done:
             yield pq.read_table(path, filesystem=work.filesystem)
 
@@ -103,10 +103,10 @@ def _files(work: Part, folder: str) -> list[str]:
     return sorted(info.path for info in found if info.path.endswith(_SUFFIX))
 
 
-def _stats(work: Part, path: str) -> ChunkStats:
+def _stats(work: Part, path: str) -> ShardStats:
     with work.filesystem.open_input_file(path) as source:
         metadata: dict[bytes, Any] = pq.read_schema(source).metadata or {}
-    return ChunkStats(**json.loads(metadata[_STATS]))
+    return ShardStats(**json.loads(metadata[_STATS]))
 
 
 def write_whole(work: Part, name: str, table: pa.Table) -> None:

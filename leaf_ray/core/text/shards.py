@@ -1,4 +1,4 @@
-"""Where a sorted table of texts is cut into chunks, each of which one encoder call sees whole.
+"""Where a sorted table of texts is cut into shards, each of which one encoder call sees whole.
 
 Shapes: N = rows.
 """
@@ -8,22 +8,22 @@ import numpy.typing as npt
 
 # The fewest are as many as lengths are sorted in.
 _FEWEST_ROWS, _MOST_ROWS = 2048, 8192
-# A part has about this many chunks, as far as the limits on their rows allow.
-_WANTED_CHUNKS = 2000
-# Chunks of longer texts have fewer rows: what a kill costs is counted in tokens.
+# A part has about this many shards, as far as the limits on their rows allow.
+_WANTED_SHARDS = 2000
+# Shards of longer texts have fewer rows: what a kill costs is counted in tokens.
 _BYTES_OF_A_ROW = 1024
 # Copies of one text are kept together up to here, so that each text is encoded once: of long
-# texts so many bytes, of short ones, whose vectors are larger than they, so many chunks' rows.
+# texts so many bytes, of short ones, whose vectors are larger than they, so many shards' rows.
 _RUN_BYTES = 64 << 20
-_RUN_CHUNKS = 8
+_RUN_SHARDS = 8
 
 
-def chunk_rows(num_rows: int) -> int:
-    """Return how many rows a chunk holds at most where there are `num_rows` in all."""
-    return min(max(num_rows // _WANTED_CHUNKS, _FEWEST_ROWS), _MOST_ROWS)
+def shard_rows(num_rows: int) -> int:
+    """Return how many rows a shard holds at most where there are `num_rows` in all."""
+    return min(max(num_rows // _WANTED_SHARDS, _FEWEST_ROWS), _MOST_ROWS)
 
 
-def chunk_ends(
+def shard_ends(
     bytes_N: npt.NDArray[np.int64],
     is_first_N: npt.NDArray[np.bool_],
     *,
@@ -31,11 +31,11 @@ def chunk_ends(
     max_bytes: int | None = None,
     max_run_bytes: int = _RUN_BYTES,
 ) -> list[int]:
-    """Return the rising ends of chunks, the last of which is N.
+    """Return the rising ends of shards, the last of which is N.
 
-    `is_first_N` marks the first row of each run of equal texts. A chunk has at most `max_rows`
+    `is_first_N` marks the first row of each run of equal texts. A shard has at most `max_rows`
     rows and `max_bytes` (None: 1 KiB for each of those rows), except that a run stays whole,
-    unless it alone exceeds `max_run_bytes` or the rows of 8 chunks, and that a row stays whole
+    unless it alone exceeds `max_run_bytes` or the rows of 8 shards, and that a row stays whole
     always.
     """
     num_rows = len(bytes_N)
@@ -50,7 +50,7 @@ def chunk_ends(
         end = int(firsts[np.searchsorted(firsts, limit, side="right") - 1])
         if end <= begin:
             end = int(firsts[np.searchsorted(firsts, begin, side="right")])
-            num_bytes, most_rows = totals[end] - totals[begin], _RUN_CHUNKS * max_rows
+            num_bytes, most_rows = totals[end] - totals[begin], _RUN_SHARDS * max_rows
             if num_bytes > max_run_bytes or end - begin > most_rows:
                 end = limit
         ends.append(end)

@@ -9,13 +9,13 @@ import pytest
 
 from leaf_ray.errors import PartBusy, StorageError
 from leaf_ray.runs import Run
-from leaf_ray.runs.claim import claimed, require_writable
+from leaf_ray.runs.lock import part_lock, require_writable
 
 HOLDER = """
 import sys, time
 from leaf_ray.runs import Run
-from leaf_ray.runs.claim import claimed
-with claimed(Run.open(sys.argv[1]).vectors, by="leaf embed"):
+from leaf_ray.runs.lock import part_lock
+with part_lock(Run.open(sys.argv[1]).vectors, by="leaf embed"):
     print("claimed", flush=True)
     time.sleep(600)
 """
@@ -34,40 +34,40 @@ def test_the_second_command_is_told_of_the_first_until_that_is_killed(run: Run) 
             assert holder.stdout is not None
             assert holder.stdout.readline() == "claimed\n"
             told = rf"^`leaf embed` \(process {holder.pid} on .*vectors: wait"
-            with pytest.raises(PartBusy, match=told), claimed(run.vectors, by="leaf embed"):
+            with pytest.raises(PartBusy, match=told), part_lock(run.vectors, by="leaf embed"):
                 pass
         finally:
             holder.kill()
-    with claimed(run.vectors, by="leaf embed"):
+    with part_lock(run.vectors, by="leaf embed"):
         pass
 
 
 def test_other_parts_may_be_made_meanwhile(run: Run) -> None:
-    with claimed(run.leaf, by="leaf distill"), claimed(run.index, by="leaf index"):
+    with part_lock(run.leaf, by="leaf distill"), part_lock(run.index, by="leaf index"):
         pass
 
 
 def test_a_command_that_failed_keeps_nobody_away(run: Run) -> None:
-    with pytest.raises(ZeroDivisionError), claimed(run.leaf, by="leaf distill"):
+    with pytest.raises(ZeroDivisionError), part_lock(run.leaf, by="leaf distill"):
         raise ZeroDivisionError
-    with claimed(run.leaf, by="leaf distill"):
+    with part_lock(run.leaf, by="leaf distill"):
         pass
 
 
 def test_what_is_told_is_of_the_last_that_claimed_it(run: Run) -> None:
-    with claimed(run.vectors, by="leaf embed --retry-rejected"):
+    with part_lock(run.vectors, by="leaf embed --retry-rejected"):
         pass
     with (
-        claimed(run.vectors, by="leaf embed"),
+        part_lock(run.vectors, by="leaf embed"),
         pytest.raises(PartBusy, match="^`leaf embed` "),
-        claimed(run.vectors, by="leaf embed"),
+        part_lock(run.vectors, by="leaf embed"),
     ):
         pass
 
 
 def test_what_nothing_can_be_written_beside_is_left_to_the_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("where a run's folder would be")
-    with claimed(Run.open(str(tmp_path / "file")).vectors, by="leaf embed"):
+    with part_lock(Run.open(str(tmp_path / "file")).vectors, by="leaf embed"):
         pass
 
 
@@ -75,7 +75,7 @@ def test_what_nothing_can_be_written_beside_is_left_to_the_work(tmp_path: Path) 
 def test_a_full_disk_keeps_nobody_from_the_work_that_says_so(run: Run) -> None:
     Path(run.path).mkdir()
     Path(run.path, ".vectors.lock").symlink_to("/dev/full")
-    with claimed(run.vectors, by="leaf embed"):
+    with part_lock(run.vectors, by="leaf embed"):
         pass
 
 
