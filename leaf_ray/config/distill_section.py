@@ -8,73 +8,74 @@ from leaf_ray.config.section import NotNegative, Positive, Section, Share
 
 
 class DistillConfig(Section):
-    """The leaf, trained into the teacher's space."""
+    """How the leaf is trained into the teacher's space."""
 
     init: str = "sentence-transformers/all-MiniLM-L6-v2"
-    """The encoder to start from, the folder of a model of sentence-transformers or transformers, or
-    a model id, which reads `space.max_length` tokens and is pooled by mean; the teacher's own for a
-    leaf made of some of its layers."""
+    """The model that the leaf begins as: the folder of a model of sentence-transformers or
+    transformers, or a model id. It has to read `space.max_length` tokens and to be pooled by mean.
+    Name the teacher to make a leaf of some of its layers."""
     init_layers: tuple[Positive, ...] = ()
-    """Layers of `init` that the leaf is made of, counted from 1. []: all."""
+    """Layers of `init` that the leaf keeps, counted from 1. []: all."""
     vectors: tuple[str, ...] = ()
-    """Where the vectors to train on are, instead of this run's: folders of other runs in the same
-    space, or tables of documents (runs/mine/index/documents.lance)."""
+    """Vectors to train on instead of this run's own: folders of other runs in the same space, or
+    tables of documents (runs/mine/index/documents.lance)."""
     source_column: str = "source"
-    """The column that says where a text is from, for `weights`; without it that is the run."""
+    """The column that names where a text is from, for `weights`. Texts without it are from the run
+    itself."""
     weights: dict[str, NotNegative] = Field(default_factory=dict)
-    """How often an epoch takes the texts of a source, by its name: 0.5 takes half of them, drawn
-    anew for each epoch, 2 takes each twice, 0 none. {}: each once."""
+    """How often an epoch takes each text of a source, by the name of the source: 0.5 takes half of
+    the texts, other ones in each epoch; 2 takes each text twice; 0 takes none. {}: once."""
     documents_per_query: NotNegative = 1.0
-    """Documents of an epoch for each of its queries, at most; 0 trains on queries only."""
+    """Most documents in an epoch for each of its queries. 0: train on queries only."""
     loss: Literal["l2", "squared_l2"] = "l2"
-    """The distance to the teacher."""
+    """The distance between the leaf's and the teacher's vectors that is minimised."""
     prefix_weights: dict[Positive, NotNegative] = Field(default_factory=dict)
-    """What the same distance between leading dimensions weighs beside that between all, which
-    weighs 1: {64: 0.5, 256: 0.5}."""
+    """Weights of the same distance between leading dimensions, such as {64: 0.5, 256: 0.5}; the
+    distance between whole vectors weighs 1."""
     covariance_weight: NotNegative = 1.0
-    """Weight of a second distance beside the plain one, which weighs 1: it counts an error by what
-    it changes in the scores of documents (by the covariance of the teacher's vectors). 0 is the
-    objective of LEAF."""
+    """Weight of a second distance beside the plain one, which weighs 1. The second distance weights
+    an error by the covariance of the teacher's vectors, which is what it changes in the scores of
+    documents. 0: the objective of the LEAF paper."""
     similarity_weight: NotNegative = 0.0
-    """Weight of the error in the similarities between the texts of a batch."""
+    """Weight of the error in the similarities between texts of one batch."""
     head: Literal["ridge", "random", "init"] = "ridge"
-    """What the head begins as: fitted in closed form, by chance, or as `init` has it, which is a
-    leaf of this space then."""
+    """What the head, the last linear layer, begins as. ridge: fitted in closed form. random: random
+    numbers. init: the head of `init`, which has to be a leaf of this space."""
     epochs: NotNegative = 3.0
-    """Passes over the training texts, over all cycles. 0: take no step; with `head: init` that is
-    a leaf that exists already, as it is."""
+    """Passes over the training texts, in all cycles together. 0: no training step; with
+    `head: init` this takes an existing leaf as it is."""
     batch_size: Positive = 32
-    """Texts of a forward pass; small batches are as good or better."""
+    """Texts in a forward pass; small batches train as well or better."""
     workers: Positive | tuple[Positive, Positive] = 1
-    """Training processes, each with a GPU where the cluster has some, else with a share of its
-    machine's cores: on one machine without a GPU more than one gains nothing. [1, 4]: as many as
-    there is room for. A step takes `batch_size` texts for each of the most there may be, whoever
-    computes them."""
+    """Number of training processes. Each has a GPU if the cluster has GPUs, and otherwise a share
+    of its machine's cores, so that more than one gains nothing on one machine without a GPU.
+    [1, 4]: between 1 and 4, as the cluster has room. A step always takes `batch_size` texts for
+    each of the largest number, however many processes share them."""
     accumulate: Positive = 1
-    """Forward passes of each worker before a step."""
+    """Forward passes of each process before a step."""
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-4
-    """At the start of each cycle."""
+    """Learning rate at the start of each cycle."""
     final_learning_rate: NotNegative = 1e-5
-    """At the end of each cycle."""
+    """Learning rate at the end of each cycle."""
     cycles: Positive = 1
-    """Linear decays, one after the other."""
+    """Number of cycles; in each the learning rate falls linearly."""
     warmup_steps: Annotated[int, Field(ge=0)] = 50
-    """Steps of rising learning rate at the very start, a tenth of all at most."""
+    """Steps at the very start in which the learning rate rises; at most a tenth of all steps."""
     weight_decay: NotNegative = 0.01
-    """Weight decay of matrices; biases, norms and, on CPUs, token embeddings are not decayed."""
+    """Weight decay of matrices. Biases, norms and, on CPUs, token embeddings are not decayed."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Precision of matrix products on CPUs, of whole passes on GPUs; weights are float32. auto:
-    bfloat16 where the chip has it."""
+    """Precision of matrix products on CPUs and of whole passes on GPUs; weights stay float32. auto:
+    bfloat16 if the processor computes in it."""
     validation_share: Share = 0.02
-    """Share of the texts that are not trained on, but validated on as the leaf is trained."""
+    """Share of the texts that the leaf is validated on during training instead of trained on."""
     patience: Positive | None = None
-    """Validations without a better overlap with the teacher, after which training
-    stops. None: it goes on to its end."""
+    """Number of validations without a better overlap with the teacher after which training stops.
+    None: training goes on to its end."""
     seed: int = 0
-    """Seed of the order of texts, and of a random head."""
+    """Seed of the order of texts and of a random head."""
     checkpoint_steps: Positive = 500
-    """Steps between validations. Each makes a checkpoint too, unless the last is
-    less than 5 s old or still on its way to storage; a lost worker costs the steps since."""
+    """Steps between validations. Each validation also makes a checkpoint, unless the last one is
+    less than 5 s old or still being uploaded. A lost worker costs the steps since the last one."""
 
     # What decides is their product.
     execution: ClassVar[frozenset[str]] = frozenset({"workers", "accumulate"})

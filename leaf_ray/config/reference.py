@@ -12,12 +12,14 @@ from leaf_ray.config.sections import RunConfig
 
 _OPENING = """# Settings
 
-A run file holds these, one section for each stage; `section.key=value` on the command line
-overrides one. `root`, `space.teacher` and `texts.path` are all that it must have. A part that is
-finished stays as it is when a setting of it changes: the command says so and stops, until `--again`
-is given. Those with a \\* say how to work and not what is made, and may change at any time; of
-`distill.workers` and `distill.accumulate` the product has to stay. What is in `cost` and `serve`
-may change at any time too.
+A run file has one section for each stage. It has to state `root`, `space.teacher` and
+`texts.path`; every other setting has a default. `section.key=value` on the command line overrides
+a setting for that command.
+
+If a setting changes after its part of the run was finished, the command stops and names the
+setting; `--again` rebuilds the part. Settings marked with \\* may change at any time, since they do
+not decide what is made (the product of `distill.workers` and `distill.accumulate` has to stay). So
+may those of the sections `cost` and `serve`.
 """
 
 
@@ -27,7 +29,7 @@ def settings_markdown() -> str:
     for name, field in RunConfig.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             parts.append(f"## {name}\n\n{_about(field.annotation)}\n")
-            parts.append("| setting | default | |\n|---|---|---|")
+            parts.append("| setting | default | meaning |\n|---|---|---|")
             parts.append("\n".join(_rows(field.annotation)) + "\n")
     return "\n".join(parts)
 

@@ -10,30 +10,30 @@ from leaf_ray.core.encoding.backend import Backend
 
 
 class SpaceConfig(Section):
-    """The teacher, and how texts are put to it."""
+    """The teacher, and what it is given with each text."""
 
     teacher: str
-    """The folder of a model of sentence-transformers or transformers, or a model id; with
-    `endpoint`, the name it knows it by."""
+    """The folder of a model of sentence-transformers or transformers, or a model id. With
+    `endpoint`: the name of the model there."""
     endpoint: str | None = None
     """The base URL of an OpenAI-compatible API, such as https://host/v1. None: a local model."""
     dimensions: Positive | None = None
-    """What to ask an endpoint for. None: what it gives."""
+    """Dimensions to ask an endpoint for. None: as many as it gives unasked."""
     trust_remote_code: bool = False
-    """Run code that comes with the teacher's folder."""
+    """Run the Python code in the teacher's folder."""
     max_length: Positive | None = None
-    """Tokens of a text that the teacher reads. None: its own limit. An endpoint cuts by its own
-    rules; there this is what the leaf reads, and 512 by default."""
+    """Tokens that the teacher reads of a text; the rest is cut off. None: its own limit. An
+    endpoint cuts by its own rules: there this is what the leaf reads, and 512 by default."""
     query_prompt: str | None = None
-    """Put before queries. None: the teacher's own."""
+    """Text that is put before each query. None: the teacher's own prompt."""
     document_prompt: str | None = None
-    """Put before documents. None: the teacher's own."""
+    """Text that is put before each document. None: the teacher's own prompt."""
     normalize: Literal[True] | None = None
-    """true: scale the vectors of a local teacher to unit length where its folder does not, for one
-    that is compared by cosine. None: as its folder has it."""
+    """true: scale the vectors of a local teacher to unit length, for a teacher that is compared by
+    cosine and does not do so itself. None: leave them as its folder makes them."""
     rotation: Literal["pca"] | None = None
-    """pca: turn the space onto the principal axes of the teacher's vectors, so that a teacher
-    without MRL can be cut to its leading dimensions. None: the teacher's own axes."""
+    """pca: rotate the space onto the principal axes of the teacher's vectors, so that vectors of a
+    teacher without MRL can be cut to their leading dimensions. None: the teacher's own axes."""
 
     @model_validator(mode="after")
     def _scales_a_local_one(self) -> Self:
@@ -45,49 +45,47 @@ class SpaceConfig(Section):
 
 
 class ColumnsConfig(Section):
-    """What a source calls its columns. None: what we call them."""
+    """The names of columns in the source. None: the same name as here."""
 
     text: str | None = None
     """The texts."""
     id: str | None = None
-    """The names of texts, unique within their kind."""
+    """Ids of the texts, unique among documents and among queries."""
     title: str | None = None
-    """Put in front of the texts."""
+    """Titles, which are put in front of the texts."""
     kind: str | None = None
-    """`query` or `document`."""
+    """Whether a row is a `query` or a `document`."""
     query: str | None = None
-    """A question or summary that the row answers."""
+    """A question or summary that is answered by the row's text."""
 
 
 class TextsConfig(Section):
-    """Which texts: the documents to search, the queries to train on and those to test with."""
+    """The texts: documents to search, queries to train on, and queries to test with."""
 
     path: str
     """A file, folder or glob (Parquet, JSONL, CSV, text, BEIR, Lance, saved by `datasets`),
     `hf:ORG/NAME?name=CONFIG&split=SPLIT` on the hub, or `docstrings:`."""
     columns: ColumnsConfig = ColumnsConfig()
-    """What the source calls its columns, where it calls them differently."""
+    """The names of the columns in the source, where they differ from ours."""
     leave_out: tuple[str, ...] = ()
-    """Columns of the source that are not wanted, by its own names."""
+    """Columns of the source that are not read, by their names in the source."""
     kind: Literal["query", "document"] = "document"
-    """What rows are that do not say it themselves."""
+    """What a row is if it does not say so itself."""
     quotes: bool | None = None
-    """Whether double quotes hold the values of CSV and TSV files together (true), so that a value
-    may have delimiters and line breaks in it, or are characters like any other (false). None: true
-    for CSV, false for TSV."""
+    """Whether a value in double quotes in a CSV or TSV file may hold delimiters and line breaks
+    (true), or quotes are characters like any other (false). None: true for CSV, false for TSV."""
     num_documents: Positive | None = None
-    """Documents to index, chosen by hash of id. None: all."""
+    """Number of documents to index, chosen by a hash of their ids. None: all."""
     num_test_queries: Annotated[int, Field(ge=0)] | None = 500
-    """Queries kept from training, to test with. 0: none; a leaf is then tested on
-    `evaluate.collections`, and of texts without queries no first sentences are made into some.
-    None: all."""
+    """Number of queries to test with, which are not trained on. 0: none; the leaf is then tested on
+    `evaluate.collections`, and no queries are derived from documents. None: all."""
     num_train_queries: Positive | None = None
-    """Queries to train on. None: all."""
+    """Number of queries to train on. None: all that are left."""
     max_characters: Positive = 1_000_000
-    """A longer text is rejected: it is a file that was read as one line."""
+    """Length above which a text is rejected: most likely a whole file was read as one line."""
     max_rejected: Annotated[int, Field(ge=0)] = 100
-    """Rows without a usable text or id that a run goes on without; more stop it. They and the
-    reasons lie in `rejected` in the part."""
+    """Rows that may be rejected because their text or id cannot be used; more stop the run. The
+    rows and the reasons are in `texts/rejected` in the run's folder."""
 
     execution: ClassVar[frozenset[str]] = frozenset({"max_rejected"})
 
@@ -101,52 +99,56 @@ class TextsConfig(Section):
 
 
 class EndpointConfig(Section):
-    """How to ask an endpoint: none of it changes an answer."""
+    """How the teacher's endpoint is asked. These settings do not change its vectors."""
 
     key_variable: str | None = None
-    """The environment variable that holds the key, on the machines that ask. None: OPENAI_API_KEY
-    for api.openai.com, LEAF_RAY_ENDPOINT_KEY for others; where it is not set no key is sent."""
+    """The environment variable that holds the key, on every machine that sends requests. None:
+    OPENAI_API_KEY for api.openai.com, LEAF_RAY_ENDPOINT_KEY for others. If the variable is not set,
+    no key is sent."""
     key_header: str = "Authorization"
-    """The header that the key is sent in; Azure's is api-key."""
+    """The HTTP header of the key; Azure's is api-key."""
     key_scheme: str | None = None
-    """The word before the key. None: Bearer in Authorization, and none in another header."""
+    """The word before the key in its header. None: Bearer in Authorization, none in others."""
     concurrency: Positive = 8
-    """Requests at once, over all actors."""
+    """Requests at once, over all actors together."""
     requests_per_minute: Annotated[float, Field(gt=0)] | None = None
-    """Over all actors. None: as many as are answered."""
+    """Requests a minute, over all actors together. None: no limit of ours."""
     batch_texts: Positive = 64
-    """Texts of one request, at most; fewer where the endpoint takes no more."""
+    """Most texts in one request; fewer are sent once the endpoint has refused so many."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
-    """The longest time of one request."""
+    """Seconds after which a request counts as failed."""
     attempts: Positive = 6
-    """Tries of a request, until the endpoint counts as down because it answers nobody. A text that
-    fails alone is rejected after 3 tries, or more where others fail too."""
+    """Attempts at a request before an endpoint that answers no request at all counts as down. A
+    text that fails while others are answered is rejected after 3 attempts or a few more."""
 
 
 class EmbedConfig(Section):
-    """The teacher over all texts."""
+    """How the teacher's vectors of all texts are computed and stored."""
 
     dtype: Literal["float32", "float16"] = "float32"
-    """What vectors are stored as. float16 takes half the space and trains a leaf as well; float32
-    gives back what the teacher gave, to the bit."""
+    """The type that vectors are stored in. float16 takes half the space and trains a leaf as well;
+    float32 keeps the teacher's vectors to the last bit."""
     backend: Backend = "auto"
-    """How the teacher is computed: CUDA or OpenVINO by what the machine has, or as named."""
+    """The library and precision that compute the teacher. auto: by the hardware, torch on a GPU and
+    OpenVINO on a CPU."""
     vectors: str | None = None
-    """The teacher's vectors that exist already (Parquet, Lance or .npy, with ids)."""
+    """The teacher's vectors if they exist already (Parquet, Lance or .npy, with ids): nothing is
+    computed then."""
     long_texts: Literal["truncate", "window"] = "truncate"
-    """A document longer than the teacher reads is cut, or embedded in windows (not evaluated)."""
+    """What happens to a document that is longer than the teacher reads. truncate: its end is cut
+    off. window: it is embedded in several windows; such a run is not evaluated."""
     window_overlap: Annotated[int, Field(ge=0)] = 32
-    """Tokens that a window shares with the one before."""
+    """Tokens that a window shares with the window before it."""
     max_rejected: Annotated[int, Field(ge=0)] = 100
-    """Texts without a usable vector that a run goes on with; more stop it."""
+    """Texts that may be rejected because they get no usable vector; more stop the run."""
     actors: Positive | None = None
-    """Encoders at work at once. None: one per GPU, or else per node."""
+    """Number of encoders that work at once. None: one for each GPU, or one for each node."""
     max_actors: Positive | None = None
-    """Encoders that load may bring up. None: no more than `actors`."""
+    """Number of encoders that may be started when there is much to do. None: `actors`."""
     batch_tokens: Positive | None = None
-    """Tokens of one forward pass, padding included. None: by the device."""
+    """Most tokens in one forward pass, padding included. None: chosen for the device."""
     endpoint: EndpointConfig = EndpointConfig()
-    """How to ask the teacher's endpoint, where it has one."""
+    """How the teacher's endpoint is asked, if the teacher has one."""
 
     execution: ClassVar[frozenset[str]] = frozenset(
         {"max_rejected", "actors", "max_actors", "batch_tokens", "endpoint"}
@@ -160,63 +162,65 @@ class EmbedConfig(Section):
 
 
 class IndexConfig(Section):
-    """The LanceDB table of the documents."""
+    """The LanceDB table that holds the documents."""
 
     table: str = "documents"
-    """Its name."""
+    """The name of the table."""
     vector_index_rows: Positive = 50_000
-    """From this many rows on, a vector index (IVF_PQ) is built; exact search serves fewer."""
+    """Number of rows from which on a vector index (IVF_PQ) is built. A smaller table is searched
+    exactly."""
 
 
 class EvaluateConfig(Section):
-    """What the leaf keeps of its teacher."""
+    """How the leaf is compared with its teacher."""
 
     collections: tuple[str, ...] = ()
-    """Collections to measure on, besides the test queries: BEIR folders, or names of
-    mteb retrieval tasks (`Name:subset` where there are several). Their documents are embedded
-    once, and kept for other leaves."""
+    """Collections to measure on besides the run's test queries: BEIR folders, or names of mteb
+    retrieval tasks (`Name:subset` if a task has several). Their documents are embedded once and
+    kept for other leaves."""
     baseline: str | None = None
-    """Another small encoder, a folder or a name on the hub, that is measured by itself: it embeds
-    queries and documents. By default the one that the leaf began as (`distill.init`)."""
+    """Another small model, a folder or a model id, that is measured for comparison; it embeds
+    queries and documents. None: the model that the leaf began as (`distill.init`)."""
     dimensions: tuple[Positive, ...] = (32, 64, 128, 256, 384)
-    """Leading dimensions to measure, besides all of them."""
+    """Numbers of leading dimensions to measure with, besides all dimensions."""
     bootstrap_samples: Positive = 2000
-    """Resamples behind each 95 % interval."""
+    """Number of bootstrap resamples behind each 95 % interval."""
     seed: int = 0
-    """Seed of the resampling."""
+    """Seed of the bootstrap."""
     timed_queries: Positive = 200
-    """Queries timed one by one, for the median."""
+    """Number of queries that are timed one by one, for the median time of a query."""
 
 
 class CostConfig(Section):
-    """What teacher and leaf cost, at these prices."""
+    """Prices for the page that compares what teacher and leaf cost."""
 
     machine_per_hour: NotNegative | None = None
-    """Price of the machine that encodes. None: 0.05 for each core in use, unknown with a GPU."""
+    """Price of an hour of the machine that encodes. None: 0.05 for each core in use; unknown with a
+    GPU."""
     storage_gb_month: NotNegative = 0.023
-    """Price of 1e9 bytes for a month; the default is what object storage costs."""
+    """Price of storing 1e9 bytes for a month; the default is that of object storage."""
     tokens_per_million: NotNegative | None = None
     """Price of a million tokens at the teacher's endpoint. None: unknown."""
     currency: Annotated[str, Field(min_length=1, max_length=12)] = "USD"
-    """What prices are in."""
+    """The currency of the prices."""
     sizes: tuple[str, ...] = ()
-    """Dimensions and ways to store documents that are shown, such as `256 int8`, of those that the
-    evaluation measured. []: those that no other beats in bytes and in what is kept."""
+    """Sizes of document vectors to show, such as `256 int8`, among those that the evaluation
+    measured. []: each size that no smaller size matches in quality."""
 
 
 class ServeConfig(Section):
-    """The search service."""
+    """The search service over HTTP."""
 
     host: str = "127.0.0.1"
-    """The address to listen on; the service has no access control yet, so keep it local."""
+    """The address to listen on. The service has no access control yet, so keep it local."""
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     """The port to listen on."""
     max_query_replicas: Positive = 2
-    """Leaf replicas that load may bring up; one is always up."""
+    """Most leaf replicas that are started under load; one is always up."""
     max_document_replicas: Positive = 1
-    """Teacher replicas that load may bring up."""
+    """Most teacher replicas that are started under load."""
     documents: bool = True
-    """Serve the teacher too, to add documents; False serves queries only."""
+    """Serve the teacher too, so that documents can be added. false: serve queries only."""
 
 
 class RunConfig(Section):
