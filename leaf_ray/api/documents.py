@@ -107,7 +107,7 @@ class DocumentService:
             row = self.table.get(document_id)
             if row is None and (windows := self.table.windows_of(document_id)):
                 raise InputError(
-                    f"the document {document_id!r} is in windows: ask for {windows[0]!r} to "
+                    f"the document {document_id!r} is stored in windows: ask for {windows[0]!r} to "
                     f"{windows[-1]!r}"
                 )
             return None if row is None else {name: to_json(value) for name, value in row.items()}
@@ -122,7 +122,8 @@ class DocumentService:
         for d in documents:
             if own := {"id", "text", "title"} & d.metadata.keys():
                 raise InputError(
-                    f"metadata of {d.id!r} holds {min(own)!r}: give it beside metadata"
+                    f"metadata of {d.id!r} holds {min(own)!r}: give it as a field of its own "
+                    "beside metadata"
                 )
         return self.table.rows_of(
             [{"id": d.id, "text": self._text(d), **d.metadata} for d in documents]
@@ -133,13 +134,13 @@ class DocumentService:
         text = titled(document.title, document.text)
         if not text:
             raise InputError(
-                f"the text of {document.id!r} is empty once it is normalised: leave it out"
+                f"the text of {document.id!r} is empty or holds white space alone: leave it out"
             )
         if len(text) > self._max_characters:
             raise InputError(
                 f"the text of {document.id!r} has {len(text):,} characters, at most "
-                f"{self._max_characters:,} are wanted; cut it into passages, or serve the run with "
-                "a higher texts.max_characters"
+                f"{self._max_characters:,} are allowed; cut it into passages, or serve the run "
+                "with a higher texts.max_characters"
             )
         return text
 

@@ -47,7 +47,7 @@ class Embedder:
         texts = [normalise(text) for text in given]
         if not all(texts):
             raise InputError(
-                f"input[{texts.index('')}] is empty once it is normalised: leave it out"
+                f"input[{texts.index('')}] is empty or holds white space alone: leave it out"
             )
         vectors_ND = await self.encode(texts, kind=request.input_type or self.kind)
         if request.dimensions is not None:

@@ -79,8 +79,8 @@ def _from_published(overrides: Sequence[str]) -> list[str]:
         return []
     if not PUBLISHED.is_dir():
         raise ConfigError(
-            f"the published leaf is not there ({PUBLISHED}): it comes with a checkout of leaf_ray. "
-            "Add --from-scratch for a leaf that begins as a small encoder, or name a leaf, "
+            f"there is no published leaf at {PUBLISHED}: it comes with a checkout of leaf_ray. Add "
+            "--from-scratch to train a new leaf, or name the folder of a leaf with "
             "distill.init=FOLDER"
         )
     # In the checkout's folder the run file names it already.
@@ -122,8 +122,8 @@ def _as_it_is(leaf: Path) -> list[str]:
     space = leaf_space(leaf)
     if space.rotation:
         raise SpaceMismatch(
-            f"{leaf} is a leaf of a rotated space, whose documents have to be rotated by the very "
-            "same: use it in the run that it is from"
+            f"{leaf} is a leaf of a rotated space, so its documents have to be rotated in the same "
+            "way: use it in the run that it is from"
         )
     return [
         f"space.teacher={space.teacher}",

@@ -97,7 +97,7 @@ class DistillConfig(Section):
     @model_validator(mode="after")
     def _head_of_all_layers(self) -> Self:
         if self.head == "init" and self.init_layers:
-            raise ValueError("head: init is of all layers of init: leave init_layers out")
+            raise ValueError("head: init needs all layers of init: leave init_layers out")
         return self
 
     @model_validator(mode="after")
@@ -105,12 +105,12 @@ class DistillConfig(Section):
         if self.final_learning_rate > self.learning_rate:
             raise ValueError(
                 f"final_learning_rate {self.final_learning_rate:g} is above learning_rate "
-                f"{self.learning_rate:g}: the rate has to fall"
+                f"{self.learning_rate:g}: set final_learning_rate to that or less"
             )
         return self
 
     @model_validator(mode="after")
     def _workers_range(self) -> Self:
         if not isinstance(self.workers, int) and self.workers[0] > self.workers[1]:
-            raise ValueError(f"workers {list(self.workers)}: the fewest come first")
+            raise ValueError(f"workers {list(self.workers)}: write the smaller number first")
         return self

@@ -77,7 +77,9 @@ def _apply(fields: dict[str, Any], override: str) -> None:
     for section in sections:
         inner = fields.setdefault(section, {})
         if not isinstance(inner, dict):
-            raise ConfigError(f"{override!r}: {section!r} has no keys below it")
+            raise ConfigError(
+                f"{override!r}: {section!r} is a single value and has no keys below it"
+            )
         fields = inner
     try:
         fields[name] = parse_yaml(value)

@@ -39,7 +39,7 @@ class SpaceConfig(Section):
     def _scales_a_local_one(self) -> Self:
         if self.normalize and self.endpoint is not None:
             raise ValueError(
-                "normalize: an endpoint's vectors are taken as they are; leave it out with endpoint"
+                "normalize: the vectors of an endpoint are taken as they are; leave normalize out"
             )
         return self
 
@@ -94,7 +94,10 @@ class TextsConfig(Section):
         named = self.columns.model_dump(exclude_none=True)
         for ours, theirs in {"text": "text", **named}.items():
             if theirs in self.leave_out:
-                raise ValueError(f"leave_out names {theirs!r}, which is read as the {ours}")
+                raise ValueError(
+                    f"leave_out names {theirs!r}, but that column is read as the {ours}; leave it "
+                    "out of leave_out"
+                )
         return self
 
 
@@ -157,7 +160,10 @@ class EmbedConfig(Section):
     @model_validator(mode="after")
     def _pool_grows(self) -> Self:
         if self.max_actors is not None and self.max_actors < (self.actors or 1):
-            raise ValueError(f"max_actors {self.max_actors} is less than actors {self.actors}")
+            raise ValueError(
+                f"max_actors {self.max_actors} is less than actors {self.actors}: raise it, or "
+                "leave it out"
+            )
         return self
 
 
@@ -242,7 +248,7 @@ class RunConfig(Section):
         untold = self.space.endpoint is not None or self.embed.vectors is not None
         if self.embed.long_texts == "window" and untold:
             raise ValueError(
-                "embed.long_texts=window needs a local teacher, whose tokenizer says where to cut; "
-                "cut the texts beforehand, or use truncate"
+                "embed.long_texts=window needs a local teacher, whose tokenizer finds the ends of "
+                "windows; cut the texts beforehand, or use truncate"
             )
         return self

@@ -241,8 +241,8 @@ def _of_known_queries(qrels: pa.Table, found: Survey, name: str) -> pa.Table:
     kept = qrels.filter(pa.array(is_in(queries, np.sort(found.queries.train_Q))))
     if not _is_known(kept, found).any():
         raise InputError(
-            f"{name} holds {qrels.num_rows} judgments and none is of a query and a document that "
-            "are there; ids as in corpus.jsonl and queries.jsonl are wanted"
+            f"{name} holds {qrels.num_rows} judgments, and none names both a query and a document "
+            "of this corpus; use the ids of corpus.jsonl and queries.jsonl"
         )
     return kept
 

@@ -108,9 +108,9 @@ def _windows(
 def _refuse_window_id(text_id: str) -> None:
     if _WINDOW_ID.search(text_id):
         raise InputError(
-            f"the document {text_id!r} is named as windows of long documents are: with "
-            "embed.long_texts=window no id may end in # and a number; name another column as ids "
-            "in texts.columns.id, or leave the ids out"
+            f"the document {text_id!r} has an id of the form that windows get: with "
+            "embed.long_texts=window no id may end in # and a number; name another column in "
+            "texts.columns.id, or leave the ids out"
         )
 
 

@@ -84,7 +84,7 @@ def require_same(
     if fault is not None:
         off, wanted = fault
         raise SpaceMismatch(
-            f"{name} does not encode as the original: {off} over {number} texts, wanted {wanted}. "
-            "Nothing was written; export in f32, or in another format"
+            f"{name} gives other vectors than the leaf: {off} over {number} texts, wanted "
+            f"{wanted}. Nothing was written; export it in f32 or in another format"
         )
     return Checked(number, lowest)

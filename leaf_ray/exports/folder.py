@@ -73,6 +73,6 @@ def _refuse_taken(target: Path) -> None:
         return
     if target.exists() or target.is_symlink():
         raise ConfigError(
-            f"{target} is there already and is not an empty folder: nothing is overwritten; "
-            "name another folder, or move that one away"
+            f"{target} exists and is not an empty folder, and nothing is overwritten: name another "
+            "folder, or move that one away"
         )

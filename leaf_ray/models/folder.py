@@ -163,8 +163,8 @@ def _prompts(path: Path, about: dict[str, Any]) -> dict[str, str | None]:
     if isinstance(prompts, dict) and all(isinstance(p, str | None) for p in prompts.values()):
         return prompts
     raise ConfigError(
-        f"{path / 'config_sentence_transformers.json'} has the prompts {prompts!r}, wanted a text "
-        "for each name: mend it, or download the model again"
+        f"{path / 'config_sentence_transformers.json'} has the prompts {prompts!r}, but each name "
+        "needs a text: mend the file, or download the model again"
     )
 
 

@@ -114,9 +114,9 @@ def _check_usable(loaded: Any, folder: ModelFolder) -> None:
         )
     if any(loaded("a text").get("token_type_ids") or ()):
         raise ConfigError(
-            f"{folder.path.name} has a {type(loaded).__name__}, which gives tokens a type besides "
-            "their id; models that read it cannot be used here: name another model, or serve this "
-            "one by itself and name the address in space.endpoint"
+            f"{folder.path.name} has a {type(loaded).__name__}, which gives each token a type "
+            "besides its id, and models that read types cannot be used here: name another model, "
+            "or serve this one by itself and name the address in space.endpoint"
         )
 
 

@@ -66,8 +66,8 @@ def read_json(file: Path) -> dict[str, Any]:
     found = _json(file) if file.is_file() else {}
     if not isinstance(found, dict):
         raise ConfigError(
-            f"{file} holds a JSON {type(found).__name__}, wanted an object: copy or download the "
-            "model again"
+            f"{file} holds a JSON {type(found).__name__}, where an object is expected: copy or "
+            "download the model again"
         )
     return found
 
@@ -114,12 +114,12 @@ def _refuse_other_kinds(path: Path, modules: Sequence[Module]) -> None:
     kinds = [module.kind for module in modules]
     if kinds[0] != TRANSFORMER or kinds.count(TRANSFORMER) > 1:
         raise ConfigError(
-            f"{path.name} has the modules {', '.join(kinds)} (modules.json), wanted one "
-            "transformer that comes first; name another model"
+            f"{path.name} has the modules {', '.join(kinds)} (modules.json), but one transformer "
+            "has to come first: name another model"
         )
     kind = read_json(path / "config_sentence_transformers.json").get("model_type")
     if kind not in (None, "SentenceTransformer"):
         raise ConfigError(
-            f"{path.name} is a {kind} (model_type in config_sentence_transformers.json), wanted a "
+            f"{path.name} is a {kind} (model_type in config_sentence_transformers.json)and no "
             "SentenceTransformer: name a model that gives one vector for each text"
         )

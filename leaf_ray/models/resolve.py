@@ -19,7 +19,9 @@ def cache_folder() -> Path:
     try:
         return Path(os.environ.get("LEAF_RAY_CACHE") or "~/.cache/leaf_ray").expanduser()
     except RuntimeError:
-        raise StorageError("this user has no home folder: set HOME, or LEAF_RAY_CACHE") from None
+        raise StorageError(
+            "this user has no home folder to cache models in: set LEAF_RAY_CACHE to a folder"
+        ) from None
 
 
 def resolve_model(name: str, *, trust_remote_code: bool = False) -> Path:

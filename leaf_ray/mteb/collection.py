@@ -70,7 +70,7 @@ def read_collection(folder: str) -> BeirCollection:
     """
     source = open_source(folder)
     if source.qrels is None:
-        raise InputError(f"{redacted(folder)} is no collection with judgments: {FORM} are wanted")
+        raise InputError(f"{redacted(folder)} is no collection with judgments: put {FORM} into it")
     texts: dict[str, dict[str, str]] = {DOCUMENT: {}, QUERY: {}}
     for rows in source.rows:
         if rows.rejected:

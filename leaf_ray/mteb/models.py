@@ -214,8 +214,8 @@ def _load_teacher(teacher: str | Path | EncoderSource, space: Space, backend: Ba
 def _described(teacher: str | Path | EncoderSource) -> Space:
     if not isinstance(teacher, str | Path):
         raise ConfigError(
-            "a teacher that is no folder and no model id does not say what space it embeds into: "
-            "give its space too"
+            "the space of a teacher is known only for a folder or a model id: give the argument "
+            "`space` too"
         )
     return describe_space(
         resolve_model(str(teacher)),

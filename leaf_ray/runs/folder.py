@@ -241,7 +241,10 @@ class Run:
             raise StorageError(f"root: {redacted(root)} cannot be opened: {said}") from error
         path = path.rstrip("/")
         if not path:
-            raise ConfigError(f"root: {redacted(root)} names no folder: write one behind it")
+            raise ConfigError(
+                f"root: {redacted(root)} names no folder: write one behind it, as in "
+                "s3://bucket/folder"
+            )
         return cls(root, filesystem, path)
 
     def require_folder(self) -> None:

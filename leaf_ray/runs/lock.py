@@ -71,7 +71,7 @@ def _lock(file: BinaryIO, part: Part, by: str) -> None:
         file.seek(0)
         holder = file.read().decode() or "another command"
         raise PartBusy(
-            f"{holder} is at work on {part.uri}: wait until it ends, stop it, or choose another root"
+            f"{holder} is working on {part.uri}: wait until it ends, stop it, or choose another root"
         ) from None
     file.truncate(0)
     file.write(f"`{by}` (process {os.getpid()} on {socket.gethostname()})".encode())

@@ -95,8 +95,8 @@ def describe_known(config: RunConfig, path: str, *, sample: pa.Table) -> Space:
     wanted = config.space
     if wanted.normalize and not given.normalized:
         raise ConfigError(
-            f"{redacted(path)} holds vectors that are not of unit length, and they are taken as "
-            "they are: scale them first, or leave out space.normalize"
+            f"{redacted(path)} holds vectors that are not of unit length, and vectors that exist "
+            "already are not changed: scale them first, or leave space.normalize out"
         )
     try:
         space = describe_teacher(config)
@@ -111,7 +111,7 @@ def describe_known(config: RunConfig, path: str, *, sample: pa.Table) -> Space:
     if space.dimension != given.dimension:
         raise SpaceMismatch(
             f"{redacted(path)} holds vectors of {given.dimension} dimensions, but {wanted.teacher} "
-            f"has {space.dimension}: name the teacher that they were made with"
+            f"has {space.dimension}: set space.teacher to the model that they were made with"
         )
     _require_own(teacher_spec(config, space).load(), given, sample, path=redacted(path))
     return space
@@ -128,8 +128,8 @@ def _require_own(encoder: Encoder, given: GivenVectors, sample: pa.Table, *, pat
         if cosine < LOWEST_COSINE["int8"]:
             raise SpaceMismatch(
                 f"{path} has a vector of {ids[row]!r} that is not the teacher's: cosine "
-                f"{cosine:.3f} to what it gives for that text. Name the teacher that the vectors "
-                "were made with, its prompts and its max_length"
+                f"{cosine:.3f} to what it gives for that text. Describe in `space` the teacher "
+                "that the vectors were made with, with its prompts and max_length"
             )
 
 
@@ -179,7 +179,7 @@ def endpoint_spec(config: RunConfig) -> EndpointSpec:
     if actors > asked.concurrency:
         raise ConfigError(
             f"{actors} actors cannot share embed.endpoint.concurrency={asked.concurrency} "
-            "requests at once: raise it, or lower embed.actors"
+            "requests: raise it, or lower embed.actors"
         )
     rate = asked.requests_per_minute
     return EndpointSpec(

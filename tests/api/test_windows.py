@@ -82,7 +82,7 @@ def test_a_document_is_deleted_with_all_of_its_windows(app: FastAPI, uri: str) -
 def test_a_document_that_is_in_windows_names_them(app: FastAPI, uri: str) -> None:
     answer = ask(app, "GET", "/v1/documents/long")
     assert answer.status_code == 422
-    assert "'long' is in windows: ask for 'long#0' to 'long#" in answer.json()["error"]
+    assert "'long' is stored in windows: ask for 'long#0' to 'long#" in answer.json()["error"]
     assert ask(app, "GET", "/v1/documents/long%231").json()["parent_id"] == "long"
     assert ask(app, "GET", "/v1/documents/nowhere").status_code == 404
 

@@ -70,7 +70,11 @@ def test_choices_that_do_not_go_together_are_one_line(
 def test_a_folder_that_is_in_use_is_one_line(leaf: Leaf, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("1")
     said = leaf("export", folder, tmp_path)
-    assert said.code == 1 and "is there already" in said.err and said.err.count("\n") == 1
+    assert (
+        said.code == 1
+        and "exists and is not an empty folder" in said.err
+        and said.err.count("\n") == 1
+    )
 
 
 def test_overrides_have_no_meaning_for_a_folder(leaf: Leaf, folder: Path, tmp_path: Path) -> None:

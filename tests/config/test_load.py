@@ -169,7 +169,7 @@ def test_one_value_where_a_list_belongs_is_told_how_to_write_one(run_file: Path)
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("distill.workers=[4, 2]", "workers [4, 2]: the fewest come first"),
+        ("distill.workers=[4, 2]", "workers [4, 2]: write the smaller number first"),
         ("distill.final_learning_rate=1", "final_learning_rate 1 is above learning_rate 0.0003"),
     ],
 )
@@ -192,8 +192,10 @@ def test_an_override_without_a_key_and_an_equals_sign_is_refused(
 
 
 def test_an_override_below_a_scalar_is_refused(run_file: Path) -> None:
-    assert "'teacher' has no keys below it" in refusal(run_file, "space.teacher.name=x")
-    assert "'root' has no keys below it" in refusal(run_file, "root.x=1")
+    assert "'teacher' is a single value and has no keys below it" in refusal(
+        run_file, "space.teacher.name=x"
+    )
+    assert "'root' is a single value and has no keys below it" in refusal(run_file, "root.x=1")
 
 
 def test_an_override_with_bad_yaml_is_refused(run_file: Path) -> None:

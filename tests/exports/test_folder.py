@@ -56,7 +56,7 @@ def test_what_is_there_already_is_left_as_it_is(tmp_path: Path, kind: str) -> No
 
 def test_what_came_in_between_is_not_overwritten(tmp_path: Path) -> None:
     target = tmp_path / "out"
-    with pytest.raises(ConfigError, match="is there already"), new_folder(target):
+    with pytest.raises(ConfigError, match="exists and is not an empty folder"), new_folder(target):
         target.mkdir()
         (target / "mine").write_text("1")
     assert [p.name for p in target.iterdir()] == ["mine"]

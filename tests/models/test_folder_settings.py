@@ -164,7 +164,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     ),
     "router": (a_module("models.Router"), r"a module Router \(modules\.json\)"),
     "lstm": (a_module("models.LSTM"), "a module LSTM"),
-    "two_transformers": (a_module("models.Transformer"), "one transformer that comes first"),
+    "two_transformers": (a_module("models.Transformer"), "one transformer has to come first"),
     "cross_encoder": (model(model_type="CrossEncoder"), "is a CrossEncoder"),
     "modules_of_another_form": (
         lambda folder: (folder / "modules.json").write_text('{"0": "Transformer"}'),
@@ -176,7 +176,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     ),
     "settings_of_another_form": (
         lambda folder: (folder / "sentence_bert_config.json").write_text("[]"),
-        r"sentence_bert_config\.json holds a JSON list, wanted an object",
+        r"sentence_bert_config\.json holds a JSON list, where an object is expected",
     ),
     "prompts_of_another_form": (model(prompts={"query": 5}), "has the prompts {'query': 5}"),
     "weighted_mean_without_prompt": (
@@ -200,7 +200,7 @@ UNUSABLE: dict[str, tuple[Change, str]] = {
         lambda folder: (folder / "modules.json").write_text(
             json.dumps(json.loads((folder / "modules.json").read_text())[:1])
         ),
-        r"its modules make no vector of a text; modules\.json lacks a pooling",
+        r"its modules give no vector for a text, since modules\.json lists no pooling",
     ),
     "another_dimension": (
         pooled(embedding_dimension=77, word_embedding_dimension=77),

@@ -161,7 +161,7 @@ def test_what_is_no_collection_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"test\.tsv judges none of the queries"):
         beir_task(folder)
     (tmp_path / "x" / "qrels" / "test.tsv").unlink()
-    with pytest.raises(InputError, match=r"is no collection with judgments: corpus\.jsonl"):
+    with pytest.raises(InputError, match=r"is no collection with judgments: put corpus\.jsonl"):
         beir_task(folder)
     (tmp_path / "plain.txt").write_text("a text", "utf-8")
     with pytest.raises(InputError, match="is no collection with judgments"):

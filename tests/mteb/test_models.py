@@ -163,7 +163,7 @@ def test_a_teacher_may_be_given_as_what_loads_it_with_its_space(
     spec = EncoderSpec.for_teacher(tiny_teacher, space, backend="torch-f32")
     model = asymmetric_model(tiny_leaf, spec, backend="torch-f32")
     np.testing.assert_allclose(encoded(model, TEXTS, None), encoded(pair, TEXTS, None), atol=1e-5)
-    with pytest.raises(ConfigError, match="give its space too"):
+    with pytest.raises(ConfigError, match="give the argument `space` too"):
         teacher_model(spec)
 
 

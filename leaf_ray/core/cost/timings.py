@@ -29,7 +29,7 @@ class Latency:
             InputError: there are none.
         """
         if not len(seconds_Q):
-            raise InputError("no query was timed, so there is no latency to tell")
+            raise InputError("no query was timed, so there is no latency")
         ms_Q = 1000 * np.asarray(seconds_Q, dtype=np.float64)
         p50, p99 = np.quantile(ms_Q, [0.5, 0.99])
         return cls(float(p50), float(p99), float(ms_Q.mean()), len(ms_Q))
@@ -116,7 +116,7 @@ def timings_from_json(fields: Mapping[str, Any]) -> Timings:
         )
     except (KeyError, TypeError) as error:
         raise InputError(
-            f"these are no timings that this version of leaf_ray wrote ({error!r}); "
+            f"timings.json was not written by this version of leaf_ray ({error!r}); "
             "run `leaf cost FILE --again`"
         ) from error
 

@@ -39,6 +39,8 @@ class SentenceVectors(nn.Module):
                 features["attention_mask"] = pooled_mask
             features = module(features)
         if "sentence_embedding" not in features:
-            raise ValueError("its modules make no vector of a text; modules.json lacks a pooling")
+            raise ValueError(
+                "its modules give no vector for a text, since modules.json lists no pooling"
+            )
         vector_BD: Tensor = features["sentence_embedding"]
         return vector_BD if self._dimensions is None else vector_BD[:, : self._dimensions]

@@ -99,8 +99,8 @@ def evaluation_from_json(fields: Mapping[str, Any]) -> Evaluation:
     """
     if isinstance(fields, Mapping) and fields.get("version") != VERSION:
         raise InputError(
-            "this report was written by an earlier version of leaf_ray, whose names of the models "
-            "compared meant others; run `leaf evaluate` again"
+            "this report was written by an earlier version of leaf_ray, which used other names for "
+            "the models; run `leaf evaluate` again"
         )
     try:
         check_names([row["role"] for row in fields["average"]], Role)
@@ -114,6 +114,6 @@ def evaluation_from_json(fields: Mapping[str, Any]) -> Evaluation:
         return Evaluation(tuple(from_json(report) for report in fields["reports"]), tuple(rows))
     except (KeyError, TypeError) as error:
         raise InputError(
-            f"this is not a report that this version of leaf_ray wrote ({error!r}); "
+            f"evaluation.json was not written by this version of leaf_ray ({error!r}); "
             "run `leaf evaluate` again"
         ) from error

@@ -144,7 +144,7 @@ def from_json(fields: Mapping[str, Any]) -> Report:
         return Report(**{**fields, **lists})
     except (KeyError, TypeError) as error:
         raise InputError(
-            f"this is not a report that this version of leaf_ray wrote ({error!r}); "
+            f"evaluation.json was not written by this version of leaf_ray ({error!r}); "
             "run `leaf evaluate` again"
         ) from error
 
@@ -189,6 +189,6 @@ def check_names(names: Sequence[str], kind: Any) -> None:
     unknown = set(names) - set(get_args(kind))
     if unknown:
         raise InputError(
-            f"the report says {sorted(unknown)}, but this version of leaf_ray knows only "
+            f"evaluation.json says {sorted(unknown)}, but this version of leaf_ray knows only "
             f"{', '.join(get_args(kind))}; run `leaf evaluate` again"
         )

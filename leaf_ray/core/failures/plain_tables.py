@@ -149,7 +149,8 @@ TEXTS: tuple[tuple[re.Pattern[str], Told], ...] = tuple(
             r"could not determine home directory",
             (
                 StorageError,
-                "this user has no home folder: set HOME, or LEAF_RAY_CACHE and LEAF_RAY_MODELS",
+                "this user has no home folder to cache models in: set LEAF_RAY_CACHE to a folder "
+                "and LEAF_RAY_MODELS",
             ),
         ),
         (

@@ -100,7 +100,7 @@ class Probe:
         """
         if not self.is_known:
             raise SpaceMismatch(
-                f"whether {name} is the one that was recorded cannot be told: the space's teacher "
+                f"{name} cannot be checked against the recorded model: the space's teacher "
                 "is known by its vectors only. Make the vectors with a teacher that can be loaded"
             )
         own = self._retaken(encoder, name=name)
@@ -121,7 +121,7 @@ class Probe:
             own = Probe.take(encoder)
         except EncodingError as error:
             raise EncodingError(
-                f"{name} fails on the texts that every encoder is checked by: {error}. Its model "
+                f"{name} fails on the texts that every encoder is checked with: {error}. Its model "
                 "or its backend is at fault; choose another backend, such as torch-f32"
             ) from error
         if wrong := own._unusable():

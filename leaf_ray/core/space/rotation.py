@@ -47,7 +47,8 @@ class Rotation:
         """
         if vectors_ND.ndim != 2 or 0 in vectors_ND.shape:
             raise InputError(
-                f"a rotation is fitted on vectors [N, D], at least one, not on {vectors_ND.shape}"
+                "a rotation is fitted on at least one vector, as an array [N, D], but the array "
+                f"has the shape {vectors_ND.shape}"
             )
         # The vectors are not centred: their mean is a part of every score, and of the lengths that
         # prefixes are scaled back to. Axes around the mean do as well, within 0.006 nDCG@10 and
@@ -55,7 +56,9 @@ class Rotation:
         # (benchmarks/rotation.py).
         moment_DD = _second_moment(vectors_ND)
         if not np.isfinite(moment_DD).all():
-            raise InputError("a rotation is fitted on finite vectors, and one of these is not")
+            raise InputError(
+                "a rotation is fitted on finite vectors, but one of these holds NaN or infinity"
+            )
         _, axes_DD = np.linalg.eigh(moment_DD)
         return cls(_signed(axes_DD[:, ::-1]).astype(np.float32))
 

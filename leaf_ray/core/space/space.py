@@ -87,7 +87,7 @@ class Space:
         if stored != space.fingerprint:
             raise SpaceMismatch(
                 f"the stored space of {space.teacher} says fingerprint {stored}, "
-                f"but its fields give {space.fingerprint}: it was edited by hand or written by "
+                f"but its fields give {space.fingerprint}, so it was edited by hand or written by "
                 "another version; make that part again"
             )
         return space

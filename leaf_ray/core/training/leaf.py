@@ -67,8 +67,8 @@ def _transformer(init: Path) -> Transformer:
     first = SentenceTransformer(str(init), device="cpu", model_kwargs={"dtype": "float32"})[0]
     if not isinstance(first, Transformer):
         raise ConfigError(
-            f"distill.init {init.name} begins with a {type(first).__name__}, wanted a transformer "
-            "as sentence-transformers loads it: start from another encoder"
+            f"distill.init {init.name} begins with a {type(first).__name__}, but it has to begin "
+            "with a transformer: name another model"
         )
     # A bare model with a chat template would put texts into messages, which it is not trained on.
     first.modality_config = {"text": first.modality_config["text"]}
@@ -87,8 +87,8 @@ def _keep_layers(encoder: torch.nn.Module, layers: Sequence[int]) -> None:
     ]
     if len(stacks) != 1:
         raise ConfigError(
-            f"distill.init_layers: the layers of a {type(encoder).__name__} cannot be told apart "
-            "from its other parts; leave init_layers out, or start from another encoder"
+            f"distill.init_layers: the layers of a {type(encoder).__name__} cannot be recognised; "
+            "leave init_layers out, or name another model"
         )
     if beyond := [layer for layer in layers if not 1 <= layer <= number]:
         raise ConfigError(
@@ -108,7 +108,7 @@ def _keep_layers(encoder: torch.nn.Module, layers: Sequence[int]) -> None:
     if loaded.state_dict().keys() != encoder.state_dict().keys():
         raise ConfigError(
             f"distill.init_layers: in a {type(encoder).__name__} layer {layers[0]} cannot come "
-            "first, nor the first layer later; begin with layer 1 and name it once"
+            "first, and its first layer only there; begin with layer 1, and name it once"
         )
 
 

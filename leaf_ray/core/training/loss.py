@@ -55,7 +55,10 @@ def objective(
         ValueError: a covariance_weight without score_root_DD.
     """
     if covariance_weight and score_root_DD is None:
-        raise ValueError("covariance_weight needs score_root_DD")
+        raise ValueError(
+            "covariance_weight needs score_root_DD, the root of the covariance of the teacher's "
+            "vectors"
+        )
     distance = LOSSES[name]
     prefix_weights = prefix_weights or {}
     total = 1.0 + sum(prefix_weights.values()) + covariance_weight

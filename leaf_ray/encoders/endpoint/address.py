@@ -53,13 +53,13 @@ def check_header(header: str, scheme: str) -> None:
     """
     if not _HEADER.fullmatch(header) or header.lower() in _OWN:
         raise ConfigError(
-            "embed.endpoint.key_header is not the name of a header that a key can have: set it to "
-            "one such as Authorization or api-key, without a colon and without the key"
+            "embed.endpoint.key_header is not the name of an HTTP header: set it to a name such as "
+            "Authorization or api-key, without a colon and without the key"
         )
     if not re.fullmatch(r"[\x21-\x7e]*", scheme):
         raise ConfigError(
-            "embed.endpoint.key_scheme is one word in ASCII such as Bearer or Basic, or '' for the "
-            "key alone: the key itself comes from the environment"
+            "embed.endpoint.key_scheme has to be one ASCII word such as Bearer or Basic, or '' to "
+            "send the key alone: the key itself comes from the environment"
         )
 
 
@@ -75,8 +75,8 @@ def embeddings_url(base: str) -> httpx.URL:
         url = httpx.URL("")
     if url.scheme not in ("http", "https") or not url.host or url.userinfo:
         raise ConfigError(
-            "the url of an endpoint is http:// or https://, a host and a path, as in "
-            "https://host/v1, without a user or password: put a key in the environment instead"
+            "the URL of an endpoint has to be http:// or https://, a host and a path, such as "
+            "https://host/v1, without a user or password: put the key into the environment instead"
         )
     path = url.path.rstrip("/").removesuffix("/embeddings")
     return url.copy_with(path=path + "/embeddings")

@@ -102,8 +102,8 @@ class EndpointSpec:
         key = os.environ.get(self.key_variable, "").strip()
         if not (key.isascii() and key.isprintable()):
             raise ConfigError(
-                f"the environment variable {self.key_variable} is no key, since it holds a "
-                "character that is not printable ASCII: set it to the endpoint's key alone"
+                f"the environment variable {self.key_variable} holds a character that is not "
+                "printable ASCII, so it is no key: set it to the endpoint's key alone"
             )
         return Address(
             url=embeddings_url(self.url),
@@ -215,7 +215,9 @@ class EndpointEncoder:
         try:
             return int(asked.result().vectors_BD.shape[1])
         except TextsAtFault as fault:
-            raise EndpointError(f"{fault}; that is {SHORT_TEXT!r}, so check the model") from None
+            raise EndpointError(
+                f"{fault} for the plain text {SHORT_TEXT!r}, so check the model"
+            ) from None
 
 
 def _is_sent(text: str) -> bool:

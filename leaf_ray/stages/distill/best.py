@@ -74,8 +74,8 @@ class BestWeights:
         data = training.read(name)
         if data is None:
             raise MissingStage(
-                f"{training.uri}/{name} is gone, which held the best leaf of a training that has "
-                "ended: train again with `leaf distill FILE --again`"
+                f"{training.uri}/{name} held the best leaf of a finished training and is gone: "
+                "train again with `leaf distill FILE --again`"
             )
         weights: dict[str, Any] = torch.load(
             io.BytesIO(data), weights_only=True, map_location="cpu"

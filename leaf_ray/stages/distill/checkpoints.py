@@ -177,7 +177,7 @@ def _last_readable(training: Part) -> tuple[str, State | None]:
 
 def _read(folder: Path) -> State:
     if _digest(folder) != (folder / DIGEST_FILE).read_text():
-        raise ValueError(f"{STATE_FILE} is not what was written")
+        raise ValueError(f"{STATE_FILE} has other content than was written")
     fields = torch.load(folder / STATE_FILE, weights_only=True, map_location="cpu")
     return State(**fields)
 

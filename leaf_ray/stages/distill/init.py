@@ -37,15 +37,15 @@ def check_init(folder: ModelFolder, space: Space) -> None:
     if folder.positions is not None and folder.positions < space.max_length:
         raise ConfigError(
             f"distill.init {folder.path.name} reads at most {folder.positions} tokens, but the "
-            f"space {space} has texts of {space.max_length}: start from another encoder, or make "
+            f"space {space} has texts of {space.max_length}: name another model, or make "
             f"the vectors again with space.max_length={folder.positions}"
         )
     # Many kinds of tokenizer have such a token though no file says so.
     if not folder.pads and not LoadedTokenizer.of(folder).pads:
         raise ConfigError(
-            f"the tokenizer of distill.init {folder.path.name} has no padding token, so that texts "
-            "of several lengths cannot be one batch: set pad_token in its tokenizer_config.json, "
-            "or start from another encoder"
+            f"the tokenizer of distill.init {folder.path.name} has no padding token, so texts of "
+            "different lengths cannot share a batch: set pad_token in its tokenizer_config.json, "
+            "or name another model"
         )
 
 

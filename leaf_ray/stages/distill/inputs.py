@@ -89,8 +89,8 @@ def check_space(wanted: SpaceConfig, space: Space) -> None:
     if differ:
         raise SpaceMismatch(
             f"distill.vectors are of the space {space}, and the run file describes another "
-            f"({'; '.join(differ)}): write into its section `space` what they were made with, or "
-            "name other vectors"
+            f"({'; '.join(differ)}): give its section `space` the settings that the vectors were "
+            "made with, or name other vectors"
         )
 
 
@@ -117,8 +117,9 @@ def check_names(settings: DistillConfig, names: Sequence[str]) -> None:
     for name in settings.weights:
         if (number := names.count(name)) > 1:
             raise ConfigError(
-                f"distill.weights: {number} of distill.vectors are called {name!r}, and it cannot "
-                "weigh one of them: name their tables apart (index.table), or their runs' folders"
+                f"distill.weights: {number} of distill.vectors are called {name!r}, so their "
+                "weights cannot differ: give their tables (index.table) or their runs' folders "
+                "different names"
             )
 
 

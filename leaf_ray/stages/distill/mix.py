@@ -103,7 +103,9 @@ def check_texts(settings: DistillConfig, counts: Counts, of_kind: Mapping[str, f
             f"{FEWEST_TEXTS}: bring more texts"
         )
     if not left.trained:
-        raise InputError("distill.weights leave no text to train on, or to find: raise one of them")
+        raise InputError(
+            "distill.weights leave no text to train on or no document to search: raise one of them"
+        )
     taken = sum(of_kind[kind] * counts.expected(kind, settings.weights) for kind in of_kind)
     needed = settings.batch_size * settings.micro_batches
     if settings.epochs and taken < needed:

@@ -53,7 +53,7 @@ def fitted_rotation(
     if not sample:
         raise InputError(
             "space.rotation=pca is fitted on the teacher's vectors of texts to train on, and there "
-            "are none: bring more texts, or leave the rotation out"
+            "are none: add texts, or leave space.rotation out"
         )
     rotation = Rotation.fit(np.concatenate(sample))
     write_rotation(work, rotation)

@@ -57,8 +57,8 @@ def embed_collection(job: Job, own: Job, space: Space) -> None:
     """
     if not space.probe.is_known:
         raise ConfigError(
-            f"evaluate.collections has to be embedded by {space.teacher}, of which only vectors "
-            "are known here: let space.teacher name a model that can be loaded, or leave the "
+            f"evaluate.collections needs vectors by {space.teacher}, but this run knows only its "
+            "stored vectors: set space.teacher to a model that can be loaded, or leave the "
             "collections out"
         )
     vectors = own.run.vectors

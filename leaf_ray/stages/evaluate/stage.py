@@ -72,8 +72,8 @@ class _Texts:
         rows = vectors_dataset(job.run.vectors)
         if PARENT in rows.schema.names:
             raise ConfigError(
-                "the documents are embedded in windows (embed.long_texts=window), which judgments "
-                "and rankings of whole documents know nothing of: evaluate a run that truncates"
+                "the documents are embedded in windows (embed.long_texts=window), but judgments "
+                "are of whole documents: evaluate a run with embed.long_texts=truncate"
             )
         documents = rows.to_table(columns=COLUMNS, filter=pc.field("kind") == DOCUMENT)
         is_test = (pc.field("kind") == QUERY) & (pc.field("split") == TEST)

@@ -66,7 +66,7 @@ class Wanted:
         for name, choices in (("format", Format), ("precision", ExportPrecision)):
             if getattr(self, name) not in get_args(choices):
                 raise ConfigError(
-                    f"{name} {getattr(self, name)!r} is unknown: choose of "
+                    f"{name} {getattr(self, name)!r} is unknown; choose one of "
                     f"{', '.join(get_args(choices))}"
                 )
         possible = ("f32", *_PRECISIONS.get(self.format, ()))
@@ -78,7 +78,8 @@ class Wanted:
             )
         if self.copy_teacher and self.format != "router":
             raise ConfigError(
-                f"{self.format} holds no teacher to copy: leave that out, or export to router"
+                f"{self.format} has no place for the teacher: leave --copy-teacher out, or export "
+                "to router"
             )
 
     @property
@@ -175,7 +176,9 @@ def _export(source: _Source, folder: str | Path, wanted: Wanted, progress: Progr
 
 def _local(folder: str | Path) -> Path:
     if "://" in str(folder):
-        raise ConfigError(f"{folder} is no local folder: export to one, and copy it there")
+        raise ConfigError(
+            f"{folder} is not a local folder: export to a local folder, and copy that"
+        )
     return Path(folder).expanduser().absolute()
 
 
@@ -206,8 +209,8 @@ def _write_router(
     space, trusts = source.space, source.trust_remote_code
     if wanted.copy_teacher and trusts:
         raise ConfigError(
-            "a teacher that runs code of its own is not copied into a Router: leave --copy-teacher "
-            "out, so that the export names it"
+            "a teacher with Python code of its own is not copied into a Router: leave "
+            "--copy-teacher out, and the export names the teacher"
         )
     teacher = resolve_teacher(source.teacher, space, trust_remote_code=trusts)
     if wanted.copy_teacher:

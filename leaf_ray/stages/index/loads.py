@@ -54,8 +54,8 @@ def keep_loaded(part: Part, name: str) -> None:
     newest = TableVersion.open(part.uri, name, None)
     if newest is None:
         raise StorageError(
-            f"no table is in {part.uri} though it was written, as it happens on a full disk: free "
-            "some space there, then run the same command again"
+            f"the table in {part.uri} was written and is not there, which a full disk can cause: "
+            "free some space there, and run the same command again"
         )
     found = Fingerprints.of(newest.tables(), key=newest.key)
     columns = {ID: pa.array(found.id_N), CONTENT: pa.array(found.content_N)}
@@ -82,6 +82,6 @@ def _refuse(part: Part, name: str, version: TableVersion, *, command: str) -> No
     if changes:
         raise TableChanged(
             f"the table {part.uri}/{name} was written to since it was loaded ({changes}), and "
-            "making it anew from the run's vectors would undo that: bring these documents into "
-            f"the run's texts first. To lose what was written, run `{command}` or delete {part.uri}"
+            "rebuilding it from the run's vectors would undo that: add these documents to the "
+            f"run's texts first. To discard what was written, run `{command}` or delete {part.uri}"
         )

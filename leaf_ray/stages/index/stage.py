@@ -50,7 +50,7 @@ def _make(job: Job, *, replaces: bool = False) -> Made:
     dataset = vectors_dataset(vectors)
     if not len(dataset.head(1, columns=["id"], filter=pc.field("kind") == DOCUMENT)):
         raise InputError(
-            f"{vectors.uri} holds no documents, only queries, and an index is of documents: a run "
+            f"{vectors.uri} holds no documents, only queries, but an index needs documents: a run "
             "of queries alone ends with `leaf embed FILE`"
         )
     metadata = [field for field in dataset.schema if field.name not in RUN_COLUMNS]

@@ -59,7 +59,7 @@ def _joined(config: RunConfig, names: Mapping[str, str]) -> Instance:
     """The cluster's Serve, if it has room for this run."""
     instance = running_instance()
     if instance is None:
-        raise ServiceError("Ray Serve ended while it was to start: serve again")
+        raise ServiceError("Ray Serve ended while the service was starting: run `leaf serve` again")
     reason = conflict(
         instance,
         host=config.serve.host,
@@ -123,8 +123,8 @@ def _require_answer(url: str, instance: Instance) -> None:
         if time.monotonic() > deadline:
             raise ServiceError(
                 f"the service has started, but {url} {found}; its proxies listen on "
-                f"{instance.host}:{instance.port} of {', '.join(instance.nodes)}: serve on an "
-                "address that this machine reaches, with serve.host"
+                f"{instance.host}:{instance.port} of {', '.join(instance.nodes)}: set serve.host "
+                "to an address that this machine reaches"
             )
         time.sleep(0.2)
 
@@ -140,7 +140,7 @@ def _check(config: RunConfig) -> None:
     if config.serve.documents and not served.table.space.probe.is_known:
         raise ServiceError(
             f"the teacher {served.table.space.teacher} is known by its vectors only, so it cannot "
-            "embed new documents: serve queries alone with serve.documents=false"
+            "embed new documents: serve queries only, with serve.documents=false"
         )
 
 
@@ -153,6 +153,6 @@ def _require_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise ServiceError(
-                f"cannot listen on {host}:{port}: {error.strerror}; stop what uses it, "
-                f"or choose another with serve.port={port + 1}"
+                f"cannot listen on {host}:{port}: {error.strerror}; stop the program that uses it, "
+                f"or choose another port with serve.port={port + 1}"
             ) from error

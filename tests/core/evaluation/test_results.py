@@ -35,5 +35,5 @@ def test_json_of_a_report_is_the_same_before_and_after_text() -> None:
 def test_a_damaged_report_is_refused(damage: Any) -> None:
     fields = to_json(REPORT)
     damage(fields)
-    with pytest.raises(InputError, match=r"report .*run `leaf evaluate` again"):
+    with pytest.raises(InputError, match=r"evaluation\.json .*run `leaf evaluate` again"):
         from_json(fields)

@@ -91,7 +91,7 @@ def test_judgments_of_missing_texts_alone_are_refused(column: str) -> None:
     place = qrels.column_names.index(column)
     field = QRELS_SCHEMA.field(column)
     broken = qrels.set_column(place, field, pa.array(["gone"], pa.string()))
-    with pytest.raises(InputError, match="none is of a query and a document that are there"):
+    with pytest.raises(InputError, match="none names both a query and a document of this corpus"):
         divide(texts, broken)
 
 

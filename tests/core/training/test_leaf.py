@@ -198,7 +198,7 @@ def test_a_layer_that_the_encoder_lacks_is_refused(tiny_init: Path) -> None:
 
 def test_an_encoder_whose_layers_are_one_is_refused(tmp_path: Path) -> None:
     init = _an_init(tmp_path, AlbertConfig(**SIZES, embedding_size=8))
-    with pytest.raises(ConfigError, match="the layers of a AlbertModel cannot be told apart"):
+    with pytest.raises(ConfigError, match="the layers of a AlbertModel cannot be recognised"):
         build_leaf(init, a_space(), layers=[1, 2])
 
 
@@ -215,7 +215,7 @@ def test_a_first_layer_that_is_unlike_the_others_is_refused_elsewhere(
     tmp_path: Path, layers: tuple[int, ...]
 ) -> None:
     init = _an_init(tmp_path, ModernBertConfig(**SIZES, pad_token_id=0))
-    with pytest.raises(ConfigError, match="begin with layer 1 and name it once"):
+    with pytest.raises(ConfigError, match="begin with layer 1, and name it once"):
         build_leaf(init, a_space(), layers=layers)
 
 

@@ -166,7 +166,7 @@ def test_the_url_of_a_deployment_keeps_its_query(endpoint: FaultyEndpoint) -> No
     "url", ["", "host/v1", "ftp://host/v1", "https://", "https://me:sesame@host/v1", "http://a:b"]
 )
 def test_what_is_no_url_or_holds_a_password_is_refused_without_showing_it(url: str) -> None:
-    with pytest.raises(ConfigError, match="as in https://host/v1, without a user") as raised:
+    with pytest.raises(ConfigError, match="such as https://host/v1, without a user") as raised:
         EndpointSpec(url=url, model="m", dimensions=8).load()
     assert "sesame" not in str(raised.value)
 

@@ -142,7 +142,7 @@ def test_an_unknown_size_is_refused_before_the_clocks_run(
     small_run: RunConfig, tmp_path: Path
 ) -> None:
     config = priced(copied(small_run, tmp_path), sizes=("7 int8",))
-    with pytest.raises(ConfigError, match=r"report\.sizes: '7 int8'.*32 float32"):
+    with pytest.raises(ConfigError, match=r"cost\.sizes: '7 int8'.*32 float32"):
         verbs.cost(config)
     assert Run.open(config.root).timings.manifest() is None
 
@@ -153,7 +153,7 @@ def test_a_run_that_was_not_evaluated_says_how_before_the_clocks_run(
     config = copied(small_run, tmp_path)
     run = Run.open(config.root)
     run.evaluation.unfinish()
-    with pytest.raises(MissingStage, match=r"report is not finished: run `leaf evaluate FILE`"):
+    with pytest.raises(MissingStage, match=r"evaluation is not finished: run `leaf evaluate FILE`"):
         verbs.cost(config)
     assert run.timings.manifest() is None
 
@@ -163,7 +163,7 @@ def test_a_run_without_queries_says_what_to_set(small_config: RunConfig, tmp_pat
     config = small_config.model_copy(update={"root": str(tmp_path / "run"), "texts": texts})
     verbs.texts(config)
     with pytest.raises(
-        InputError, match=r"no queries.*texts\.num_test_queries.*evaluate\.collections"
+        InputError, match=r"no test queries.*texts\.num_test_queries.*evaluate\.collections"
     ):
         verbs.cost(config)
 

@@ -162,7 +162,7 @@ def test_float16_halves_the_files_and_not_the_products(leaf: Path, tmp_path: Pat
 
 def test_what_is_there_already_is_refused_and_kept(leaf: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("1")
-    with pytest.raises(ConfigError, match="nothing is overwritten; name another folder"):
+    with pytest.raises(ConfigError, match="nothing is overwritten: name another folder"):
         verbs.export(leaf, tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["mine"]
 
@@ -196,7 +196,10 @@ def test_an_export_that_is_off_is_not_put_in_place(
         ({"format": "onnx", "precision": "bf16"}, "onnx is exported in f32: "),
         ({"format": "openvino", "precision": "f16"}, "export to sentence-transformers in f16"),
         ({"format": "onnx", "copy_teacher": True}, "onnx holds no teacher"),
-        ({"format": "gguf"}, "format 'gguf' is unknown: choose of sentence-transformers, router"),
+        (
+            {"format": "gguf"},
+            "format 'gguf' is unknown; choose one of sentence-transformers, router",
+        ),
         ({"precision": "f8"}, "precision 'f8' is unknown"),
     ],
 )
@@ -208,7 +211,7 @@ def test_choices_that_do_not_go_together_are_refused(
 
 
 def test_a_folder_that_is_not_local_is_refused(leaf: Path) -> None:
-    with pytest.raises(ConfigError, match="s3://bucket/out is no local folder"):
+    with pytest.raises(ConfigError, match="s3://bucket/out is not a local folder"):
         verbs.export(leaf, "s3://bucket/out")
 
 
