@@ -35,14 +35,23 @@ def resolve_model(name: str, *, trust_remote_code: bool = False) -> Path:
     found = model_on_disk(name)
     if found is not None:
         return found
-    folder = Path(name).expanduser()
-    if folder.is_dir() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+    refuse_no_model_id(name)
+    code = ["*.py"] if trust_remote_code else []
+    return _from_hub(name, code)
+
+
+def refuse_no_model_id(name: str) -> None:
+    """Refuse the name of a model that is not on this machine, if a hub cannot have it either.
+
+    Raises:
+        ModelNotFound: it is that of a folder.
+    """
+    is_path = name.startswith((".", "/", "~")) or name.count("/") > 1
+    if is_path or Path(name).expanduser().is_dir():
         raise ModelNotFound(
             f"{name} is not the folder of a model (neither modules.json nor config.json is in it); "
             "name such a folder, or a model id such as sentence-transformers/all-mpnet-base-v2"
         )
-    code = ["*.py"] if trust_remote_code else []
-    return _from_hub(name, code)
 
 
 def model_on_disk(name: str) -> Path | None:

@@ -56,12 +56,7 @@ def beir_source(folder: Location, files: dict[str, SourceFile], layout: Layout) 
     chosen = {table.path for table in files.values()}
     others = [file.path.rsplit("/", 1)[-1] for file in folder.files() if file.path not in chosen]
     tell_passed_over(folder.uri, others, [name for name in folder.folders() if name != "qrels"])
-    file = _judgments(folder)
-    qrels = None if file is None else read_qrels(file)
-    if file is not None and qrels is not None and not qrels.num_rows:
-        raise InputError(
-            f"{file.name} holds 0 judgments; fill it, or remove it to hold queries out instead"
-        )
+    file, qrels = read_judgments(folder)
     sizes = {kind: table.size() for kind, table in files.items()}
     agreement = Agreement()
     rows = _rows(files, sizes, layout, agreement)
@@ -72,6 +67,20 @@ def beir_source(folder: Location, files: dict[str, SourceFile], layout: Layout) 
         qrels=qrels,
         agreement=agreement,
     )
+
+
+def read_judgments(folder: Location) -> tuple[SourceFile | None, pa.Table | None]:
+    """Return the file of judgments and what is in it, as `read_qrels` does; None without one.
+
+    Raises InputError when it cannot be read or holds none, and when it lies in the wrong place.
+    """
+    file = _judgments(folder)
+    qrels = None if file is None else read_qrels(file)
+    if file is not None and qrels is not None and not qrels.num_rows:
+        raise InputError(
+            f"{file.name} holds 0 judgments; fill it, or remove it to hold queries out instead"
+        )
+    return file, qrels
 
 
 def _judgments(folder: Location) -> SourceFile | None:
@@ -104,14 +113,23 @@ def _rows(
         yield replace(rows, table=rows.table.select(ours), done=done)
 
 
-def _of_kind(file: SourceFile, kind: str, layout: Layout) -> Iterator[Rows]:
+def read_beir(file: SourceFile, layout: Layout) -> Iterator[Part]:
+    """Yield the rows of one of the two files, without columns that mean nothing in this form.
+
+    Raises InputError when it is empty, and as the reader of JSONL does.
+    """
     if file.is_empty():
         raise InputError(f"{file.name} is empty (0 bytes); fill or remove it")
-    layout = replace(layout, kind=kind)
-    num_texts, rejected = 0, list[Rejected]()
     strings, ids = _STRINGS - layout.leave_out, [i for i in _IDS if i not in layout.leave_out]
     for part in read_jsonl(file, strings=strings, ids=ids):
-        rows = canonical(_of_the_form(part), layout, done=part.done)
+        yield _of_the_form(part)
+
+
+def _of_kind(file: SourceFile, kind: str, layout: Layout) -> Iterator[Rows]:
+    layout = replace(layout, kind=kind)
+    num_texts, rejected = 0, list[Rejected]()
+    for part in read_beir(file, layout):
+        rows = canonical(part, layout, done=part.done)
         num_texts += rows.table.num_rows
         rejected += rows.rejected[: 1 - len(rejected)]
         yield rows

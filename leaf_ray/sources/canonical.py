@@ -43,6 +43,8 @@ class Layout:
     leave_out: the source's names of columns that are not wanted.
     max_characters: the most that a text may have.
     quotes: whether quotes hold values of CSV and TSV together. None: in CSV alone.
+    has_types: whether metadata of CSV and TSV get the types that their values have, for which each
+        file is read twice. False: they are strings.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class Layout:
     leave_out: frozenset[str] = frozenset()
     max_characters: int = 1_000_000
     quotes: bool | None = None
+    has_types: bool = True
 
     def name(self, ours: str) -> str:
         """Return what the source calls one of our columns."""

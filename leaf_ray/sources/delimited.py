@@ -32,13 +32,19 @@ class _Rows:
 
 
 def read_delimited(
-    file: SourceFile, *, strings: frozenset[str], quotes: bool | None = None
+    file: SourceFile,
+    *,
+    strings: frozenset[str],
+    quotes: bool | None = None,
+    has_types: bool = True,
 ) -> Iterator[Part]:
     """Yield the columns that the header names; the second is `column_2` if it has no name.
 
     quotes: True if a value that begins with a double quote ends at the next single one, and may
         have line breaks, delimiters and doubled quotes before it (RFC 4180). False if a quote is
         a character like any other. None: True for CSV, False for TSV.
+    has_types: False leaves all columns as strings, so that the file is read once and no further
+        than the rows that are taken.
 
     Columns of `strings` are strings whatever they look like. Another column gets the type that
     spells all of its values as they are written, or stays strings. A blank line is no row, except
@@ -51,7 +57,7 @@ def read_delimited(
     """
     form = Form.of(file, quotes=quotes)
     names = _header(file, form)
-    types = _types(file, form, names, strings)
+    types = _types(file, form, names, strings) if has_types else {}
     num_rows = 0
     is_told = form.has_quotes or form.is_said
     for rows in _batches(file, form, names):

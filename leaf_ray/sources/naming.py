@@ -92,15 +92,20 @@ def _check(part: Part, names: list[str], columns: Mapping[str, str]) -> None:
         )
 
 
-def _mends_names(names: Sequence[str]) -> str:
+def other_delimiter(names: Sequence[str]) -> str | None:
+    """Return what to do where one column has the names of several, and None where none has."""
     one_name = names[0] if len(names) == 1 else ""
     delimiter = next((mark for mark in _OTHER_DELIMITERS if mark in one_name), None)
-    if delimiter is not None:
-        return (
-            f"if {delimiter!r} stands between its columns, write commas in a .csv file and tabs in "
-            "a .tsv file instead"
-        )
+    if delimiter is None:
+        return None
     return (
+        f"if {delimiter!r} stands between its columns, write commas in a .csv file and tabs in "
+        "a .tsv file instead"
+    )
+
+
+def _mends_names(names: Sequence[str]) -> str:
+    return other_delimiter(names) or (
         "rename the one that holds the texts to `text`, or name it in the run file: "
         "texts.columns.text"
     )

@@ -135,7 +135,7 @@ def test_equal_texts_under_several_ids_all_stay_with_their_judgments(tmp_path: P
         (HEADER + "1\t1\tyes\n", r"test\.tsv:2: score is 'yes'; a whole number"),
         (HEADER + "1\t1\t1\n1\t1\t2\n", r"test\.tsv:3: .*have the scores 1 and 2"),
         (HEADER, r"test\.tsv holds 0 judgments"),
-        (HEADER + "8\t9\t1\n", r"test\.tsv holds 1 judgments and none is of a query"),
+        (HEADER + "8\t9\t1\n", r"test\.tsv holds 1 judgments, and none names both a query"),
     ],
 )
 def test_broken_judgments_are_refused(tmp_path: Path, qrels: str, message: str) -> None:

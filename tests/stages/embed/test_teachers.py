@@ -223,7 +223,9 @@ def test_given_vectors_are_taken_as_they_are_and_not_scaled(
     teacher = str(tiny_teacher) if is_at_hand else "/models/only-known-by-name"
     space = {"teacher": teacher, "max_length": 32, "normalize": True}
     config = a_config(root, source, space=space, embed={"vectors": str(tmp_path / "given.parquet")})
-    with pytest.raises(ConfigError, match="not of unit length, and vectors that exist already are not changed"):
+    with pytest.raises(
+        ConfigError, match="not of unit length, and vectors that exist already are not changed"
+    ):
         verbs.embed(config)
 
 
