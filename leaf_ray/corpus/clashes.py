@@ -8,8 +8,8 @@ import pyarrow as pa
 from leaf_ray.core.text.texts import QUERY
 from leaf_ray.corpus.gather import POSITION, Gathered
 from leaf_ray.sources.canonical import CONTENT
-from leaf_ray.sources.part import shortened
 from leaf_ray.sources.rejected import Rejected
+from leaf_ray.sources.row_batch import shortened
 
 # Before all rows.
 _CUT = -1

@@ -12,10 +12,10 @@ from leaf_ray.core.text.splits import QueryOrigin
 from leaf_ray.core.text.texts import DOCUMENT
 from leaf_ray.corpus.spill import Spill, buckets_for
 from leaf_ray.errors import InputError
-from leaf_ray.sources.canonical import NUMBER_FIELD, Rows
+from leaf_ray.sources.canonical import NUMBER_FIELD, CanonicalRows
 from leaf_ray.sources.columns import OURS, Agreement
-from leaf_ray.sources.part import place_of
 from leaf_ray.sources.rejected import Rejections
+from leaf_ray.sources.row_batch import place_of
 from leaf_ray.sources.source import Source
 
 # Where a row was read: its file, counted from 0, before its line or number in 40 bits.
@@ -29,7 +29,7 @@ class Gathered:
 
     files: the name of each file, and whether its rows are named by lines.
     num_rows: those on disk, of which num_documents are documents, num_given with a query.
-    num_empty, num_repeats, num_unparsable: as in `Rows`.
+    num_empty, num_repeats, num_unparsable: as in `CanonicalRows`.
     agreement: what became of the source's columns.
     num_unusable: rows that are not on disk because they were rejected.
     """
@@ -52,7 +52,7 @@ class Gathered:
         """How many rows the source has."""
         return self.num_rows + self.num_empty + self.num_repeats + self.num_unusable
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: CanonicalRows) -> None:
         """Put rows down. Raises InputError when too many of them are rejected."""
         self.rejections.add(rows.rejected)
         self.num_unusable += len(rows.rejected)

@@ -8,10 +8,10 @@ import pyarrow as pa
 from leaf_ray.core.space.vectors import VECTOR
 from leaf_ray.core.text.metadata import why_not_named
 from leaf_ray.core.text.texts import is_text_type
-from leaf_ray.sources import part
+from leaf_ray.sources import row_batch
 from leaf_ray.sources.lines import shortened_bytes, why_not_utf8
-from leaf_ray.sources.part import Part
 from leaf_ray.sources.rejected import Rejected
+from leaf_ray.sources.row_batch import RowBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,9 @@ class Chosen:
         return cls([name for name in names if name not in unread], unread)
 
 
-def parts_of(tables: Iterator[tuple[pa.Table, float]], name: str, chosen: Chosen) -> Iterator[Part]:
+def parts_of(
+    tables: Iterator[tuple[pa.Table, float]], name: str, chosen: Chosen
+) -> Iterator[RowBatch]:
     """Yield parts of at most MAX_ROWS rows; each table comes with how much is read after it.
 
     Rows with a string that is not UTF-8 are rejected. Raises pyarrow.ArrowInvalid for what is
@@ -38,14 +40,16 @@ def parts_of(tables: Iterator[tuple[pa.Table, float]], name: str, chosen: Chosen
     """
     first_row = 0
     for table, done in tables:
-        for begin in range(0, table.num_rows, part.MAX_ROWS):
-            rows = table.slice(begin, part.MAX_ROWS)
+        for begin in range(0, table.num_rows, row_batch.MAX_ROWS):
+            rows = table.slice(begin, row_batch.MAX_ROWS)
             first = first_row + begin
-            yield _valid(Part(rows, name, first_row=first, done=done, passed_over=chosen.unread))
+            yield _valid(
+                RowBatch(rows, name, first_row=first, done=done, passed_over=chosen.unread)
+            )
         first_row += table.num_rows
 
 
-def _valid(found: Part) -> Part:
+def _valid(found: RowBatch) -> RowBatch:
     """Return a part without the rows that have a string that is not UTF-8."""
     try:
         # Formats promise UTF-8 but writers do not always keep it; pyarrow looks only when asked.
@@ -73,7 +77,7 @@ def _spelled_out(table: pa.Table) -> pa.Table:
     return table
 
 
-def _not_utf8(found: Part) -> dict[int, Rejected]:
+def _not_utf8(found: RowBatch) -> dict[int, Rejected]:
     """Return the rows with such a string in any column, by their place in the part."""
     rejected: dict[int, Rejected] = {}
     for name, column in zip(found.table.column_names, found.table.columns, strict=True):
@@ -100,7 +104,7 @@ def _nested(column: pa.ChunkedArray) -> Iterator[tuple[int, str, str]]:
     for row in range(len(column)):
         # A slice would be checked with all that lies below the rows beside it.
         if _has_broken_string(column.take(pa.array([row]))):
-            yield row, reason, part.shortened(str(column.type))
+            yield row, reason, row_batch.shortened(str(column.type))
 
 
 def _has_broken_string(column: pa.ChunkedArray) -> bool:

@@ -11,14 +11,14 @@ from pyarrow import fs
 
 from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.errors import InputError
-from leaf_ray.sources.canonical import CONTENT, NUMBER_FIELD, Layout, Rows, canonical
+from leaf_ray.sources.canonical import CONTENT, NUMBER_FIELD, CanonicalRows, Layout, canonical
 from leaf_ray.sources.columns import Agreement, agreeing, checked
 from leaf_ray.sources.jsonl import read_jsonl
 from leaf_ray.sources.locate import COMPRESSIONS, Location, SourceFile
-from leaf_ray.sources.part import Part
 from leaf_ray.sources.passed_over import tell_passed_over
 from leaf_ray.sources.qrels import choose_qrels, read_qrels
 from leaf_ray.sources.rejected import Rejected
+from leaf_ray.sources.row_batch import RowBatch
 from leaf_ray.sources.source import Source
 
 _TABLES = {DOCUMENT: "corpus.jsonl", QUERY: "queries.jsonl"}
@@ -99,7 +99,7 @@ def _judgments(folder: Location) -> SourceFile | None:
 
 def _rows(
     files: dict[str, SourceFile], sizes: dict[str, int], layout: Layout, agreement: Agreement
-) -> Iterator[Rows]:
+) -> Iterator[CanonicalRows]:
     for rows in agreeing(_of_kind(files[DOCUMENT], DOCUMENT, layout), layout, agreement):
         yield replace(rows, done=rows.done * sizes[DOCUMENT])
     ours = ["id", "text", "kind", *CONTENT, NUMBER_FIELD.name]
@@ -113,7 +113,7 @@ def _rows(
         yield replace(rows, table=rows.table.select(ours), done=done)
 
 
-def read_beir(file: SourceFile, layout: Layout) -> Iterator[Part]:
+def read_beir(file: SourceFile, layout: Layout) -> Iterator[RowBatch]:
     """Yield the rows of one of the two files, without columns that mean nothing in this form.
 
     Raises InputError when it is empty, and as the reader of JSONL does.
@@ -125,7 +125,7 @@ def read_beir(file: SourceFile, layout: Layout) -> Iterator[Part]:
         yield _of_the_form(part)
 
 
-def _of_kind(file: SourceFile, kind: str, layout: Layout) -> Iterator[Rows]:
+def _of_kind(file: SourceFile, kind: str, layout: Layout) -> Iterator[CanonicalRows]:
     layout = replace(layout, kind=kind)
     num_texts, rejected = 0, list[Rejected]()
     for part in read_beir(file, layout):
@@ -138,7 +138,7 @@ def _of_kind(file: SourceFile, kind: str, layout: Layout) -> Iterator[Rows]:
         raise InputError(f"{file.name} holds no {kind} with text{found}; a BEIR folder needs some")
 
 
-def _of_the_form(part: Part) -> Part:
+def _of_the_form(part: RowBatch) -> RowBatch:
     """Return `part` without columns that would be ours elsewhere, and are nothing here."""
     found = part.table.column_names
     others = {"kind": "in this form the file says what is a document and what a query"}

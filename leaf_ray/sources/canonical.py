@@ -20,8 +20,8 @@ from leaf_ray.core.text.texts import (
 from leaf_ray.errors import InputError
 from leaf_ray.sources.metadata import kept_metadata
 from leaf_ray.sources.naming import with_our_names
-from leaf_ray.sources.part import Part, shortened
 from leaf_ray.sources.rejected import Rejected
+from leaf_ray.sources.row_batch import RowBatch, shortened
 
 _KNOWN = ("id", "text", "title", "kind", "query")
 # 128 bits of a row's content, by which it is sorted; the names are no one else's.
@@ -60,7 +60,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class CanonicalRows:
     """Rows of one file in the form of the contract.
 
     table: id, text, kind, `query` where the file has it, metadata, CONTENT_FIELDS, NUMBER_FIELD.
@@ -86,7 +86,7 @@ class Rows:
     done: float = 0.0
 
 
-def canonical(part: Part, layout: Layout, *, done: float = 0.0) -> Rows:
+def canonical(part: RowBatch, layout: Layout, *, done: float = 0.0) -> CanonicalRows:
     """Return the rows of `part` that have text: normalised, titles joined, ids and kinds filled.
 
     Rows with an unknown kind or a text that is too long are rejected. Columns that cannot be kept
@@ -114,7 +114,7 @@ def canonical(part: Part, layout: Layout, *, done: float = 0.0) -> Rows:
     is_kept = [bool(text) and row not in rejected for row, text in enumerate(texts)]
     kept = pa.array(is_kept, pa.bool_())
     table = pa.table(list(columns.values()), schema=pa.schema(list(columns))).filter(kept)
-    return Rows(
+    return CanonicalRows(
         table,
         part.name,
         part.place(0) if part.table.num_rows else part.name,
@@ -139,7 +139,7 @@ def content_columns(contents: list[str]) -> dict[pa.Field, pa.Array]:
     }
 
 
-def _strings(part: Part, name: str) -> list[str | None]:
+def _strings(part: RowBatch, name: str) -> list[str | None]:
     """Return column `name`, or nulls where the file has none."""
     if name not in part.table.column_names:
         return [None] * part.table.num_rows
@@ -153,13 +153,13 @@ def _strings(part: Part, name: str) -> list[str | None]:
     return strings
 
 
-def _texts(part: Part) -> list[str]:
+def _texts(part: RowBatch) -> list[str]:
     rows = zip(_strings(part, "title"), _strings(part, "text"), strict=True)
     return [titled(title, text) for title, text in rows]
 
 
 def _rejected(
-    part: Part, texts: list[str], kinds: list[str], *, max_characters: int
+    part: RowBatch, texts: list[str], kinds: list[str], *, max_characters: int
 ) -> dict[int, Rejected]:
     """Return the rows with text that cannot be used, by their place in `part`."""
     rejected = {}
@@ -182,7 +182,7 @@ def _rejected(
     return rejected
 
 
-def _ids(part: Part, contents: list[str]) -> list[str]:
+def _ids(part: RowBatch, contents: list[str]) -> list[str]:
     """Return ids as strings; a missing one is named after its content."""
     table = part.table
     if "id" in table.column_names and pa.types.is_integer(table.schema.field("id").type):
@@ -191,7 +191,7 @@ def _ids(part: Part, contents: list[str]) -> list[str]:
     return [given or content for given, content in zip(_strings(part, "id"), contents, strict=True)]
 
 
-def _query(part: Part) -> dict[pa.Field, pa.Array]:
+def _query(part: RowBatch) -> dict[pa.Field, pa.Array]:
     if "query" not in part.table.column_names:
         return {}
     queries = [normalise(query or "") or None for query in _strings(part, "query")]

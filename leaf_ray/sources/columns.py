@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from leaf_ray.core.text.metadata import common_type
 from leaf_ray.core.text.texts import ID_FIELD, KIND_FIELD, TEXT_FIELD
-from leaf_ray.sources.canonical import CONTENT, NUMBER_FIELD, Layout, Rows
+from leaf_ray.sources.canonical import CONTENT, NUMBER_FIELD, CanonicalRows, Layout
 from leaf_ray.sources.extent import Extent
 from leaf_ray.sources.naming import check_left_out, check_named
 
@@ -50,7 +50,9 @@ class Agreement:
     seen: set[str] = field(default_factory=set)
 
 
-def agreeing(rows: Iterator[Rows], layout: Layout, agreement: Agreement) -> Iterator[Rows]:
+def agreeing(
+    rows: Iterator[CanonicalRows], layout: Layout, agreement: Agreement
+) -> Iterator[CanonicalRows]:
     """Yield what goes in, without metadata whose values have no type in common.
 
     A column without any value so far fits any type, numbers and times may become wider, objects
@@ -83,7 +85,7 @@ class _Columns:
         self._num_holding = Counter[str]()
         self._lacking: dict[str, str] = {}
 
-    def add(self, rows: Rows) -> Rows:
+    def add(self, rows: CanonicalRows) -> CanonicalRows:
         """Return the rows without the columns whose values have no type in common."""
         passed_over = self._agreement.passed_over
         for name, why in rows.passed_over.items():
@@ -122,7 +124,7 @@ class _Columns:
                     f"{lacking}"
                 )
 
-    def _widened(self, column: pa.Field, rows: Rows) -> str | None:
+    def _widened(self, column: pa.Field, rows: CanonicalRows) -> str | None:
         """Widen the type of a column; return why that is not possible, if it is not."""
         extent = Extent.of(rows.table.column(column.name))
         known = self._seen.setdefault(column.name, _Seen(column.type, rows.place, extent))
@@ -140,8 +142,8 @@ class _Columns:
 
 
 def checked(
-    rows: Iterator[Rows], name: str, layout: Layout, agreement: Agreement
-) -> Iterator[Rows]:
+    rows: Iterator[CanonicalRows], name: str, layout: Layout, agreement: Agreement
+) -> Iterator[CanonicalRows]:
     """Yield what goes in. Raises InputError when a column of `layout.leave_out` was nowhere."""
     yield from rows
     check_left_out(name, agreement.seen, layout.leave_out)

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from leaf_ray.errors import InputError
-from leaf_ray.sources import part
+from leaf_ray.sources import row_batch
 from leaf_ray.sources.delimited_rows import Form, delimited_rows
 from leaf_ray.sources.lines import shortened_bytes, why_not_utf8
 from leaf_ray.sources.locate import SourceFile
-from leaf_ray.sources.part import Part, shortened
 from leaf_ray.sources.rejected import Rejected
+from leaf_ray.sources.row_batch import RowBatch, shortened
 from leaf_ray.sources.typed import CommonType, typed
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def read_delimited(
     strings: frozenset[str],
     quotes: bool | None = None,
     has_types: bool = True,
-) -> Iterator[Part]:
+) -> Iterator[RowBatch]:
     """Yield the columns that the header names; the second is `column_2` if it has no name.
 
     quotes: True if a value that begins with a double quote ends at the next single one, and may
@@ -67,7 +67,7 @@ def read_delimited(
             for name, column in rows.columns.items()
         }
         table, lines = pa.table(columns), rows.lines
-        yield Part(table, file.name, lines, num_rows, rows.done, rejected=rows.rejected)
+        yield RowBatch(table, file.name, lines, num_rows, rows.done, rejected=rows.rejected)
         num_rows += len(rows.lines)
 
 
@@ -111,10 +111,10 @@ def _batches(file: SourceFile, form: Form, names: Sequence[str]) -> Iterator[_Ro
                 values.append(row or [""])
                 lines.append(line)
             else:
-                place = part.place_of(file.name, line, has_lines=True)
+                place = row_batch.place_of(file.name, line, has_lines=True)
                 rejected.append(Rejected(place, reason, shortened_bytes(form.delimiter.join(row))))
             size += sum(map(len, row))
-            if len(values) + len(rejected) >= part.MAX_ROWS or size >= part.MAX_BYTES:
+            if len(values) + len(rejected) >= row_batch.MAX_ROWS or size >= row_batch.MAX_BYTES:
                 yield _Rows(_columns(names, values), lines, tuple(rejected), done())
                 lines, values, rejected, size = [], [], [], 0
     if values or rejected:

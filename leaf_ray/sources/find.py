@@ -15,8 +15,8 @@ from leaf_ray.sources.formats import formats, is_known, read_file
 from leaf_ray.sources.hub import HUB, read_hub
 from leaf_ray.sources.lance_folder import read_lance
 from leaf_ray.sources.locate import Location, SourceFile, is_glob, locate, match_glob
-from leaf_ray.sources.part import Part
 from leaf_ray.sources.passed_over import all_below, tell_of_values_in_names, tell_passed_over
+from leaf_ray.sources.row_batch import RowBatch
 from leaf_ray.sources.saved import find_saved, read_saved, without_split
 
 DOCSTRINGS = "docstrings:"
@@ -36,11 +36,11 @@ class Piece:
     """
 
     name: str
-    read: Callable[[Layout | None], Iterator[Part]]
+    read: Callable[[Layout | None], Iterator[RowBatch]]
     size: float
     file: SourceFile | None = None
     kind: str | None = None
-    some: Callable[[], Iterator[Part]] | None = None
+    some: Callable[[], Iterator[RowBatch]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def _docstrings(path: str) -> Found:
 
 
 def _stream(
-    path: str, form: Form, read: Callable[[Layout | None], Iterator[Part]], *, size: float
+    path: str, form: Form, read: Callable[[Layout | None], Iterator[RowBatch]], *, size: float
 ) -> Found:
     return Found(path, redacted(path), form, (Piece(redacted(path), read, size),), unit="percent")
 
@@ -152,12 +152,12 @@ def _files(files: Sequence[SourceFile], path: str) -> Found:
 
 
 def _leaving_out(
-    read: Callable[..., Iterator[Part]], place: object, layout: Layout | None
-) -> Iterator[Part]:
+    read: Callable[..., Iterator[RowBatch]], place: object, layout: Layout | None
+) -> Iterator[RowBatch]:
     return read(place, leave_out=layout.leave_out if layout else frozenset())
 
 
-def _read_beir(file: SourceFile, layout: Layout | None) -> Iterator[Part]:
+def _read_beir(file: SourceFile, layout: Layout | None) -> Iterator[RowBatch]:
     return read_beir(file, layout or Layout())
 
 

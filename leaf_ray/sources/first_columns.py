@@ -11,8 +11,8 @@ from leaf_ray.core.text.texts import is_text_type
 from leaf_ray.errors import InputError
 from leaf_ray.sources.find import Found, Piece
 from leaf_ray.sources.formats import DELIMITED
-from leaf_ray.sources.part import Part
 from leaf_ray.sources.rejected import Rejected
+from leaf_ray.sources.row_batch import RowBatch
 from leaf_ray.sources.sample import ENOUGH_ROWS, Progress, sample
 from leaf_ray.sources.typed import CommonType
 
@@ -62,7 +62,7 @@ def first_columns(found: Found) -> tuple[Column, ...]:
     )
 
 
-def _spread(part: Part, number: int) -> pa.Table:
+def _spread(part: RowBatch, number: int) -> pa.Table:
     """Return at most about `number` rows of a part, evenly spaced."""
     step = max(1, -(-part.table.num_rows // number))
     return part.table.take(pa.array(range(0, part.table.num_rows, step), pa.int64()))

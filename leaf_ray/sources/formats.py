@@ -9,10 +9,10 @@ from leaf_ray.sources.delimited import read_delimited
 from leaf_ray.sources.jsonl import read_jsonl
 from leaf_ray.sources.locate import SourceFile
 from leaf_ray.sources.parquet import read_parquet
-from leaf_ray.sources.part import Part
 from leaf_ray.sources.plain import read_plain
+from leaf_ray.sources.row_batch import RowBatch
 
-Reader = Callable[[SourceFile], Iterator[Part]]
+Reader = Callable[[SourceFile], Iterator[RowBatch]]
 DELIMITED = (".csv", ".tsv")
 
 
@@ -26,7 +26,7 @@ def formats() -> str:
     return ", ".join(_as_they_are())
 
 
-def read_file(file: SourceFile, layout: Layout | None) -> Iterator[Part]:
+def read_file(file: SourceFile, layout: Layout | None) -> Iterator[RowBatch]:
     """Yield a file's rows as `layout` says; without one, each column as it is in the file.
 
     Raises InputError for a suffix that has no reader and an empty file, and as the readers do.
@@ -47,7 +47,7 @@ def _of(layout: Layout) -> Mapping[str, Reader]:
     ids = [layout.columns["id"]] if "id" in layout.columns else ["id", "_id"]
     ids = [name for name in ids if name not in layout.leave_out]
 
-    def delimited(file: SourceFile) -> Iterator[Part]:
+    def delimited(file: SourceFile) -> Iterator[RowBatch]:
         strings = texts.union(ids, ["id", "_id"])
         return read_delimited(
             file, strings=strings, quotes=layout.quotes, has_types=layout.has_types
@@ -61,7 +61,7 @@ def _of(layout: Layout) -> Mapping[str, Reader]:
 
 
 def _as_they_are() -> Mapping[str, Reader]:
-    def delimited(file: SourceFile) -> Iterator[Part]:
+    def delimited(file: SourceFile) -> Iterator[RowBatch]:
         # Said as the default has it, so that what there is to tell of quotes is told but once.
         quotes = file.suffix != ".tsv"
         return read_delimited(file, strings=frozenset(), quotes=quotes, has_types=False)

@@ -10,14 +10,14 @@ import pyarrow as pa
 
 from leaf_ray.errors import InputError
 from leaf_ray.sources.arrow_parts import Chosen, parts_of
-from leaf_ray.sources.part import Part
+from leaf_ray.sources.row_batch import RowBatch
 
 HUB = "hf:"
 _KEYS = ("name", "split")
 _BATCH_ROWS = 1_000
 
 
-def read_hub(path: str, *, leave_out: frozenset[str] = frozenset()) -> Iterator[Part]:
+def read_hub(path: str, *, leave_out: frozenset[str] = frozenset()) -> Iterator[RowBatch]:
     """Yield the rows of `hf:ORG/NAME?name=CONFIG&split=SPLIT`.
 
     A column `vector` and those of `leave_out` are left out.
@@ -70,7 +70,7 @@ def _one_split(path: str, loaded: Any) -> Any:
     )
 
 
-def _parts(dataset: Any, path: str, leave_out: frozenset[str]) -> Iterator[Part]:
+def _parts(dataset: Any, path: str, leave_out: frozenset[str]) -> Iterator[RowBatch]:
     tables: Iterator[pa.Table] = iter(dataset.with_format("arrow").iter(batch_size=_BATCH_ROWS))
     first = next(tables, None)
     if first is not None:

@@ -12,8 +12,8 @@ import pyarrow as pa
 from leaf_ray.sources.childless import without_childless
 from leaf_ray.sources.lines import line_batches
 from leaf_ray.sources.locate import SourceFile
-from leaf_ray.sources.part import Part, place_of, shortened
 from leaf_ray.sources.rejected import Rejected
+from leaf_ray.sources.row_batch import RowBatch, place_of, shortened
 
 Row = dict[str, Any]
 _VIEW_CHARACTERS = 200
@@ -32,7 +32,9 @@ class _FaultError(Exception):
     """Why a line is no row."""
 
 
-def read_jsonl(file: SourceFile, *, strings: frozenset[str], ids: Sequence[str]) -> Iterator[Part]:
+def read_jsonl(
+    file: SourceFile, *, strings: frozenset[str], ids: Sequence[str]
+) -> Iterator[RowBatch]:
     """Yield a column per key, null where a row lacks it. Blank lines are no rows.
 
     An object without any key is null, at any depth. NaN and Infinity are numbers. Values of
@@ -117,7 +119,7 @@ def _part(
     *,
     first_row: int,
     done: float,
-) -> Part:
+) -> RowBatch:
     rows, columns, mixed = numbered.rows, dict[str, pa.Array](), dict[str, str]()
     for name in dict.fromkeys(name for row in rows for name in row):
         values = [without_childless(row.get(name)) for row in rows]
@@ -127,7 +129,7 @@ def _part(
             mixed[name] = _why_mixed(file, values, numbered.lines)
     # Rows without any key are rows too, to be counted.
     table = pa.table(columns or {"text": pa.nulls(len(rows))})
-    return Part(
+    return RowBatch(
         table,
         file.name,
         numbered.lines,

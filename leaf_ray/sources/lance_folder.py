@@ -7,14 +7,14 @@ import pyarrow as pa
 
 from leaf_ray.errors import InputError
 from leaf_ray.sources.arrow_parts import Chosen, parts_of
-from leaf_ray.sources.part import Part
+from leaf_ray.sources.row_batch import RowBatch
 
 # Lance bounds batches by rows only; so many texts of common lengths are a few MB, and vectors of
 # 4096 dimensions in float32 are 32 MB.
 BATCH_ROWS = 2_000
 
 
-def read_lance(uri: str, *, leave_out: frozenset[str] = frozenset()) -> Iterator[Part]:
+def read_lance(uri: str, *, leave_out: frozenset[str] = frozenset()) -> Iterator[RowBatch]:
     """Yield all columns of the dataset at `uri`, at its latest version, but two kinds.
 
     A column `vector` and those of `leave_out` are not read.

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from leaf_ray.errors import InputError
-from leaf_ray.sources import part
+from leaf_ray.sources import row_batch
 from leaf_ray.sources.locate import COMPRESSIONS, SourceFile
 from leaf_ray.sources.rejected import Rejected
 
@@ -84,10 +84,10 @@ def line_batches(file: SourceFile) -> Iterator[Lines]:
                 numbers.append(number)
                 texts.append(line.rstrip("\r\n"))
             else:
-                place = part.place_of(file.name, number, has_lines=True)
+                place = row_batch.place_of(file.name, number, has_lines=True)
                 rejected.append(Rejected(place, reason, shortened_bytes(line)))
             size += len(line)
-            if len(texts) + len(rejected) >= part.MAX_ROWS or size >= part.MAX_BYTES:
+            if len(texts) + len(rejected) >= row_batch.MAX_ROWS or size >= row_batch.MAX_BYTES:
                 yield Lines(numbers, texts, tuple(rejected), done())
                 numbers, texts, rejected, size = [], [], [], 0
     if texts or rejected:
@@ -119,7 +119,7 @@ def why_not_utf8(text: str) -> str | None:
 
 def shortened_bytes(text: str) -> str:
     """Return a shortened view of a line whose bytes are not all UTF-8."""
-    return part.shortened(_ESCAPED.sub("?", text.rstrip("\r\n")))
+    return row_batch.shortened(_ESCAPED.sub("?", text.rstrip("\r\n")))
 
 
 def _broken(file: SourceFile, reader: io.BufferedReader) -> Iterator[str]:

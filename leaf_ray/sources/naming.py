@@ -7,7 +7,7 @@ from difflib import get_close_matches
 import pyarrow as pa
 
 from leaf_ray.errors import InputError
-from leaf_ray.sources.part import Part
+from leaf_ray.sources.row_batch import RowBatch
 
 # What stands between columns in files that are neither CSV nor TSV by their suffix.
 _OTHER_DELIMITERS = ("\t", ";", ",", "|")
@@ -15,8 +15,8 @@ _OURS = ("text", "id", "title", "kind", "query")
 
 
 def with_our_names(
-    part: Part, columns: Mapping[str, str], *, leave_out: frozenset[str] = frozenset()
-) -> Part:
+    part: RowBatch, columns: Mapping[str, str], *, leave_out: frozenset[str] = frozenset()
+) -> RowBatch:
     """Return `part` with its columns renamed as `columns`, their names by ours, says.
 
     `_id` is `id`. Columns of `leave_out` are left out. Passed over are a column that then would
@@ -78,7 +78,7 @@ def check_named(file: str, names: Iterable[str], columns: Mapping[str, str]) -> 
             )
 
 
-def _check(part: Part, names: list[str], columns: Mapping[str, str]) -> None:
+def _check(part: RowBatch, names: list[str], columns: Mapping[str, str]) -> None:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise InputError(f"{part.name} has more than one column named {repeated}; rename them")

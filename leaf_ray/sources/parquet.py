@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from leaf_ray.errors import InputError
-from leaf_ray.sources import part
+from leaf_ray.sources import row_batch
 from leaf_ray.sources.arrow_parts import Chosen, parts_of
 from leaf_ray.sources.locate import SourceFile
 
@@ -17,7 +17,7 @@ _BUFFER_BYTES = 1 << 20
 
 def read_parquet(
     file: SourceFile, *, leave_out: frozenset[str] = frozenset()
-) -> Iterator[part.Part]:
+) -> Iterator[row_batch.RowBatch]:
     """Yield all columns but `vector` and those of `leave_out`, which are not read.
 
     Raises InputError when the file is truncated or is not Parquet.
@@ -51,4 +51,4 @@ def _rows_at_once(metadata: Any) -> int:
     """Return how many rows are about MAX_BYTES in the row group with the largest rows."""
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     largest = max((group.total_byte_size // max(1, group.num_rows) for group in groups), default=1)
-    return max(1, min(part.MAX_ROWS, part.MAX_BYTES // max(1, largest)))
+    return max(1, min(row_batch.MAX_ROWS, row_batch.MAX_BYTES // max(1, largest)))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from leaf_ray.core.uri import redacted
 from leaf_ray.errors import InputError
 from leaf_ray.sources.beir import beir_source
-from leaf_ray.sources.canonical import Layout, Rows, canonical
+from leaf_ray.sources.canonical import CanonicalRows, Layout, canonical
 from leaf_ray.sources.columns import Agreement, agreeing, checked
 from leaf_ray.sources.find import Found, find
 from leaf_ray.sources.source import Source
@@ -52,7 +52,7 @@ def _refuse_names(path: str, layout: Layout) -> None:
         )
 
 
-def _rows(found: Found, layout: Layout) -> Iterator[Rows]:
+def _rows(found: Found, layout: Layout) -> Iterator[CanonicalRows]:
     before = 0.0
     for piece in found.pieces:
         for part in piece.read(layout):

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import pyarrow.parquet as pq
 
 from leaf_ray.core.survey.row_count import RowCount
-from leaf_ray.sources.canonical import Layout, Rows, canonical
+from leaf_ray.sources.canonical import CanonicalRows, Layout, canonical
 from leaf_ray.sources.find import Found, Piece
 from leaf_ray.sources.lance_folder import open_lance
 from leaf_ray.sources.locate import locate
-from leaf_ray.sources.part import Part
+from leaf_ray.sources.row_batch import RowBatch
 
 # What is read of a source, in memory; files beyond the first MAX_PIECES are looked at no more.
 MAX_BYTES = 16 << 20
@@ -34,7 +34,7 @@ class Progress:
 
 def sample(
     found: Found, layout: Layout | None, progress: Progress, *, max_rows: int | None = None
-) -> Iterator[tuple[Piece, Part]]:
+) -> Iterator[tuple[Piece, RowBatch]]:
     """Yield the first rows of the first, the last and some files between, in their order.
 
     layout: as for `Piece.read`. progress: what is read is put down there.
@@ -65,7 +65,7 @@ def sample(
         progress.size += done * piece.size
 
 
-def sampled_rows(found: Found, layout: Layout, progress: Progress) -> Iterator[Rows]:
+def sampled_rows(found: Found, layout: Layout, progress: Progress) -> Iterator[CanonicalRows]:
     """Yield the same rows in the form of the contract, as `leaf texts` would read them."""
     for piece, part in sample(found, replace(layout, has_types=False), progress):
         kind = piece.kind or layout.kind

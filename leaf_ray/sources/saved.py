@@ -11,7 +11,7 @@ import pyarrow as pa
 from leaf_ray.errors import InputError
 from leaf_ray.sources.arrow_parts import Chosen, parts_of
 from leaf_ray.sources.locate import Location, SourceFile
-from leaf_ray.sources.part import Part
+from leaf_ray.sources.row_batch import RowBatch
 
 _STATE, _INFO, _DICT = "state.json", "dataset_info.json", "dataset_dict.json"
 _SPLIT = re.compile(r"[?&]split=([^?&]*)$")
@@ -48,7 +48,7 @@ def find_saved(folder: Location, split: str | None) -> list[SourceFile] | None:
     return [folder.child(file["filename"]).as_file() for file in files]
 
 
-def read_saved(file: SourceFile, *, leave_out: frozenset[str] = frozenset()) -> Iterator[Part]:
+def read_saved(file: SourceFile, *, leave_out: frozenset[str] = frozenset()) -> Iterator[RowBatch]:
     """Yield the rows of one Arrow file of a saved dataset.
 
     A column `vector` and those of `leave_out` are left out.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from leaf_ray.sources.canonical import Rows
+from leaf_ray.sources.canonical import CanonicalRows
 from leaf_ray.sources.columns import Agreement
 
 
@@ -15,14 +15,14 @@ class Source:
 
     name: how errors name the source.
     rows: what is there, in order, with empty texts left out and repeats not yet.
-    size: how much there is to read, in the unit that `Rows.done` counts; 0 where unknown.
+    size: how much there is to read, in the unit that `CanonicalRows.done` counts; 0 where unknown.
     unit: what that is, such as bytes.
     qrels: query_id, document_id, relevance as in `leaf_ray.core.text.texts.QRELS_SCHEMA`, or None.
     agreement: what became of its columns, known once all rows are read.
     """
 
     name: str
-    rows: Iterator[Rows]
+    rows: Iterator[CanonicalRows]
     size: float = 0.0
     unit: str = "bytes"
     qrels: pa.Table | None = None

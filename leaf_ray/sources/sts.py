@@ -12,7 +12,7 @@ from leaf_ray.core.uri import redacted
 from leaf_ray.errors import InputError
 from leaf_ray.sources.lines import read_lines
 from leaf_ray.sources.locate import SourceFile, locate
-from leaf_ray.sources.part import shortened
+from leaf_ray.sources.row_batch import shortened
 
 COLUMNS = ("score", "sentence1", "sentence2")
 

@@ -23,7 +23,7 @@ from leaf_ray.models.folder import ModelFolder
 from leaf_ray.models.resolve import cache_folder, resolve_model
 from leaf_ray.runs import Run
 from leaf_ray.runs.parts import read_rotation
-from leaf_ray.sources.precomputed.vectors import GivenVectors
+from leaf_ray.sources.precomputed.vectors import PrecomputedVectors
 
 # Vectors that exist already are compared with the teacher's for so many texts.
 COMPARED = 8
@@ -91,7 +91,7 @@ def describe_known(config: RunConfig, path: str, *, sample: pa.Table) -> Space:
         ConfigError: they would have to be scaled.
         SpaceMismatch: they are not the teacher's.
     """
-    given = GivenVectors.open(path, scratch=cache_folder())
+    given = PrecomputedVectors.open(path, scratch=cache_folder())
     wanted = config.space
     if wanted.normalize and not given.normalized:
         raise ConfigError(
@@ -117,7 +117,9 @@ def describe_known(config: RunConfig, path: str, *, sample: pa.Table) -> Space:
     return space
 
 
-def _require_own(encoder: Encoder, given: GivenVectors, sample: pa.Table, *, path: str) -> None:
+def _require_own(
+    encoder: Encoder, given: PrecomputedVectors, sample: pa.Table, *, path: str
+) -> None:
     ids, kinds, texts = (sample[name].to_pylist() for name in ("id", "kind", "text"))
     given_ND, found_N = given.lookup(ids, kinds)
     usable = np.flatnonzero(found_N & np.isfinite(given_ND).all(axis=1))

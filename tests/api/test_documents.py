@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from leaf_ray.api import queries as queries_module
 from leaf_ray.api.documents import DocumentService, EmbeddedDocuments, documents_app
 from leaf_ray.sources.canonical import Layout, canonical
-from leaf_ray.sources.part import Part
+from leaf_ray.sources.row_batch import RowBatch
 from leaf_ray.table.writer import WritableTable
 from tests.api.client import ask, ask_at_once
 from tests.examples.small_table import NAME, TEXTS, SmallTable, publish
@@ -206,7 +206,9 @@ def test_a_writer_of_another_space_answers_that_the_service_is_at_fault(
 def test_a_text_is_kept_as_leaf_texts_keeps_it(
     small: SmallTable, documents: FastAPI, index_uri: str, sent: dict[str, str], kept: str
 ) -> None:
-    part = Part(pa.table({"id": ["a"], **{key: [value] for key, value in sent.items()}}), "file")
+    part = RowBatch(
+        pa.table({"id": ["a"], **{key: [value] for key, value in sent.items()}}), "file"
+    )
     assert canonical(part, Layout()).table["text"].to_pylist() == [kept]
     assert upsert(documents, {"id": "a", **sent}).is_success
     assert get(documents, "a").json()["text"] == kept

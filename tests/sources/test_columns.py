@@ -11,7 +11,7 @@ import pytest
 
 from leaf_ray.core.text.texts import QUERY
 from leaf_ray.errors import InputError
-from leaf_ray.sources import part
+from leaf_ray.sources import row_batch
 from leaf_ray.sources.read import open_source
 from tests.sources.corpora import read_corpus, split_of
 
@@ -89,7 +89,7 @@ def test_sources_of_a_known_form_need_no_names(tmp_path: Path, place: str) -> No
 @pytest.fixture(params=[1, 2, 10_000])
 def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """How many rows are read at once."""
-    monkeypatch.setattr(part, "MAX_ROWS", request.param)
+    monkeypatch.setattr(row_batch, "MAX_ROWS", request.param)
     number: int = request.param
     return number
 
@@ -111,7 +111,7 @@ def test_a_text_may_be_missing_on_the_way(tmp_path: Path) -> None:
 def test_a_column_that_changes_its_type_is_passed_over_with_both_places(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(part, "MAX_ROWS", 2)
+    monkeypatch.setattr(row_batch, "MAX_ROWS", 2)
     rows = [{"text": f"t{i}", "n": i if i < 5 else "many", "m": i} for i in range(8)]
     rows[4]["n"] = None
     corpus = read_corpus(jsonl(tmp_path / "a.jsonl", *rows))
@@ -152,7 +152,7 @@ def test_a_messy_column_of_json_lines_blocks_no_row(
 def test_a_column_that_a_file_lacks_is_null_there_and_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(part, "MAX_ROWS", 1)
+    monkeypatch.setattr(row_batch, "MAX_ROWS", 1)
     jsonl(tmp_path / "a.jsonl", {"text": "one"}, {"text": "two", "n": 1})
     jsonl(tmp_path / "b.jsonl", {"text": "three"}, {"text": "four"})
     jsonl(tmp_path / "c.jsonl", {"text": "five", "m": 5})

@@ -40,7 +40,7 @@ def test_csv_keeps_quoted_newlines_and_gives_metadata_their_types(tmp_path: Path
 def test_csv_types_fit_all_values_of_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr("leaf_ray.sources.part.MAX_ROWS", at_once)
+    monkeypatch.setattr("leaf_ray.sources.row_batch.MAX_ROWS", at_once)
     columns = {
         "text": ["one", "two", "three", "four", "five"],
         "mixed": ["1", "2", "3", "4", "many"],

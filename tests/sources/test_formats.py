@@ -34,7 +34,7 @@ def test_json_lines_are_read_plain_and_compressed(tmp_path: Path) -> None:
 def test_json_lines_are_joined_over_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leaf_ray.sources.part.MAX_ROWS", 2)
+    monkeypatch.setattr("leaf_ray.sources.row_batch.MAX_ROWS", 2)
     lines = ['{"text": "a"}', '{"text": "b", "n": 1}', '{"text": "c", "n": 1.5}']
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
     assert [row["n"] for row in rows(tmp_path / "a.jsonl")] == [None, 1.0, 1.5]
@@ -93,7 +93,7 @@ def test_a_file_of_one_endless_line_is_refused(
 
 
 def test_what_is_read_is_told_in_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leaf_ray.sources.part.MAX_ROWS", 2)
+    monkeypatch.setattr("leaf_ray.sources.row_batch.MAX_ROWS", 2)
     for name in ("a.jsonl.gz", "b.jsonl"):
         content = b'{"text": "one"}\n' * 9
         (tmp_path / name).write_bytes(gzip.compress(content) if name[0] == "a" else content)

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from leaf_ray.core.text.ids import content_id
 from leaf_ray.core.text.texts import DOCUMENT, QUERY, normalise
-from leaf_ray.sources import part
-from leaf_ray.sources.precomputed.vectors import GivenVectors
+from leaf_ray.sources import row_batch
+from leaf_ray.sources.precomputed.vectors import PrecomputedVectors
 from leaf_ray.sources.read import open_source
 from leaf_ray.sources.sts import read_sts
 
@@ -101,7 +101,7 @@ def _lines(rows: Texts, *names: str) -> bytes:
 @pytest.fixture(params=[2, 10_000])
 def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """How many rows are read at once."""
-    monkeypatch.setattr(part, "MAX_ROWS", request.param)
+    monkeypatch.setattr(row_batch, "MAX_ROWS", request.param)
     number: int = request.param
     return number
 
@@ -251,7 +251,7 @@ def test_vectors_that_exist(tmp_path: Path, ids: list[str]) -> None:
     vectors_ND = np.arange(len(ids) * 2, dtype=np.float32).reshape(-1, 2)
     np.save(tmp_path / "a.npy", vectors_ND)
     (tmp_path / "a.ids.txt").write_bytes("\n".join(ids).encode())
-    found_ND, is_there = GivenVectors.open(str(tmp_path / "a.npy")).lookup(
+    found_ND, is_there = PrecomputedVectors.open(str(tmp_path / "a.npy")).lookup(
         ids[::-1], [DOCUMENT] * len(ids)
     )
     assert is_there.all() and np.array_equal(found_ND, vectors_ND[::-1])

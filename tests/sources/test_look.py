@@ -135,7 +135,7 @@ def test_judgments_of_other_queries_are_refused(tmp_path: Path) -> None:
 def test_csv_is_looked_at_without_reading_it_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leaf_ray.sources.part.MAX_ROWS", 20)
+    monkeypatch.setattr("leaf_ray.sources.row_batch.MAX_ROWS", 20)
     monkeypatch.setattr("leaf_ray.sources.sample.MAX_BYTES", 1_000)
     monkeypatch.setattr("leaf_ray.sources.lines._BUFFER_BYTES", 500)
     lines = [f"x{i},{text.replace(',', '')},{i}" for i, text in enumerate(WORDS)]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from leaf_ray.core.text.metadata import held_type
 from leaf_ray.errors import InputError
-from leaf_ray.sources import part
+from leaf_ray.sources import row_batch
 from leaf_ray.sources.convert import converted
 from leaf_ray.sources.promote import as_schema
 from leaf_ray.sources.read import open_source
@@ -73,7 +73,7 @@ def test_objects_without_keys_are_null_at_any_depth(
     expected: list[Any],
     at_once: int,
 ) -> None:
-    monkeypatch.setattr(part, "MAX_ROWS", at_once)
+    monkeypatch.setattr(row_batch, "MAX_ROWS", at_once)
     assert metadata(tmp_path, given_values) == expected
 
 
@@ -176,6 +176,6 @@ def _is_same(expected: Any, found: Any) -> bool:
 def test_metadata_of_any_form_come_out_as_they_went_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: list[Any], at_once: int
 ) -> None:
-    monkeypatch.setattr(part, "MAX_ROWS", at_once)
+    monkeypatch.setattr(row_batch, "MAX_ROWS", at_once)
     found = metadata(tmp_path, values)
     assert all(map(_is_same, values, found)), (values, found)

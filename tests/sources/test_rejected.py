@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from leaf_ray.errors import InputError
 from leaf_ray.mteb.collection import read_collection
-from leaf_ray.sources import part
+from leaf_ray.sources import row_batch
 from leaf_ray.sources.canonical import Layout
 from leaf_ray.sources.read import open_source
 from leaf_ray.sources.rejected import REJECTED_SCHEMA
@@ -148,7 +148,7 @@ def test_a_query_with_the_id_of_one_cut_from_a_document_gives_way(tmp_path: Path
 def test_rows_of_formats_without_lines_are_named_by_their_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(part, "MAX_ROWS", 2)
+    monkeypatch.setattr(row_batch, "MAX_ROWS", 2)
     kinds = ["document", "x", "query", "document", "y"]
     pq.write_table(pa.table({"text": list("abcde"), "kind": kinds}), tmp_path / "a.parquet")
     assert [place for place, _ in rejected(tmp_path)] == ["a.parquet row 2", "a.parquet row 5"]
@@ -168,7 +168,7 @@ def test_rows_of_formats_without_lines_are_named_by_their_number(
 def test_a_row_with_a_string_that_is_not_utf8_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Any, column: str, form: str
 ) -> None:
-    monkeypatch.setattr(part, "MAX_ROWS", 3)
+    monkeypatch.setattr(row_batch, "MAX_ROWS", 3)
     values = [b"a", b"b", b"caf\xe9", b"d", b"e"]
     plain = pa.binary() if kind in (pa.string(), "dictionary") else pa.large_binary()
     buffers = pa.array(values, plain).buffers()
@@ -191,7 +191,7 @@ def test_a_row_with_a_string_that_is_not_utf8_is_rejected(
 def test_a_row_with_a_nested_string_that_is_not_utf8_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nest: str
 ) -> None:
-    monkeypatch.setattr(part, "MAX_ROWS", 3)
+    monkeypatch.setattr(row_batch, "MAX_ROWS", 3)
     values = pa.array([b"a", b"b", b"caf\xe9", b"d", b"e"]).buffers()
     broken = pa.Array.from_buffers(pa.string(), 5, values)
     offsets = pa.array(range(6), pa.int32())

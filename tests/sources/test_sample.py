@@ -42,7 +42,7 @@ def test_a_large_source_is_read_to_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("leaf_ray.sources.lines._BUFFER_BYTES", 1_000)
-    monkeypatch.setattr("leaf_ray.sources.part.MAX_ROWS", 50)
+    monkeypatch.setattr("leaf_ray.sources.row_batch.MAX_ROWS", 50)
     monkeypatch.setattr(sample, "MAX_BYTES", 10_000)
     path = jsonl(tmp_path / "a.jsonl", ["word " * 20] * 2_000)
     _, progress = read(path)
@@ -61,7 +61,7 @@ def test_files_are_taken_from_all_over_a_folder(tmp_path: Path) -> None:
 
 
 def test_parquet_says_how_many_rows_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leaf_ray.sources.part.MAX_ROWS", 50)
+    monkeypatch.setattr("leaf_ray.sources.row_batch.MAX_ROWS", 50)
     monkeypatch.setattr(sample, "MAX_BYTES", 1_000)
     pq.write_table(pa.table({"text": ["some words"] * 700}), tmp_path / "a.parquet")
     _, progress = read(str(tmp_path))
@@ -72,6 +72,6 @@ def test_parquet_says_how_many_rows_it_has(tmp_path: Path, monkeypatch: pytest.M
 def test_no_more_rows_are_read_than_are_wanted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leaf_ray.sources.part.MAX_ROWS", 50)
+    monkeypatch.setattr("leaf_ray.sources.row_batch.MAX_ROWS", 50)
     path = jsonl(tmp_path / "a.jsonl", ["one"] * 700)
     assert read(path, max_rows=60)[1].num_rows == 100

@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from leaf_ray.core.text.texts import ID_FIELD, TEXT_FIELD
 from leaf_ray.errors import InputError
-from leaf_ray.sources import part
+from leaf_ray.sources import row_batch
 from leaf_ray.sources.docstrings import parse
 from leaf_ray.sources.docstrings.modules import Module, find_modules
 from leaf_ray.sources.docstrings.parse import Entry
-from leaf_ray.sources.part import Part
+from leaf_ray.sources.row_batch import RowBatch
 
 _SCHEMA = pa.schema(
     [
@@ -33,7 +33,7 @@ _SCHEMA = pa.schema(
 _CHUNK = 200
 
 
-def docstrings_of(packages: Sequence[str] | None = None) -> tuple[int, Iterator[Part]]:
+def docstrings_of(packages: Sequence[str] | None = None) -> tuple[int, Iterator[RowBatch]]:
     """Return how many modules `packages` have (None: all there are), and rows of their docstrings.
 
     There is a row for each long docstring: id (qualified name), text, query (summary line or
@@ -46,10 +46,10 @@ def docstrings_of(packages: Sequence[str] | None = None) -> tuple[int, Iterator[
     return len(modules), _parts(modules, packages)
 
 
-def some_docstrings_of(packages: Sequence[str] | None = None) -> Iterator[Part]:
+def some_docstrings_of(packages: Sequence[str] | None = None) -> Iterator[RowBatch]:
     """Yield such rows of some modules, evenly spaced, which takes a second.
 
-    `Part.done` counts all modules. Raises InputError as `docstrings_of` does.
+    `RowBatch.done` counts all modules. Raises InputError as `docstrings_of` does.
     """
     modules = find_modules(packages)
     step = -(-len(modules) // _CHUNK) or 1
@@ -58,7 +58,7 @@ def some_docstrings_of(packages: Sequence[str] | None = None) -> Iterator[Part]:
         yield replace(found, done=found.done * len(chosen) / len(modules))
 
 
-def _parts(modules: Sequence[Module], packages: Sequence[str] | None) -> Iterator[Part]:
+def _parts(modules: Sequence[Module], packages: Sequence[str] | None) -> Iterator[RowBatch]:
     seen = set[str]()
     rows: list[dict[str, object]] = []
     num_repeats = num_unparsable = 0
@@ -69,8 +69,8 @@ def _parts(modules: Sequence[Module], packages: Sequence[str] | None) -> Iterato
             if entry["id"] not in seen:
                 seen.add(entry["id"])
                 rows.append(_row(module, entry))
-        if len(rows) >= part.MAX_ROWS or done == len(modules):
-            yield Part(
+        if len(rows) >= row_batch.MAX_ROWS or done == len(modules):
+            yield RowBatch(
                 pa.Table.from_pylist(rows, schema=_SCHEMA),
                 "docstrings",
                 first_row=len(seen) - len(rows),

@@ -39,7 +39,7 @@ class GivenSource:
 
 
 def find_given(path: str) -> GivenSource:
-    """Return what is at `path`, not read yet; what that may be, `GivenVectors.open` says.
+    """Return what is at `path`, not read yet; what that may be, `PrecomputedVectors.open` says.
 
     Raises InputError when there is nothing or nothing that can be read.
     """

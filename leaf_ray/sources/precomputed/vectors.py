@@ -21,7 +21,7 @@ _SAMPLE_ROWS = 10_000
 _UNIT_TOLERANCE = 1e-3
 
 
-class GivenVectors:
+class PrecomputedVectors:
     """Vectors by id, on disk; 24 bytes per row are in memory.
 
     dimension: how long each is. normalized: whether they are unit vectors, judged by a sample.
@@ -35,7 +35,7 @@ class GivenVectors:
         self._has_kinds = has_kinds
 
     @classmethod
-    def open(cls, path: str, *, scratch: Path | None = None) -> "GivenVectors":
+    def open(cls, path: str, *, scratch: Path | None = None) -> "PrecomputedVectors":
         """Read the source at `path` once and return its vectors.
 
         `path` is a Parquet file, a folder or glob of them, or a Lance dataset (*.lance), local or

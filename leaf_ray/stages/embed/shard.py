@@ -27,14 +27,14 @@ from leaf_ray.errors import TextsRejected
 from leaf_ray.models.resolve import cache_folder
 from leaf_ray.runs import Part
 from leaf_ray.runs.shards import ShardStats, write_shard
-from leaf_ray.sources.precomputed.vectors import GivenVectors
+from leaf_ray.sources.precomputed.vectors import PrecomputedVectors
 
 # Columns that only the pipeline sees: which shard a row is of, how many rows that has, what encoded
 # it, and why by other than the usual backend. No metadata has such a name.
 SHARD, SHARD_ROWS = "leaf_ray.shard", "leaf_ray.shard_rows"
 ENCODER, ENCODER_NOTE = "leaf_ray.encoder", "leaf_ray.encoder_note"
 REASON = "reason"
-VectorsOf = TypeVar("VectorsOf", Encoder, GivenVectors)
+VectorsOf = TypeVar("VectorsOf", Encoder, PrecomputedVectors)
 Prepare = Callable[[pa.Table], pa.Table]
 
 
@@ -160,15 +160,15 @@ def _num_usable(vectors_BD: np.ndarray) -> int:
     return len(vectors_BD) - len(unusable(vectors_BD, {}))
 
 
-class LookUpShard(_OverShards[GivenVectors]):
+class LookUpShard(_OverShards[PrecomputedVectors]):
     """The same for a teacher whose vectors exist already: they are found by id."""
 
     def __init__(self, path: str, space: Space, dtype: str, ticker: Any = None) -> None:
         super().__init__(space, dtype, ticker)
         self.path = path
 
-    def _load(self) -> GivenVectors:
-        return GivenVectors.open(self.path, scratch=cache_folder())
+    def _load(self) -> PrecomputedVectors:
+        return PrecomputedVectors.open(self.path, scratch=cache_folder())
 
     def __call__(self, shard: pa.Table) -> pa.Table:
         """Find the vector of each row."""

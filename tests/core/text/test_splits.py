@@ -11,7 +11,7 @@ from leaf_ray.core.text.splits import is_in, repeated, smallest
 from leaf_ray.core.text.texts import DOCUMENT, QRELS_SCHEMA, QUERY, TEST, TRAIN
 from leaf_ray.errors import InputError
 from leaf_ray.sources.canonical import Layout, canonical
-from leaf_ray.sources.part import Part
+from leaf_ray.sources.row_batch import RowBatch
 from leaf_ray.sources.source import Source
 from tests.sources.corpora import Split, keeps_contract, split_of
 
@@ -45,7 +45,7 @@ def judged(num_documents: int, num_queries: int, num_judged: int) -> tuple[pa.Ta
 
 def divide(texts: pa.Table, qrels: pa.Table | None = None, **changes: int | None) -> Split:
     """Split a corpus as the stage does, through scratch disk."""
-    rows = iter([canonical(Part(texts, "corpus"), Layout())])
+    rows = iter([canonical(RowBatch(texts, "corpus"), Layout())])
     return split_of(Source("corpus", rows, qrels=qrels), **({"num_test_queries": 2} | changes))
 
 

@@ -122,7 +122,7 @@ def test_rows_are_sorted_by_package_path_and_line() -> None:
 
 
 def test_progress_is_told_as_rows_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leaf_ray.sources.part.MAX_ROWS", 3)
+    monkeypatch.setattr("leaf_ray.sources.row_batch.MAX_ROWS", 3)
     source = open_source("docstrings:json,asyncio")
     done = [rows.done for rows in source.rows]
     assert source.size == len(find_modules(["json", "asyncio"]))

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from leaf_ray.core.text.texts import DOCUMENT
-from leaf_ray.sources.precomputed.vectors import GivenVectors
+from leaf_ray.sources.precomputed.vectors import PrecomputedVectors
 
 Vectors = npt.NDArray[Any]
 D = 3
@@ -111,7 +111,7 @@ FORMATS = [
 Write = Callable[[Path, list[str], Vectors], str]
 
 
-def found(source: GivenVectors, ids: list[str], *, kind: str = DOCUMENT) -> Vectors:
+def found(source: PrecomputedVectors, ids: list[str], *, kind: str = DOCUMENT) -> Vectors:
     """The vectors of ids that are all there."""
     found_ND, is_found_N = source.lookup(ids, [kind] * len(ids))
     assert is_found_N.all()

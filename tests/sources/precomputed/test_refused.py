@@ -10,7 +10,7 @@ import pytest
 
 from leaf_ray.core.text.texts import QUERY
 from leaf_ray.errors import InputError
-from leaf_ray.sources.precomputed.vectors import GivenVectors
+from leaf_ray.sources.precomputed.vectors import PrecomputedVectors
 from tests.sources.precomputed.files import (
     IDS,
     Vectors,
@@ -64,7 +64,7 @@ def test_rows_that_cannot_be_used_are_named(
     tmp_path: Path, columns: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=rf"v\.parquet.*{message}"):
-        GivenVectors.open(parquet(tmp_path / "v.parquet", columns))
+        PrecomputedVectors.open(parquet(tmp_path / "v.parquet", columns))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_files_that_differ_are_both_named(tmp_path: Path, other: pa.Table, messa
     parquet(tmp_path / "0.parquet", table(["a", "b"], vectors(2)))
     parquet(tmp_path / "1.parquet", other)
     with pytest.raises(InputError, match=rf"0\.parquet row 1 and .*1\.parquet row 1 .*{message}"):
-        GivenVectors.open(str(tmp_path))
+        PrecomputedVectors.open(str(tmp_path))
 
 
 def test_rows_that_differ_in_length_far_apart_are_both_named(tmp_path: Path) -> None:
@@ -87,20 +87,20 @@ def test_rows_that_differ_in_length_far_apart_are_both_named(tmp_path: Path) -> 
         "vector": [[1.0]] * 2_000 + [[1.0, 2]] * 1_000,
     }
     with pytest.raises(InputError, match=r"row 1 and .*row 2001 differ in dimension: 1 and 2"):
-        GivenVectors.open(parquet(tmp_path / "v.parquet", rows))
+        PrecomputedVectors.open(parquet(tmp_path / "v.parquet", rows))
 
 
 @pytest.mark.parametrize("name", ["none.parquet", "none.npy", "none.lance", "none"])
 def test_a_path_where_nothing_is_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=rf"{name} does not exist; wanted: Parquet files, a Lance"):
-        GivenVectors.open(str(tmp_path / name))
+        PrecomputedVectors.open(str(tmp_path / name))
 
 
 @pytest.mark.parametrize("name", ["", "/*.parquet", "/v.csv"])
 def test_a_place_without_vectors_lists_what_it_has(tmp_path: Path, name: str) -> None:
     (tmp_path / "v.csv").write_text("id,vector\n")
     with pytest.raises(InputError, match=r"has no file to read .*wanted: Parquet files"):
-        GivenVectors.open(f"{tmp_path}{name}")
+        PrecomputedVectors.open(f"{tmp_path}{name}")
 
 
 @pytest.mark.parametrize("write", [parquet_file, npy_with_lines])
@@ -110,7 +110,7 @@ def test_a_truncated_file_is_named(tmp_path: Path, write: Write, share: float) -
     content = Path(path).read_bytes()
     Path(path).write_bytes(content[: int(len(content) * share)])
     with pytest.raises(InputError, match=r"v\.(parquet|npy) cannot be read: .* again"):
-        GivenVectors.open(path)
+        PrecomputedVectors.open(path)
 
 
 def test_a_dataset_without_its_files_is_named(tmp_path: Path) -> None:
@@ -118,14 +118,14 @@ def test_a_dataset_without_its_files_is_named(tmp_path: Path) -> None:
     for file in (Path(path) / "data").iterdir():
         file.unlink()
     with pytest.raises(InputError, match=r"v\.lance cannot be read: .*written by Lance is wanted"):
-        GivenVectors.open(path)
+        PrecomputedVectors.open(path)
 
 
 def test_a_dataset_without_a_column_is_named(tmp_path: Path) -> None:
     path = str(tmp_path / "v.lance")
     lance.write_dataset(pa.table({"id": ["a"]}), path)
     with pytest.raises(InputError, match=r"v\.lance has the columns \['id'\]; exactly one"):
-        GivenVectors.open(path)
+        PrecomputedVectors.open(path)
 
 
 @pytest.mark.parametrize(
@@ -141,14 +141,14 @@ def test_an_array_of_another_form_is_refused(tmp_path: Path, array: Vectors, mes
     np.save(tmp_path / "v.npy", array, allow_pickle=True)
     (tmp_path / "v.ids.txt").write_text("a\nb\n")
     with pytest.raises(InputError, match=rf"v\.npy.*{message}"):
-        GivenVectors.open(str(tmp_path / "v.npy"))
+        PrecomputedVectors.open(str(tmp_path / "v.npy"))
 
 
 def test_an_archive_of_arrays_is_no_array(tmp_path: Path) -> None:
     np.savez(tmp_path / "v.npz", vectors(2))
     (tmp_path / "v.npz").rename(tmp_path / "v.npy")
     with pytest.raises(InputError, match=r"v\.npy cannot be read: .*numpy\.save is wanted"):
-        GivenVectors.open(str(tmp_path / "v.npy"))
+        PrecomputedVectors.open(str(tmp_path / "v.npy"))
 
 
 @pytest.mark.parametrize(
@@ -175,17 +175,17 @@ def test_ids_that_do_not_fit_their_array_are_refused(
     for name, content in files.items():
         (tmp_path / name).write_text(content)
     with pytest.raises(InputError, match=message):
-        GivenVectors.open(str(tmp_path / "v.npy"))
+        PrecomputedVectors.open(str(tmp_path / "v.npy"))
 
 
 def test_an_array_of_ids_of_another_form_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", vectors(2))
     np.save(tmp_path / "v.ids.npy", np.array([0.5, 1.5]))
     with pytest.raises(InputError, match=r"v\.ids\.npy holds float64 of shape \(2,\); strings or"):
-        GivenVectors.open(str(tmp_path / "v.npy"))
+        PrecomputedVectors.open(str(tmp_path / "v.npy"))
 
 
 def test_ids_and_kinds_of_a_look_up_are_as_many(tmp_path: Path) -> None:
-    source = GivenVectors.open(parquet_file(tmp_path, IDS, vectors(len(IDS))))
+    source = PrecomputedVectors.open(parquet_file(tmp_path, IDS, vectors(len(IDS))))
     with pytest.raises(InputError, match="2 ids and 1 kinds"):
         source.lookup(["a", "b"], [QUERY])

@@ -13,7 +13,7 @@ MAX_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RowBatch:
     """Some rows of a file, its columns untouched, and where each row came from.
 
     lines: the line of each row, or None where the format has rows but no lines.
