@@ -1,4 +1,4 @@
-"""`report` times real models once, and counts prices and sizes anew as often as one likes."""
+"""`cost` times real models once, and counts prices and sizes anew as often as one likes."""
 
 import json
 import shutil

@@ -29,6 +29,9 @@ from leaf_ray.stages import verbs
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
+# Epochs of a training that is killed after its second checkpoint, 10 s after it began.
+LONG = 50
+
 
 def distilling(config: RunConfig, root: Path, **distill: Any) -> RunConfig:
     """A run with the texts and vectors of another, to be distilled with other settings."""
@@ -68,14 +71,6 @@ def test_two_workers_train_the_leaf_that_one_with_twice_the_passes_trains(
     assert theirs["curve"][-1]["loss"] == pytest.approx(its["curve"][-1]["loss"], rel=1e-3)
     assert (Path(shared.root) / "leaf/training.png").read_bytes()[1:4] == b"PNG"
     assert not any((Path(shared.root) / "training").iterdir()), "finished work leaves nothing"
-
-
-def test_a_range_of_workers_trains_with_those_there_is_room_for(
-    small_run: RunConfig, tmp_path: Path
-) -> None:
-    config = distilling(small_run, tmp_path / "run", workers=(1, 3), epochs=1, patience=50)
-    verbs.distill(config)
-    assert training_of(config)["workers"] == 3
 
 
 def test_a_leaf_that_exists_is_taken_as_it_is_or_trained_on(
@@ -125,15 +120,22 @@ def test_a_table_and_another_runs_vectors_are_trained_on_by_the_weights_of_their
     assert verbs.distill(config) == manifest, "finished, and nothing outside has changed"
 
 
-def test_training_stops_when_validation_gets_no_better_and_keeps_the_best_leaf(
+def test_a_range_of_workers_trains_with_those_there_is_room_for_and_keeps_the_best_leaf(
     small_run: RunConfig, tmp_path: Path
 ) -> None:
-    # A rate at which nothing is learned.
+    # A rate at which nothing is learned, so that validation stops the training.
     config = distilling(
-        small_run, tmp_path / "run", learning_rate=1.0, epochs=50, checkpoint_steps=2, patience=2
+        small_run,
+        tmp_path / "run",
+        workers=(1, 3),
+        learning_rate=1.0,
+        epochs=50,
+        checkpoint_steps=2,
+        patience=2,
     )
     manifest = verbs.distill(config)
     training = training_of(config)
+    assert training["workers"] == 3
     overlaps = {point["step"]: point["overlap"] for point in training["curve"]}
     assert overlaps[training["best_step"]] == max(overlaps.values())
     assert manifest.counts["steps"] == training["curve"][-1]["step"] < 100
@@ -169,7 +171,9 @@ def test_a_run_on_object_storage_is_distilled_by_two_workers(
 def test_a_killed_training_goes_on_from_the_checkpoint_before_one_that_is_corrupt(
     small_run: RunConfig, tmp_path: Path
 ) -> None:
-    config = distilling(small_run, tmp_path / "run", epochs=90, batch_size=4, checkpoint_steps=100)
+    config = distilling(
+        small_run, tmp_path / "run", epochs=LONG, batch_size=4, checkpoint_steps=100
+    )
     file = tmp_path / "run.yaml"
     file.write_text(yaml.safe_dump(json.loads(config.model_dump_json())), "utf-8")
     command = [sys.executable, "-m", "leaf_ray", "distill", str(file)]
@@ -195,14 +199,14 @@ def test_a_killed_training_goes_on_from_the_checkpoint_before_one_that_is_corrup
     assert steps == sorted(set(steps)), "each validation once, whatever was done again"
     taught = training_of(small_run)["curve"][-1]
     per_epoch = taught["texts"] / small_run.distill.epochs
-    assert training["curve"][-1]["texts"] == pytest.approx(90 * per_epoch, rel=0.05)
+    assert training["curve"][-1]["texts"] == pytest.approx(LONG * per_epoch, rel=0.05)
 
 
 def test_a_worker_that_is_killed_is_replaced_and_no_text_is_left_out(
     small_run: RunConfig, tmp_path: Path
 ) -> None:
     config = distilling(
-        small_run, tmp_path / "run", epochs=90, batch_size=4, workers=2, checkpoint_steps=100
+        small_run, tmp_path / "run", epochs=LONG, batch_size=4, workers=2, checkpoint_steps=100
     )
     file = tmp_path / "run.yaml"
     file.write_text(yaml.safe_dump(json.loads(config.model_dump_json())), "utf-8")
@@ -222,9 +226,9 @@ def test_a_worker_that_is_killed_is_replaced_and_no_text_is_left_out(
     steps = [point["step"] for point in training["curve"]]
     assert saved <= resumed < steps[-1]
     assert steps == sorted(set(steps)), "each validation once, whatever was done again"
-    # Ninety times the same whole steps, of two batches of four.
+    # As often the same whole steps, of two batches of four.
     assert training["curve"][-1]["texts"] == steps[-1] * 8
-    assert steps[-1] % 90 == 0
+    assert steps[-1] % LONG == 0
 
 
 def _checkpoints(snapshot: Path) -> list[str]:
