@@ -35,22 +35,24 @@ demo: runtime-and-models ## train the published leaf on with this environment's 
 test: dev-and-models ## all tests
 	@$(BIN)/python -m pytest
 
-check: $(DEV) ## formatting, lint and types
+check: $(DEV) ## formatting, lint, types, and the tables of results in README and docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/python benchmarks/tables.py
 
-fix: $(DEV) ## formatting, and the lint that can be fixed
+fix: $(DEV) ## formatting, the lint that can be fixed, and the tables of results
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+	@$(BIN)/python benchmarks/tables.py --write
 
 smoke: runtime-and-models ## every stage once, on few texts (jobs/smoke.yaml)
 	@$(BIN)/leaf run jobs/smoke.yaml
 
 bench: ## one benchmark: make bench NAME=x
-	@if ! grep -qs '^def main()' 'benchmarks/$(NAME).py'; then \
+	@if ! grep -qs '^def main(' 'benchmarks/$(NAME).py'; then \
 	    echo "make bench NAME=x: no benchmark '$(NAME)'. There are:" >&2; \
-	    grep -l '^def main()' benchmarks/*.py | sed -E 's|.*/(.*)\.py|  \1|' >&2; \
+	    grep -l '^def main(' benchmarks/*.py | sed -E 's|.*/(.*)\.py|  \1|' >&2; \
 	    exit 2; \
 	fi
 	@$(MAKE) -s --no-print-directory dev-and-models
