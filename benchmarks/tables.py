@@ -48,7 +48,7 @@ def with_tables(page: str, tables: Mapping[str, Render], results: Results) -> st
 
 
 def outdated(files: Sequence[Path], results: Results) -> dict[Path, str]:
-    """Return the pages whose tables differ from the results, with the text that they should have."""
+    """Return the pages whose tables differ from the results, with the text they should have."""
     texts = {file: file.read_text("utf-8") for file in files}
     current = {file: with_tables(text, TABLES, results) for file, text in texts.items()}
     return {file: text for file, text in current.items() if text != texts[file]}
