@@ -17,6 +17,7 @@ from leaf_ray.runs.parts import texts_dataset
 from leaf_ray.stages import verbs
 from leaf_ray.stages.serve.search import Searcher
 from leaf_ray.table.schema import SearchMode
+from tests.docs.pages import blocks
 
 pytestmark = pytest.mark.ray
 
@@ -117,6 +118,11 @@ def test_a_document_added_over_http_is_found_and_can_be_removed(service: httpx.C
     assert service.get("/documents/v1/documents/a/new one").json()["text"] == document["text"]
     service.request("DELETE", "/documents/v1/documents", json={"ids": ["a/new one"]})
     wait_until(lambda: found() == [])
+
+
+def test_the_example_of_the_documentation_runs(service: httpx.Client) -> None:
+    (example,) = (block.text for block in blocks("python") if "8000" in block.text)
+    exec(example.replace("http://127.0.0.1:8000", str(service.base_url).rstrip("/")), {})
 
 
 def test_a_run_that_is_served_is_not_served_again(
