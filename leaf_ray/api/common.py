@@ -22,7 +22,7 @@ def add_common_routes(
     @app.post(
         "/v1/embeddings",
         tags=["embeddings"],
-        description=f"Embed texts with {model}; OpenAI-compatible.",
+        description=f"Embed texts with {model}, as in the OpenAI API.",
     )
     async def embeddings(request: EmbeddingsRequest) -> EmbeddingsResponse:
         return await embedder.embeddings(request)
@@ -30,7 +30,7 @@ def add_common_routes(
     @app.get(
         "/health",
         tags=["operations"],
-        description=f"What is served, once {model} encodes as recorded and the table is open.",
+        description=f"Describe what is served. It answers once {model} and the table are ready.",
     )
     async def health() -> Health:
         return Health(

@@ -162,21 +162,24 @@ def documents_app(service: DocumentService) -> FastAPI:
 
     @app.post("/v1/documents", tags=["documents"])
     async def upsert(request: DocumentsRequest) -> Upserted:
-        """Insert or replace documents by id, all or none; searches see them within seconds."""
+        """Add documents, or replace those with the same id.
+
+        Either all are written or none. Searches see them within seconds.
+        """
         return await service.upsert(request.documents)
 
     @app.delete("/v1/documents", tags=["documents"])
     async def delete(request: DeleteRequest) -> Written:
-        """Delete documents by id."""
+        """Delete the documents with these ids."""
         return await service.delete(request.ids)
 
     @app.get(
         "/v1/documents/{document_id:path}",
         tags=["documents"],
-        responses={404: {"model": Problem, "description": "there is no such document"}},
+        responses={404: {"model": Problem, "description": "There is no such document."}},
     )
     async def get(document_id: str) -> dict[str, Any]:
-        """One document, without its vector."""
+        """Return one document, without its vector."""
         found = await service.get(document_id)
         if found is None:
             raise HTTPException(404, f"there is no document {document_id!r}")

@@ -22,18 +22,18 @@ class _Request(BaseModel):
 
 
 class SearchRequest(_Request):
-    """A question to the index."""
+    """A question to search the documents for."""
 
     query: Text = Field(examples=["how do I wait for the first of several tasks"])
     k: int = Field(default=10, ge=1, le=MAX_K)
     mode: Literal["vector", "text", "hybrid"] = Field(
         default="vector",
-        description="vector: by meaning; text: by words (BM25); hybrid: both, fused by rank",
+        description="vector: by meaning; text: by words (BM25); hybrid: by both, fused by rank",
     )
 
 
 class SearchHit(BaseModel):
-    """A document found; the scale of `score` depends on the mode, higher is better."""
+    """A document that was found. A higher `score` is better; its scale depends on the mode."""
 
     id: str
     text: str
@@ -42,7 +42,7 @@ class SearchHit(BaseModel):
 
 
 class SearchResponse(BaseModel):
-    """Hits, best first; milliseconds by step; what answered."""
+    """The hits, best first, the milliseconds of each step, and the table's version and space."""
 
     hits: list[SearchHit]
     milliseconds: dict[str, float]
@@ -51,15 +51,18 @@ class SearchResponse(BaseModel):
 
 
 class EmbeddingsRequest(_Request):
-    """The request of the OpenAI API; `model` may be any, each application answers with its own."""
+    """The request of the OpenAI API. `model` may be anything: each application has one model."""
 
     input: Text | Annotated[list[Text], Field(min_length=1, max_length=MAX_TEXTS)]
     model: str = ""
     input_type: Literal["query", "document"] | None = Field(
-        default=None, description="which prompt to use; default: what the application is for"
+        default=None,
+        description="the prompt to put before the texts; by default that of the application",
     )
     dimensions: int | None = Field(
-        default=None, ge=1, description="keep the first so many, with unit length again"
+        default=None,
+        ge=1,
+        description="number of leading dimensions to keep; vectors are scaled to unit length again",
     )
     encoding_format: Literal["float", "base64"] = "float"
     user: str | None = None
@@ -74,7 +77,7 @@ class Embedding(BaseModel):
 
 
 class Usage(BaseModel):
-    """Tokens read, special tokens included."""
+    """Number of tokens that were read, special tokens included."""
 
     prompt_tokens: int
     total_tokens: int
@@ -90,46 +93,49 @@ class EmbeddingsResponse(BaseModel):
 
 
 class Document(_Request):
-    """A document to insert or replace; metadata keys have to be columns of the table."""
+    """A document to add or to replace. Keys of `metadata` have to be columns of the table."""
 
     id: Id
     title: str | None = Field(
-        default=None, description="put in front of the text, as `leaf texts` does"
+        default=None, description="a title, which is put in front of the text"
     )
     text: Annotated[str, Field(min_length=1)]
     metadata: dict[str, Any] = Field(
         default={},
-        description="bytes in base64, times in ISO 8601, durations in seconds, decimals as strings",
+        description="values of the table's other columns: bytes in base64, times in ISO 8601, "
+        "durations in seconds, decimals as strings",
     )
 
 
 class DocumentsRequest(_Request):
-    """Documents to insert or replace, by id."""
+    """Documents to add, or to put in the place of those with the same id."""
 
     documents: Annotated[list[Document], Field(min_length=1, max_length=MAX_DOCUMENTS)]
 
 
 class DeleteRequest(_Request):
-    """Documents to delete, by id; unknown ids are no error."""
+    """Ids of documents to delete. An unknown id is not an error."""
 
     ids: Annotated[list[Id], Field(min_length=1, max_length=10_000)]
 
 
 class Written(BaseModel):
-    """The table after a write that searches see within seconds."""
+    """The table after a write. Searches see the write within seconds."""
 
     documents: int
     table_version: int
 
 
 class Upserted(Written):
-    """The table after documents were added; how many of them the teacher read cut short."""
+    """The table after documents were added, and how many of them the teacher truncated."""
 
-    truncated: int | None = Field(description="null where the teacher does not say")
+    truncated: int | None = Field(
+        description="number of truncated documents; null if the teacher does not say"
+    )
 
 
 class Health(BaseModel):
-    """What is served."""
+    """The model and the table that are served."""
 
     status: Literal["ok"] = "ok"
     application: Literal["queries", "documents"]
@@ -142,7 +148,7 @@ class Health(BaseModel):
 
 
 class Problem(BaseModel):
-    """Every error has this shape."""
+    """The form of every error."""
 
     error: str
     error_type: str

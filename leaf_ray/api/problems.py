@@ -1,4 +1,4 @@
-"""One shape for every error: `{error, error_type, detail}`."""
+"""Every error has one form: `{error, error_type, detail}`."""
 
 import logging
 from typing import Any
@@ -14,9 +14,12 @@ from leaf_ray.errors import InputError, LeafRayError, TextsRejected
 log = logging.getLogger(__name__)
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    422: {"model": Problem, "description": "the request is not valid; `detail` says where"},
-    503: {"model": Problem, "description": "what is served does not fit together any more"},
-    500: {"model": Problem, "description": "a fault of the service"},
+    422: {"model": Problem, "description": "The request is not valid; `detail` says where."},
+    503: {
+        "model": Problem,
+        "description": "The model and the table no longer belong to one space.",
+    },
+    500: {"model": Problem, "description": "The service failed."},
 }
 
 
@@ -58,5 +61,9 @@ async def _ours(_: Request, error: Exception) -> JSONResponse:
 async def _fault(request: Request, error: Exception) -> JSONResponse:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return _answer(
-        500, Problem(error="the service failed; its log says more", error_type="internal")
+        500,
+        Problem(
+            error="the service failed on this request; its log has the reason",
+            error_type="internal",
+        ),
     )

@@ -108,7 +108,7 @@ def _summary(part: Part, counts: dict[str, Any]) -> str:
 TEXTS = Stage(
     name="texts",
     part="texts",
-    about="documents, training queries and test queries",
+    about="reads the texts and chooses the test queries",
     sections=("texts",),
     make=_make,
 )

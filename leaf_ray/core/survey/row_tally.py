@@ -65,7 +65,7 @@ class RowTally:
             self.queries.append(text)
 
     def plan(self, rows: RowCount) -> QueryPlan:
-        """Return how many queries to hold out where none is judged."""
+        """Return how many queries to test with where none is judged."""
         queries = self._stated + self._given
         pool = self._given or self._stated
         if queries:

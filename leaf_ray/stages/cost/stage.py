@@ -94,7 +94,7 @@ def _report(job: Job) -> CostReport:
 COST = Stage(
     name="cost",
     part="cost",
-    about="what teacher and leaf cost, beside what they find",
+    about="compares what teacher and leaf cost",
     sections=("cost",),
     make=_make,
 )

@@ -209,7 +209,7 @@ def _versions(config: RunConfig, run: Run) -> Mapping[str, str]:
 TIMINGS = Stage(
     name="cost",
     part="timings",
-    about="teacher and leaf, timed on this machine",
+    about="times teacher and leaf on this machine",
     sections=(),
     make=_make,
     inputs=_versions,

@@ -73,7 +73,7 @@ def _versions(config: RunConfig, run: Run) -> Mapping[str, str]:
 DISTILL = Stage(
     name="distill",
     part="leaf",
-    about="a leaf trained into the teacher's space",
+    about="trains the leaf",
     sections=("distill",),
     work="training",
     make=_make,

@@ -45,7 +45,7 @@ def _retry(job: Job, inputs: Mapping[str, str]) -> None:
         return
     decide(manifest, wanted=EMBED.wanted(job.config), inputs=inputs, part=job.part.uri)
     if manifest.counts["rejected"]:
-        job.progress.stage("retry", about="the texts that were rejected")
+        job.progress.stage("retry", about="embeds the rejected texts once more")
         counts = _retried(job, manifest)
         job.progress.end(f"{counts['vectors']:,} vectors, {counts['rejected']:,} still rejected")
 

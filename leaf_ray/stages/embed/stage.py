@@ -223,7 +223,7 @@ def working_folder(job: Job) -> Part:
 EMBED = Stage(
     name="embed",
     part="vectors",
-    about="the teacher's vectors of all texts",
+    about="computes the teacher's vectors of all texts",
     sections=("space", "embed"),
     work=WORK_FOLDER,
     make=_make,

@@ -263,7 +263,7 @@ def _write(job: Job, evaluation: Evaluation) -> None:
 EVALUATE = Stage(
     name="evaluate",
     part="evaluation",
-    about="what the leaf keeps of its teacher",
+    about="compares the leaf with its teacher",
     sections=("evaluate",),
     make=_make,
 )

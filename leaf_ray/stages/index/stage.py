@@ -93,7 +93,7 @@ def _make(job: Job, *, replaces: bool = False) -> Made:
 INDEX = Stage(
     name="index",
     part="index",
-    about="the documents' vectors in a LanceDB table",
+    about="writes the documents into a LanceDB table",
     sections=("index",),
     make=_make,
 )

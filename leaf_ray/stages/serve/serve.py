@@ -34,7 +34,7 @@ def serving(config: RunConfig, *, progress: Progress, cluster: Cluster) -> Itera
         ServiceError: the port is in use, the cluster serves this run or another one already, or a
             replica did not start.
     """
-    progress.stage("serve", about="the search service")
+    progress.stage("serve", about="starts the search service")
     _check(config)
     cluster.connect()
     kinds = [QUERIES, *([DOCUMENTS] if config.serve.documents else [])]
