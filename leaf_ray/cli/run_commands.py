@@ -31,7 +31,7 @@ def init(
     """Look at texts, and write a commented run file for them.
 
     It reads the first rows, says what it finds, and proposes which column holds the text, the id,
-    the title and the queries. Nothing is downloaded, and Ray is not started.
+    the title and the queries. No model is downloaded, and Ray is not started.
 
     For example, `leaf init news.csv` with the columns uid, headline and body writes a `leaf.yaml`
     that takes `body` as the text, `headline` as the title and `uid` as the id. Read it, change

@@ -16,15 +16,13 @@ from leaf_ray.sources.find import Found
 from leaf_ray.sources.rejected import Rejected
 from leaf_ray.sources.sample import Progress, count_rows, sampled_rows
 
-_NAMED = 3
-
 
 @dataclass(frozen=True, slots=True)
 class FirstRead:
     """What became of the rows that were read.
 
     rows: how many there are. tally: what the usable ones are.
-    rejected: the first of num_rejected rows that cannot be used.
+    rejected: the first of num_rejected rows that cannot be used; empty if there are none.
     agreement: what became of the columns.
     """
 
@@ -60,7 +58,7 @@ def first_read(found: Found, layout: Layout) -> FirstRead:
         counts.empty += rows.num_empty
         counts.repeats += rows.num_repeats
         counts.rejected += len(rows.rejected)
-        counts.first += rows.rejected[: max(0, _NAMED - len(counts.first))]
+        counts.first += rows.rejected[: 1 - len(counts.first)]
         for row in _values(rows.table):
             tally.add(*row)
     if not tally.num_documents + tally.num_queries:

@@ -60,7 +60,9 @@ def sample(
                 progress.is_whole = False
                 break
         else:
-            done = 1.0
+            # `some` gives rows of a share of its piece. Other readers may stop before the end.
+            done = done if piece.some is not None else 1.0
+        progress.is_whole &= done >= 1.0
         progress.num_rows += num_rows
         progress.size += done * piece.size
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from leaf_ray.core.survey.row_count import RowCount
 from leaf_ray.sources import sample
 from leaf_ray.sources.find import find
 from leaf_ray.sources.sample import Progress, count_rows
@@ -23,6 +24,11 @@ def read(path: str, **limits: int) -> tuple[list[str], Progress]:
     progress = Progress()
     pieces = [piece for piece, _ in sample.sample(find(path), None, progress, **limits)]
     return [Path(piece.name).stem for piece in pieces], progress
+
+
+def count(path: str) -> tuple[RowCount, Progress]:
+    _, progress = read(path)
+    return count_rows(find(path), progress), progress
 
 
 def test_a_small_source_is_read_whole_and_counted(tmp_path: Path) -> None:
@@ -67,6 +73,14 @@ def test_parquet_says_how_many_rows_it_has(tmp_path: Path, monkeypatch: pytest.M
     _, progress = read(str(tmp_path))
     rows = count_rows(find(str(tmp_path)), progress)
     assert rows.read < 700 and rows.total == 700
+
+
+def test_some_of_the_modules_are_not_counted_as_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    every, _ = count("docstrings:json")
+    monkeypatch.setattr("leaf_ray.sources.docstrings.read._CHUNK", 2)
+    some, progress = count("docstrings:json")
+    assert not progress.is_whole and every.total == every.read
+    assert some.read < every.read and some.total is None
 
 
 def test_no_more_rows_are_read_than_are_wanted(
