@@ -76,6 +76,8 @@ def find(path: str) -> Found:
 
     Raises InputError for a path that stands for nothing.
     """
+    if not path.strip():
+        raise InputError("the path of the texts is empty; name a file, a folder or a glob")
     if path.startswith(DOCSTRINGS):
         return _docstrings(path)
     if path.startswith(HUB):

@@ -46,3 +46,9 @@ def test_docstrings_give_some_of_all_modules() -> None:
 def test_what_is_not_there_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         find(str(tmp_path / "none.csv"))
+
+
+@pytest.mark.parametrize("path", ["", " "])
+def test_an_empty_path_is_not_the_current_folder(path: str) -> None:
+    with pytest.raises(InputError, match="the path of the texts is empty; name a file"):
+        find(path)
