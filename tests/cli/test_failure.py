@@ -155,7 +155,7 @@ def test_a_user_without_a_home_folder_is_told_what_to_set(
     monkeypatch.setattr(Path, "expanduser", homeless)
     name, said = tell_failure(caught(KeyError("odd")), ["run"])
     assert name == "Error" and f"details: {tmp_path}" in said
-    assert "set HOME, or LEAF_RAY_CACHE" in leaf("models").err
+    assert "set LEAF_RAY_CACHE to a folder" in leaf("models").err
 
 
 @pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-"])

@@ -15,7 +15,8 @@ from leaf_ray.encoders.endpoint.encoder import EndpointSpec
 from leaf_ray.encoders.load import EncoderSpec
 from leaf_ray.encoders.teacher import describe_endpoint, describe_given, describe_space
 from leaf_ray.errors import ConfigError, ModelNotFound, SpaceMismatch
-from tests.examples.faulty_endpoint import FaultyEndpoint, vectors_of
+from tests.examples.endpoint_faults import vectors_of
+from tests.examples.faulty_endpoint import FaultyEndpoint
 from tests.examples.tiny_models import a_copy, unscaled
 
 PROMPTS = {"prompts": {"query": "query: ", "document": "passage: "}}

@@ -9,53 +9,26 @@ end can be compared with `vectors_of(texts)`.
 
 import base64
 import gzip
-import hashlib
 import json
-import random
 import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 import numpy as np
 
-Fault = Literal[
-    "408", "424", "429", "500", "502", "503", "504", "hang", "trickle", "cut", "empty", "nothing",
-    "dimension", "nan", "infinity", "null", "nulls", "words", "none", "count", "repeated",
-    "json", "html", "error", "gzip",
-]  # fmt: skip
-"""hang: no answer; trickle: a byte now and then; cut: half an answer; empty: none at all; nothing:
-a body of no bytes; dimension, count, repeated: wrong vectors; nan, infinity, null (no vector),
-nulls (in a vector), words, none (an empty vector): the last vector is wrong; json, html: no
-vectors; error: a success that holds an error; gzip: a body that is not what its header says."""
-LAST_WRONG: tuple[Fault, ...] = ("nan", "infinity", "null", "nulls", "words", "none")
-Index = Literal["right", "zero", "missing", "null", "string", "from one", "parts", "unclear"]
-
-FAULTS: tuple[Fault, ...] = get_args(Fault)
-QUICK_FAULTS = tuple(fault for fault in FAULTS if fault not in ("hang", "trickle"))
-
-
-def random_faults(
-    seed: int, *, rate: float, kinds: Sequence[Fault] = QUICK_FAULTS
-) -> Iterator[Fault | None]:
-    """A plan without end: each request fails with probability `rate`, in one of the ways."""
-    rng = random.Random(seed)
-    while True:
-        yield rng.choice(kinds) if rng.random() < rate else None
-
-
-def vectors_of(texts: Sequence[str], *, dimension: int = 8) -> np.ndarray:
-    """[N, dimension] float32: the unit vectors that an endpoint without faults answers with."""
-    vectors_ND = np.empty((len(texts), dimension), dtype=np.float32)
-    for i, text in enumerate(texts):
-        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
-        vector_D = np.random.default_rng(seed).standard_normal(dimension)
-        vectors_ND[i] = vector_D / np.linalg.norm(vector_D)
-    return vectors_ND
+from tests.examples.endpoint_faults import (
+    LAST_WRONG,
+    Fault,
+    Index,
+    numbered,
+    vectors_of,
+    wrong_vector,
+)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -240,12 +213,12 @@ class _Handler(BaseHTTPRequestHandler):
                 i for i, text in enumerate(texts) if any(word in text for word in endpoint.sick)
             ]
             for i in sick or [len(texts) - 1]:
-                embeddings[i] = _wrong_vector(spoilt, d)
+                embeddings[i] = wrong_vector(spoilt, d)
         if endpoint.wrapped:
             embeddings = [[embedding] for embedding in embeddings]
         items = [{"object": "embedding", "embedding": embedding} for embedding in embeddings]
         for i, item in enumerate(items):
-            item |= _numbered(i, len(items), endpoint.index)
+            item |= numbered(i, len(items), endpoint.index)
         if spoilt == "repeated":
             items.append(items[0])
         # Backwards: the order is in `index`, where that tells one.
@@ -330,31 +303,3 @@ class _Handler(BaseHTTPRequestHandler):
         if self.endpoint.redirect and status == 307:
             self.send_header("Location", self.endpoint.redirect)
         self.end_headers()
-
-
-def _wrong_vector(fault: Fault, d: int) -> object:
-    wrong: dict[str, object] = {
-        "nan": [float("nan")] * d,
-        "infinity": [1.0] * (d - 1) + [float("inf")],
-        "null": None,
-        "nulls": [None] * d,
-        "words": ["nan"] * d,
-        "none": [],
-    }
-    return wrong[fault]
-
-
-def _numbered(i: int, n: int, index: Index) -> dict[str, object]:
-    match index:
-        case "missing":
-            return {}
-        case "string":
-            return {"index": str(i)}
-        case "from one":
-            return {"index": i + 1}
-        case "parts":
-            return {"index": i % 2}
-        case "unclear":
-            return {"index": (0, 0, 2, 1)[i % 4]}
-        case _:
-            return {"index": {"right": i, "zero": 0, "null": None}[index]}

@@ -25,8 +25,8 @@ from leaf_ray.stages.embed.shard import ENCODER, EncodeShard, ReadShard, WriteSh
 from leaf_ray.stages.embed.stage import encoder_class, prepare, working_folder
 from leaf_ray.stages.stage import Job
 from leaf_ray.stages.teacher import describe_teacher
+from tests.examples.endpoint_faults import vectors_of as endpoint_vectors_of
 from tests.examples.faulty_endpoint import FaultyEndpoint
-from tests.examples.faulty_endpoint import vectors_of as endpoint_vectors_of
 
 ROWS_OF_A_SHARD = 40
 WORDS = ("library", "index", "query", "shelf", "catalogue", "term", "card", "reader")

@@ -69,14 +69,14 @@ def test_whether_a_part_is_finished_is_asked_when_no_other_command_makes_it(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
-    def claimed_after_another(part: Part, *, by: str) -> Iterator[None]:
+    def part_lock_after_another(part: Part, *, by: str) -> Iterator[None]:
         monkeypatch.undo()
         do(STAGE, config)
         run.texts.write("made", b"by another")
         yield
 
     run = Run.open(config.root)
-    monkeypatch.setattr("leaf_ray.stages.stage.claimed", claimed_after_another)
+    monkeypatch.setattr("leaf_ray.stages.stage.part_lock", part_lock_after_another)
     do(STAGE, config)
     assert run.texts.read("made") == b"by another"
 

@@ -1,6 +1,6 @@
 """The training loop: one step per group, a lower loss, and no harm from a broken batch."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import nn
 
-from leaf_ray.core.training.batch import Batch
 from leaf_ray.core.training.ddp import add_up_gradients, ddp_settings
 from leaf_ray.core.training.loss import squared_l2
 from leaf_ray.core.training.optimizer import LeafOptimizer
 from leaf_ray.core.training.stepper import EagerStepper, Recipe
-from leaf_ray.core.training.train import MAX_SKIPPED_IN_A_ROW, Step, train
+from leaf_ray.core.training.train import MAX_SKIPPED_IN_A_ROW, train
 from leaf_ray.errors import EncodingError
 from tests.core.training.process_group import process_group
-from tests.core.training.student import VOCABULARY, B, D, Student, batches, same, weights_of
+from tests.core.training.steps import broken, far_away, halves, steps_of
+from tests.core.training.student import VOCABULARY, D, Student, batches, same, weights_of
 
 # The losses of `first_losses`; they change only when the arithmetic of a step does.
 # fmt: off
@@ -28,55 +28,6 @@ GOLDEN = (
     1.495782, 1.133296, 1.211814, 1.554797, 1.484236,
 )
 # fmt: on
-
-
-def broken(batch: Batch, *places: int) -> Batch:
-    """The same batch, with NaN in the vectors at these places, or in the third."""
-    teacher_BD = batch.teacher_BD.clone()
-    teacher_BD[list(places or (2,)), 1] = torch.nan
-    return Batch(batch.input_ids_BL, batch.attention_mask_BL, teacher_BD, batch.rows_B)
-
-
-def far_away(batch: Batch) -> Batch:
-    """The same batch, with finite vectors so large that their distance is not."""
-    far_BD = 1e30 * batch.teacher_BD
-    return Batch(batch.input_ids_BL, batch.attention_mask_BL, far_BD, batch.rows_B)
-
-
-def halves(batch: Batch) -> tuple[Batch, Batch]:
-    first, second = (
-        Batch(
-            batch.input_ids_BL[part],
-            batch.attention_mask_BL[part],
-            batch.teacher_BD[part],
-            batch.rows_B[part],
-        )
-        for part in (slice(None, B // 2), slice(B // 2, None))
-    )
-    return first, second
-
-
-class Queued(EagerStepper):
-    """Has the next step's gradients before it is asked for this one, as a GPU has."""
-
-    is_queued = True
-
-
-def steps_of(
-    student: nn.Module,
-    given: Iterable[Batch | Sequence[Batch]],
-    *,
-    first_step: int = 0,
-    name_of: Callable[[int], str] = str,
-    kind: type[EagerStepper] = EagerStepper,
-    **changes: object,
-) -> Iterator[Step]:
-    """Steps over groups of batches, or over batches that are a group each."""
-    recipe = Recipe(**{"loss": squared_l2, "learning_rate": lambda step: 0.02, **changes})
-    groups = ([group] if isinstance(group, Batch) else group for group in given)
-    optimizer = LeafOptimizer(student, weight_decay=0.01)
-    stepper = kind(student, optimizer, recipe)
-    return train(stepper, groups, first_step=first_step, name_of=name_of)
 
 
 def first_losses() -> list[float]:
@@ -307,45 +258,6 @@ def test_a_seeded_training_gives_the_same_twenty_losses_twice() -> None:
 
 def test_a_refactor_gives_the_same_twenty_losses() -> None:
     assert first_losses() == pytest.approx(GOLDEN, rel=1e-4)
-
-
-def test_a_stepper_that_queues_takes_the_same_steps() -> None:
-    ours, expected = Student(seed=1), Student(seed=1)
-    given = [
-        halves(broken(batch) if number in (0, 3, 4, 7) else batch)
-        for number, batch in enumerate(islice(batches(), 8))
-    ]
-    pairs = zip(
-        steps_of(ours, given, weight=0.5, kind=Queued),
-        steps_of(expected, given, weight=0.5),
-        strict=True,
-    )
-    for number, (step, other) in enumerate(pairs):
-        assert (step.index, step.skipped) == (other.index, other.skipped) == (number, other.skipped)
-        assert step.broken_rows == other.broken_rows
-        torch.testing.assert_close(step.loss, other.loss, equal_nan=True)
-        assert same(weights_of(ours), weights_of(expected))
-    assert number == 7
-
-
-def test_a_stepper_that_queues_reads_one_batch_ahead() -> None:
-    read: list[int] = []
-
-    def reading() -> Iterator[Batch]:
-        for number, batch in enumerate(batches()):
-            read.append(number)
-            yield batch
-
-    steps = steps_of(Student(seed=1), reading(), kind=Queued)
-    assert [(next(steps).index, read[-1]) for _ in range(3)] == [(0, 1), (1, 2), (2, 3)]
-
-
-def test_a_stepper_that_queues_ends_after_ten_broken_steps_too() -> None:
-    student = Student(seed=1)
-    before = weights_of(student)
-    with pytest.raises(EncodingError, match="10 steps in a row, up to step 9"):
-        list(steps_of(student, map(broken, batches()), kind=Queued))
-    assert same(before, weights_of(student))
 
 
 def test_no_text_is_blamed_for_broken_weights() -> None:

@@ -14,7 +14,8 @@ from leaf_ray.core.text.texts import DOCUMENT, QUERY
 from leaf_ray.encoders.endpoint.encoder import EndpointSpec
 from leaf_ray.encoders.protocol import Encoder
 from leaf_ray.errors import ConfigError
-from tests.examples.faulty_endpoint import FaultyEndpoint, vectors_of
+from tests.examples.endpoint_faults import vectors_of
+from tests.examples.faulty_endpoint import FaultyEndpoint
 
 TEXTS = [f"text {i}, {'word ' * (i % 7)}" for i in range(50)]
 

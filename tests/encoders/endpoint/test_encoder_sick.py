@@ -12,7 +12,8 @@ from leaf_ray.encoders.endpoint.encoder import EndpointEncoder, EndpointSpec
 from leaf_ray.encoders.endpoint.rate_limit import Backoff, Patience
 from leaf_ray.encoders.isolate import encode_or_isolate
 from leaf_ray.errors import EndpointError, LeafRayError, TextsRejected
-from tests.examples.faulty_endpoint import Fault, FaultyEndpoint, Index, random_faults, vectors_of
+from tests.examples.endpoint_faults import Fault, Index, random_faults, vectors_of
+from tests.examples.faulty_endpoint import FaultyEndpoint
 
 SOON = Backoff(base_seconds=0.001, cap_seconds=0.01)
 TEXTS = [f"text {i}" for i in range(256)]

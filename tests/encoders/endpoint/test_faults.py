@@ -23,14 +23,8 @@ from leaf_ray.errors import (
     LeafRayError,
     TextsRejected,
 )
-from tests.examples.faulty_endpoint import (
-    FAULTS,
-    QUICK_FAULTS,
-    Fault,
-    FaultyEndpoint,
-    random_faults,
-    vectors_of,
-)
+from tests.examples.endpoint_faults import FAULTS, QUICK_FAULTS, Fault, random_faults, vectors_of
+from tests.examples.faulty_endpoint import FaultyEndpoint
 
 TEXTS = [f"text {i}" for i in range(30)]
 SOON = Backoff(base_seconds=0.001, cap_seconds=0.01)

@@ -135,7 +135,9 @@ def test_a_best_that_was_taken_away_is_missed_with_the_fix(
     best_weights = BestWeights(job, state)
     keep(best_weights, state, leaf, step=300)
     Path(job.training.file("best-300.pt")).unlink()
-    with pytest.raises(MissingStage, match=r"best-300\.pt is gone, .*`leaf distill FILE --again`"):
+    with pytest.raises(
+        MissingStage, match=r"best-300\.pt .* is gone: .*`leaf distill FILE --again`"
+    ):
         best_weights.best()
 
 

@@ -28,8 +28,8 @@ from leaf_ray.stages.embed.stage import working_folder
 from leaf_ray.stages.serve.deployments import _Replica
 from leaf_ray.stages.teacher import describe_teacher, teacher_spec
 from leaf_ray.table.reader import DocumentTable
+from tests.examples.endpoint_faults import vectors_of as endpoint_vectors_of
 from tests.examples.faulty_endpoint import FaultyEndpoint
-from tests.examples.faulty_endpoint import vectors_of as endpoint_vectors_of
 from tests.examples.spaces import unit_vectors
 from tests.stages.embedding import (
     WORDS,

@@ -33,8 +33,8 @@ from leaf_ray.stages.embed.shard import (
     ReadShard,
     WriteShard,
 )
+from tests.examples.endpoint_faults import vectors_of as endpoint_vectors_of
 from tests.examples.faulty_endpoint import FaultyEndpoint
-from tests.examples.faulty_endpoint import vectors_of as endpoint_vectors_of
 from tests.examples.spaces import a_space, unit_vectors
 
 # Five rows of three texts; a query and a document may be one text and are not copies.

@@ -19,9 +19,10 @@ from leaf_ray.runs.shards import finished_shards
 from leaf_ray.stages import verbs
 from leaf_ray.stages.embed.stage import working_folder
 from leaf_ray.stages.teacher import describe_teacher, endpoint_spec
+from tests.examples.endpoint_faults import Fault, random_faults
+from tests.examples.endpoint_faults import vectors_of as endpoint_vectors_of
 from tests.examples.families import write_family
-from tests.examples.faulty_endpoint import Fault, FaultyEndpoint, random_faults
-from tests.examples.faulty_endpoint import vectors_of as endpoint_vectors_of
+from tests.examples.faulty_endpoint import FaultyEndpoint
 from tests.stages.embedding import (
     Key,
     a_config,

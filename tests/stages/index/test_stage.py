@@ -129,5 +129,5 @@ def test_a_second_load_is_refused_before_it_looks_at_the_table(config: RunConfig
 
 
 def test_a_load_that_left_no_table_behind_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="full disk: free some space"):
+    with pytest.raises(StorageError, match="full disk can cause: free some space"):
         keep_loaded(Run.open(str(tmp_path)).index, "documents")
